@@ -1,0 +1,127 @@
+//! The rules that types cannot say.
+
+use url::Url;
+
+use crate::{Config, Gateway, Rate};
+
+/// Every broken rule as (key, what is wrong).
+pub(crate) fn rules(config: &Config) -> Vec<(String, String)> {
+    let mut broken = Broken(Vec::new());
+    gateway(&config.gateway, &mut broken);
+    rates(&config.gateway, &mut broken);
+    passwords(config, &mut broken);
+    sessions(config, &mut broken);
+    sizes(config, &mut broken);
+    broken.0
+}
+
+struct Broken(Vec<(String, String)>);
+
+impl Broken {
+    fn unless(&mut self, holds: bool, key: &str, detail: impl Into<String>) {
+        if !holds {
+            self.0.push((key.to_owned(), detail.into()));
+        }
+    }
+}
+
+fn gateway(gateway: &Gateway, broken: &mut Broken) {
+    let parsed = Url::parse(&gateway.public_url).ok();
+    let is_origin = |url: &Url| gateway.public_url.trim_end_matches('/') == url.origin().ascii_serialization();
+    match parsed.filter(|url| matches!(url.scheme(), "http" | "https") && is_origin(url)) {
+        None => broken.unless(false, "gateway.public_url", "must be an origin such as https://accounts.example.org"),
+        Some(url) => {
+            let is_safe = url.scheme() == "https" || is_loopback_host(&url);
+            broken.unless(is_safe, "gateway.public_url", "must be https, unless its host is loopback");
+        }
+    }
+    let tls = &gateway.tls;
+    let has_tls = tls.certificate_file.is_some() && tls.key_file.is_some();
+    let halves = tls.certificate_file.is_some() == tls.key_file.is_some();
+    broken.unless(halves, "gateway.tls", "certificate_file and key_file go together");
+    for (key, file) in [("certificate_file", &tls.certificate_file), ("key_file", &tls.key_file)] {
+        let exists = file.as_ref().is_none_or(|file| file.is_file());
+        broken.unless(exists, &format!("gateway.tls.{key}"), "names a file that cannot be found");
+    }
+    let guarded = gateway.listen.ip().is_loopback() || has_tls || gateway.behind_tls_proxy;
+    broken.unless(
+        guarded,
+        "gateway.listen",
+        "is not loopback: set gateway.tls, or gateway.behind_tls_proxy if a proxy ends TLS",
+    );
+    for origin in &gateway.cors.allowed_origins {
+        let is_origin = Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
+        broken.unless(is_origin, "gateway.cors.allowed_origins", "must be origins such as https://app.example.org");
+    }
+}
+
+fn is_loopback_host(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn rates(gateway: &Gateway, broken: &mut Broken) {
+    let rates = &gateway.rate_limits;
+    for (name, Rate { burst, per_s }) in [
+        ("per_address", rates.per_address),
+        ("per_account", rates.per_account),
+        ("sign_in_failures_per_address", rates.sign_in_failures_per_address),
+        ("sign_in_failures_per_account", rates.sign_in_failures_per_account),
+        ("sign_in_failures_per_device", rates.sign_in_failures_per_device),
+        ("registrations_per_address", rates.registrations_per_address),
+    ] {
+        let key = format!("gateway.rate_limits.{name}");
+        broken.unless(burst >= 1, &format!("{key}.burst"), "must be at least 1");
+        let sane = per_s.is_finite() && (1e-6..=1e6).contains(&per_s);
+        broken.unless(sane, &format!("{key}.per_s"), "must be between 0.000001 and 1000000");
+    }
+    broken.unless(rates.keys_max >= 1000, "gateway.rate_limits.keys_max", "must be at least 1000");
+}
+
+fn passwords(config: &Config, broken: &mut Broken) {
+    let password = &config.user.password;
+    let range = (8..=64).contains(&password.min_length);
+    broken.unless(range, "user.password.min_length", "must be between 8 and 64 (NIST SP 800-63B-4)");
+    let argon2 = password.argon2;
+    let memory = argon2.memory_kib >= 8 * argon2.parallelism.max(1) && argon2.memory_kib <= 4 * 1024 * 1024;
+    broken.unless(memory, "user.password.argon2.memory_kib", "must be between 8 x parallelism and 4194304");
+    broken.unless((1..=100).contains(&argon2.iterations), "user.password.argon2.iterations", "must be 1 to 100");
+    broken.unless((1..=64).contains(&argon2.parallelism), "user.password.argon2.parallelism", "must be 1 to 64");
+    broken.unless(password.hash_queue_max >= 1, "user.password.hash_queue_max", "must be at least 1");
+}
+
+fn sessions(config: &Config, broken: &mut Broken) {
+    const TEN_YEARS_S: u64 = 10 * 365 * 24 * 60 * 60;
+    let session = &config.session;
+    broken.unless(session.idle_s >= 60, "session.idle_s", "must be at least 60");
+    broken.unless(session.absolute_s >= session.idle_s, "session.absolute_s", "must not be less than session.idle_s");
+    broken.unless(session.absolute_s <= TEN_YEARS_S, "session.absolute_s", "must be at most ten years");
+}
+
+fn sizes(config: &Config, broken: &mut Broken) {
+    let limits = &config.gateway.limits;
+    for (key, value, least) in [
+        ("gateway.limits.json_max_bytes", limits.json_max_bytes as u64, 1024),
+        ("gateway.limits.header_max_bytes", limits.header_max_bytes as u64, 1024),
+        ("gateway.limits.connections_max", limits.connections_max as u64, 1),
+        ("gateway.limits.in_flight_max", limits.in_flight_max as u64, 1),
+        ("gateway.deadlines.request_ms", config.gateway.deadlines.request_ms, 100),
+        ("gateway.deadlines.head_ms", config.gateway.deadlines.head_ms, 100),
+        ("gateway.deadlines.body_idle_ms", config.gateway.deadlines.body_idle_ms, 10),
+        ("photo.upload_max_bytes", config.photo.upload_max_bytes, 1024),
+        ("photo.pixels_max", config.photo.pixels_max, 1),
+        ("photo.decode_memory_bytes", config.photo.decode_memory_bytes, config.photo.pixels_max.saturating_mul(8)),
+        ("photo.uploads_max", config.photo.uploads_max as u64, 1),
+        ("log.rotate_bytes", config.log.rotate_bytes, 64 * 1024),
+        ("log.flush_ms", config.log.flush_ms, 1),
+        ("log.keep_days", u64::from(config.log.keep_days), 1),
+        ("log.queue_max", config.log.queue_max as u64, 1024),
+        ("shutdown.deadline_ms", config.shutdown.deadline_ms, 100),
+    ] {
+        broken.unless(value >= least, key, format!("must be at least {least}"));
+    }
+}

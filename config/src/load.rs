@@ -1,0 +1,158 @@
+//! Merges the sources and finds every mistake at once.
+//!
+//! Serde stops at its first error. So each error is written down, the value at fault gives way to its default, and the
+//! rest is tried again, until everything was looked at.
+
+use std::{fs, path::PathBuf};
+
+use figment2::{
+    Figment, Source,
+    error::Kind,
+    providers::{Env, Format as _, Serialized},
+    value::{Dict, Value},
+};
+
+use crate::{
+    Config, DEFAULT_YML, Mistake, Mistakes, Origin, check,
+    yaml::{Yaml, line_of},
+};
+
+const ENV_PREFIX: &str = "PORTICO__";
+
+/// Where a configuration comes from, the later over the earlier: defaults, `files`, environment, `flags`.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// YAML files that must exist.
+    pub files: Vec<PathBuf>,
+    /// Whether `PORTICO__SECTION__KEY` counts.
+    pub environment: bool,
+    /// Keys and values from the command line: `("gateway.listen", "127.0.0.1:0")`.
+    pub flags: Vec<(String, String)>,
+}
+
+/// Loads and checks a configuration.
+///
+/// # Errors
+/// The operator's: every unknown key, every value of a wrong type and every broken rule, each with file, line and key.
+pub fn load(sources: &Sources) -> Result<Config, Mistakes> {
+    let mut mistakes = unreadable(sources);
+    if !mistakes.is_empty() {
+        return Err(Mistakes(mistakes));
+    }
+    let figment = merged(sources);
+    let mut value = figment.find_value("").map_err(|error| Mistakes(vec![unparsable(&error)]))?;
+    let config = extract(&figment, &mut value, &mut mistakes);
+    for (key, detail) in check::rules(&config) {
+        let path: Vec<String> = key.split('.').map(str::to_owned).collect();
+        if !mistakes.iter().any(|mistake| mistake.key == key) {
+            mistakes.push(Mistake { origin: origin(&figment, &value, &path), key, detail });
+        }
+    }
+    if mistakes.is_empty() { Ok(config) } else { Err(Mistakes(mistakes)) }
+}
+
+/// Files that cannot be read or are no YAML: nothing else can be said of them.
+fn unreadable(sources: &Sources) -> Vec<Mistake> {
+    let mistake =
+        |path: &PathBuf, line, detail| Mistake { origin: Origin::File(path.clone(), line), key: String::new(), detail };
+    let complaint = |path: &PathBuf| match fs::read_to_string(path) {
+        Err(error) => Some(mistake(path, None, format!("cannot be read: {error}"))),
+        Ok(text) => Yaml::from_str::<Dict>(&text)
+            .err()
+            .map(|error| mistake(path, error.location().map(|at| at.line()), error.to_string())),
+    };
+    sources.files.iter().filter_map(complaint).collect()
+}
+
+fn unparsable(error: &figment2::Error) -> Mistake {
+    Mistake { origin: Origin::Default, key: String::new(), detail: error.to_string() }
+}
+
+fn merged(sources: &Sources) -> Figment {
+    let mut figment = Figment::from(Yaml::string(DEFAULT_YML));
+    for file in &sources.files {
+        figment = figment.merge(Yaml::file(file).search(false));
+    }
+    if sources.environment {
+        figment = figment.merge(Env::prefixed(ENV_PREFIX).split("__"));
+    }
+    for (key, value) in &sources.flags {
+        let value: Value = value.parse().expect("figment reads any text");
+        figment = figment.merge(Serialized::default(key, value));
+    }
+    figment
+}
+
+fn extract(figment: &Figment, value: &mut Value, mistakes: &mut Vec<Mistake>) -> Config {
+    let defaults = Figment::from(Yaml::string(DEFAULT_YML)).find_value("").expect("the defaults are YAML");
+    loop {
+        let errors = match value.deserialize::<Config>() {
+            Ok(config) => return config,
+            Err(errors) => errors,
+        };
+        for error in errors {
+            let path = path_of(&error);
+            mistakes.push(Mistake {
+                origin: origin(figment, value, &path),
+                key: path.join("."),
+                detail: detail(&error.kind),
+            });
+            repair(value, &path, &defaults);
+        }
+    }
+}
+
+fn path_of(error: &figment2::Error) -> Vec<String> {
+    let mut path = error.path.clone();
+    if let Kind::UnknownField(name, _) = &error.kind
+        && path.last() != Some(name)
+    {
+        path.push(name.clone());
+    }
+    path
+}
+
+fn detail(kind: &Kind) -> String {
+    match kind {
+        Kind::UnknownField(name, known) => format!("`{name}` is no key here; known are {}", known.join(", ")),
+        Kind::MissingField(name) => format!("`{name}` is missing"),
+        other => other.to_string(),
+    }
+}
+
+/// Puts the default in the place of the value at fault, or takes away what has no default; the nearest section that has
+/// one, if the path leads into a list.
+fn repair(value: &mut Value, path: &[String], defaults: &Value) {
+    let Some((last, above)) = path.split_last() else {
+        *value = defaults.clone();
+        return;
+    };
+    match above.iter().try_fold(&mut *value, |value, key| match value {
+        Value::Dict(_, dict) => dict.get_mut(key),
+        _ => None,
+    }) {
+        Some(Value::Dict(_, dict)) => match defaults.find_ref(&path.join(".")) {
+            Some(default) => drop(dict.insert(last.clone(), default.clone())),
+            None if dict.remove(last).is_some() => {}
+            None => repair(value, above, defaults),
+        },
+        _ => repair(value, above, defaults),
+    }
+}
+
+fn origin(figment: &Figment, value: &Value, path: &[String]) -> Origin {
+    let nearest = (0..=path.len()).rev().find_map(|length| value.find_ref(&path[..length].join(".")));
+    let metadata = nearest.and_then(|value| figment.get_metadata(value.tag()));
+    match metadata.map(|metadata| (metadata.source.as_ref(), metadata.name.as_ref())) {
+        Some((Some(Source::File(file)), _)) => {
+            let line = fs::read_to_string(file).ok().and_then(|text| line_of(&text, path));
+            Origin::File(file.clone(), line)
+        }
+        Some((_, name)) if name.contains("environment") => {
+            Origin::Environment(format!("{ENV_PREFIX}{}", path.join("__").to_uppercase()))
+        }
+        Some((_, name)) if name.contains("Yaml") || name.contains("YAML") => Origin::Default,
+        Some(_) => Origin::Flag,
+        None => Origin::Default,
+    }
+}

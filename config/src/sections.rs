@@ -1,0 +1,258 @@
+//! The sections of the configuration, one struct each. `config/default.yml` explains every key.
+
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that can be configured.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where data lies.
+    pub data: Data,
+    /// The public REST API.
+    pub gateway: Gateway,
+    /// The operator's listener.
+    pub operator: Operator,
+    /// The user domain.
+    pub user: User,
+    /// The session domain.
+    pub session: Session,
+    /// The photo domain.
+    pub photo: Photo,
+    /// The log domain.
+    pub log: Log,
+    /// How the node stops.
+    pub shutdown: Shutdown,
+}
+
+/// Where everything lies that outlives the process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// The data directory.
+    pub dir: PathBuf,
+}
+
+/// The public REST API.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gateway {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The address that browsers see: scheme, host and port, without a path.
+    pub public_url: String,
+    /// Networks of the proxies whose forwarded headers are believed.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Whether a proxy ends TLS.
+    pub behind_tls_proxy: bool,
+    /// TLS served by the gateway itself.
+    pub tls: Tls,
+    /// Cross-origin requests.
+    pub cors: Cors,
+    /// Threads that serve HTTP.
+    pub workers: Option<NonZeroUsize>,
+    /// Bounds on size and number.
+    pub limits: HttpLimits,
+    /// Bounds on time.
+    pub deadlines: Deadlines,
+    /// Bounds on rate.
+    pub rate_limits: RateLimits,
+}
+
+impl Gateway {
+    /// Whether browsers reach the gateway over https.
+    pub fn is_https(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+}
+
+/// PEM files for TLS; both or neither.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate chain.
+    pub certificate_file: Option<PathBuf>,
+    /// The private key.
+    pub key_file: Option<PathBuf>,
+}
+
+/// Cross-origin requests (CORS).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cors {
+    /// Origins that may call with credentials.
+    pub allowed_origins: Vec<String>,
+}
+
+/// Bounds on the size and number of requests.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpLimits {
+    /// The largest JSON body.
+    pub json_max_bytes: usize,
+    /// The largest request head.
+    pub header_max_bytes: usize,
+    /// The most open connections of a worker.
+    pub connections_max: usize,
+    /// The most requests in flight of a worker.
+    pub in_flight_max: usize,
+}
+
+/// Bounds on the time of requests.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deadlines {
+    /// From the body's last byte to the answer.
+    pub request_ms: u64,
+    /// For the whole request head.
+    pub head_ms: u64,
+    /// The longest pause inside of a body.
+    pub body_idle_ms: u64,
+    /// The least rate of a body.
+    pub body_min_bytes_per_s: u64,
+    /// For an idle connection.
+    pub keep_alive_ms: u64,
+}
+
+/// Bounds on the rate of requests.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimits {
+    /// Requests of one address.
+    pub per_address: Rate,
+    /// Requests of one account.
+    pub per_account: Rate,
+    /// Failed sign-ins of one address.
+    pub sign_in_failures_per_address: Rate,
+    /// Failed sign-ins of one account from unknown devices.
+    pub sign_in_failures_per_account: Rate,
+    /// Failed sign-ins of one account from one known device.
+    pub sign_in_failures_per_device: Rate,
+    /// New accounts of one address.
+    pub registrations_per_address: Rate,
+    /// The most keys that are remembered.
+    pub keys_max: u64,
+}
+
+/// A token bucket.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// How many at once.
+    pub burst: u32,
+    /// How many a second in the long run.
+    pub per_s: f64,
+}
+
+/// The operator's listener.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operator {
+    /// Where it listens.
+    pub listen: SocketAddr,
+}
+
+/// The user domain.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// Passwords.
+    pub password: Password,
+    /// The most users in memory.
+    pub cache_max: u64,
+}
+
+/// Passwords.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Password {
+    /// The shortest password that may be chosen, in characters.
+    pub min_length: usize,
+    /// The cost of a hash.
+    pub argon2: Argon2,
+    /// Threads that hash.
+    pub hash_threads: Option<NonZeroUsize>,
+    /// The most passwords that wait for a thread.
+    pub hash_queue_max: usize,
+}
+
+/// The cost of an argon2id hash.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Argon2 {
+    /// Memory (m), in KiB.
+    pub memory_kib: u32,
+    /// Passes (t).
+    pub iterations: u32,
+    /// Lanes (p).
+    pub parallelism: u32,
+}
+
+/// The session domain.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Session {
+    /// Idle lifetime.
+    pub idle_s: u64,
+    /// Absolute lifetime.
+    pub absolute_s: u64,
+    /// The most sessions in memory.
+    pub cache_max: u64,
+}
+
+/// The photo domain.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Photo {
+    /// The largest upload.
+    pub upload_max_bytes: u64,
+    /// The most pixels of a picture.
+    pub pixels_max: u64,
+    /// The most photos of a user.
+    pub per_user_max: u32,
+    /// The memory that all decodes share.
+    pub decode_memory_bytes: u64,
+    /// Threads that decode.
+    pub threads: Option<NonZeroUsize>,
+    /// The most uploads at the same time.
+    pub uploads_max: usize,
+}
+
+/// The log domain.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// What is logged: a `tracing` filter.
+    pub level: String,
+    /// Whether records are also printed.
+    pub console: Console,
+    /// The size past which a file is rotated.
+    pub rotate_bytes: u64,
+    /// How long files are kept.
+    pub keep_days: u16,
+    /// How often files are synced.
+    pub flush_ms: u64,
+    /// The most records that wait.
+    pub queue_max: usize,
+}
+
+/// Whether records are also printed to standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Console {
+    /// When it is a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How the node stops.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shutdown {
+    /// How long what is in flight may take.
+    pub deadline_ms: u64,
+}

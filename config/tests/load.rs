@@ -1,0 +1,133 @@
+//! Loading a configuration: what wins, and how mistakes are told.
+
+use std::{fs, path::PathBuf};
+
+use portico_config::{Config, Mistakes, Origin, Sources, load};
+use tempfile::TempDir;
+
+struct World {
+    directory: TempDir,
+    sources: Sources,
+}
+
+fn world() -> World {
+    World { directory: tempfile::tempdir().unwrap(), sources: Sources::default() }
+}
+
+impl World {
+    fn file(mut self, text: &str) -> Self {
+        let path = self.directory.path().join(format!("{}.yml", self.sources.files.len()));
+        fs::write(&path, text).unwrap();
+        self.sources.files.push(path);
+        self
+    }
+
+    fn flag(mut self, key: &str, value: &str) -> Self {
+        self.sources.flags.push((key.into(), value.into()));
+        self
+    }
+
+    fn load(&self) -> Result<Config, Mistakes> {
+        load(&self.sources)
+    }
+
+    fn mistakes(&self) -> Vec<(Origin, String)> {
+        let mistakes = self.load().expect_err("the configuration has mistakes");
+        mistakes.0.into_iter().map(|mistake| (mistake.origin, mistake.key)).collect()
+    }
+
+    fn line(&self, file: usize, line: usize) -> Origin {
+        Origin::File(self.sources.files[file].clone(), Some(line))
+    }
+}
+
+#[test]
+fn the_defaults_are_complete_and_right() {
+    let config = world().load().unwrap();
+
+    assert_eq!(config.gateway.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.data.dir, PathBuf::from("data"));
+}
+
+#[test]
+fn a_later_source_wins_over_an_earlier_one() {
+    let config = world()
+        .file("gateway: { listen: \"127.0.0.1:1\" }\noperator: { listen: \"127.0.0.1:2\" }\n")
+        .file("gateway: { listen: \"127.0.0.1:3\" }\n")
+        .flag("data.dir", "/elsewhere")
+        .load()
+        .unwrap();
+
+    assert_eq!(config.gateway.listen.port(), 3);
+    assert_eq!(config.operator.listen.port(), 2);
+    assert_eq!(config.data.dir, PathBuf::from("/elsewhere"));
+}
+
+#[test]
+fn a_file_of_comments_alone_overrides_nothing() {
+    assert!(world().file("# nothing\n\n").load().is_ok());
+}
+
+#[test]
+fn every_mistake_is_told_at_once_with_file_line_and_key() {
+    let world = world().file(
+        "gateway:\n  listen: here\n  tabel: 1\nsession:\n  idle_s: -1\nuser:\n  password:\n    min_length: 4\nphotos: {}\n",
+    );
+
+    let mut mistakes = world.mistakes();
+
+    mistakes.sort_by_key(|(_, key)| key.clone());
+    assert_eq!(
+        mistakes,
+        [
+            (world.line(0, 2), "gateway.listen".into()),
+            (world.line(0, 3), "gateway.tabel".into()),
+            (world.line(0, 9), "photos".into()),
+            (world.line(0, 5), "session.idle_s".into()),
+            (world.line(0, 8), "user.password.min_length".into()),
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_is_no_yaml_is_told_with_its_line() {
+    let world = world().file("gateway:\n  listen: [\n");
+
+    let mistakes = world.mistakes();
+
+    assert!(matches!(&mistakes[..], [(Origin::File(_, Some(_)), key)] if key.is_empty()), "{mistakes:?}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told() {
+    let mut world = world();
+    world.sources.files.push("/nowhere/portico.yml".into());
+
+    assert_eq!(world.mistakes(), [(Origin::File("/nowhere/portico.yml".into(), None), String::new())]);
+}
+
+#[test]
+fn a_flag_at_fault_is_told_as_one() {
+    let mistakes = world().flag("gateway.listen", "here").mistakes();
+
+    assert_eq!(mistakes, [(Origin::Flag, "gateway.listen".into())]);
+}
+
+#[test]
+fn plain_http_beyond_loopback_is_refused() {
+    let keys = |text: &str| world().file(text).mistakes().into_iter().map(|(_, key)| key).collect::<Vec<_>>();
+
+    assert_eq!(keys("gateway: { listen: \"0.0.0.0:8080\" }"), ["gateway.listen"]);
+    assert_eq!(keys("gateway: { public_url: \"http://example.org\" }"), ["gateway.public_url"]);
+    assert_eq!(keys("gateway: { public_url: \"https://example.org/path\" }"), ["gateway.public_url"]);
+    assert!(world().file("gateway: { listen: \"0.0.0.0:80\", behind_tls_proxy: true }").load().is_ok());
+}
+
+#[test]
+fn what_is_shown_loads_again_to_the_same() {
+    let config = world().flag("session.idle_s", "120").load().unwrap();
+
+    let again = world().file(&config.to_yaml()).load().unwrap();
+
+    assert_eq!(again.to_yaml(), config.to_yaml());
+}
