@@ -1,0 +1,255 @@
+//! Where an actor's calls wait. It belongs to the [`Ref`](crate::Ref) and the supervisor, so that it outlives restarts.
+//!
+//! Invariants: calls that wait and calls that are being worked on are together never more than `capacity`, however many
+//! handles there are and whatever callers do; a call begins at most once; only the present incarnation is given calls;
+//! messages are never dropped under the lock, since their `Drop` may do anything.
+
+mod call;
+mod letter;
+mod ticket;
+mod works;
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use actix::{Actor, Handler, Message};
+use tokio::{sync::oneshot, time::Instant};
+
+pub(crate) use self::{
+    call::Call,
+    letter::{Envelope, Waiting},
+    ticket::Refusal,
+    works::Works,
+};
+use self::{letter::Letter, ticket::Ticket};
+use crate::{AskError, Deadline, incarnation::Leash, tree::NodeCell};
+
+/// A bounded queue of calls of any type to actors of type `A`, one incarnation after the other.
+pub(crate) struct Mailbox<A: Actor> {
+    state: Mutex<State<A>>,
+    capacity: usize,
+    node: Arc<NodeCell>,
+}
+
+struct State<A: Actor> {
+    queue: VecDeque<Box<dyn Envelope<A>>>,
+    /// About how many of the queue were cancelled by their callers.
+    cancelled: usize,
+    phase: Phase,
+    /// The leash of the incarnation that is being given calls.
+    serving: Option<Arc<Leash>>,
+    /// Whether that incarnation has seen the queue empty and must be woken.
+    idle: bool,
+    works: Arc<Works>,
+}
+
+/// What happens to a new call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// It waits, unless its deadline is before the earliest instant at which somebody could serve it.
+    Open { away_until: Option<Instant> },
+    /// It is refused; those that wait are still served.
+    Draining,
+    /// It is refused and nobody waits.
+    Closed(Refusal),
+}
+
+/// What a mailbox holds at one moment.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Load {
+    pub(crate) depth: u64,
+    pub(crate) oldest_ms: u64,
+    pub(crate) in_flight: u64,
+}
+
+impl<A: Actor> Mailbox<A> {
+    pub(crate) fn new(capacity: usize, node: Arc<NodeCell>) -> Arc<Self> {
+        let state = State {
+            queue: VecDeque::new(),
+            cancelled: 0,
+            phase: Phase::Open { away_until: None },
+            serving: None,
+            idle: false,
+            works: Arc::default(),
+        };
+        Arc::new(Self { state: Mutex::new(state), capacity: capacity.max(1), node })
+    }
+
+    pub(crate) fn node(&self) -> &Arc<NodeCell> {
+        &self.node
+    }
+
+    /// Accepts a call, or says why it does not.
+    pub(crate) fn send<M>(self: &Arc<Self>, message: M, deadline: Deadline) -> Result<Waiting<A, M::Result>, AskError>
+    where
+        A: Handler<M>,
+        M: Message + Send + 'static,
+        M::Result: Send,
+    {
+        let (answer, answered) = oneshot::channel();
+        let ticket = Arc::new(Ticket::new(deadline));
+        let letter = Letter::new(message, answer, Arc::clone(&ticket));
+        self.push(Box::new(letter), &ticket).map_err(|refusal| {
+            if refusal == AskError::Overloaded {
+                self.node.overloaded();
+            }
+            refusal
+        })?;
+        Ok(Waiting::new(answered, ticket, Arc::clone(self)))
+    }
+
+    fn push(&self, letter: Box<dyn Envelope<A>>, ticket: &Ticket) -> Result<(), AskError> {
+        let leash = {
+            let mut state = self.lock();
+            state.admit(ticket, self.capacity)?;
+            state.queue.push_back(letter);
+            if !std::mem::take(&mut state.idle) {
+                return Ok(());
+            }
+            state.serving.clone()
+        };
+        if let Some(leash) = leash {
+            leash.wake();
+        }
+        Ok(())
+    }
+
+    /// The next call for the incarnation on `leash`; from here on it counts as begun.
+    pub(crate) fn next(&self, leash: &Arc<Leash>) -> Option<(Box<dyn Envelope<A>>, Call)> {
+        let mut expired = Vec::new(); // dropped after the lock
+        let mut state = self.lock();
+        if !state.serves(leash) {
+            return None;
+        }
+        while let Some(envelope) = state.queue.pop_front() {
+            if envelope.ticket().begin() {
+                let call = Call::begin(envelope.ticket(), Arc::clone(&self.node), Arc::clone(&state.works));
+                return Some((envelope, call));
+            }
+            state.cancelled = state.cancelled.saturating_sub(1);
+            expired.push(envelope);
+        }
+        state.idle = true;
+        None
+    }
+
+    /// Notes that a caller gave up before its call began. Sweeps when most of the queue has been given up.
+    fn cancelled(&self) {
+        let _swept = {
+            let mut state = self.lock();
+            state.cancelled += 1;
+            if state.cancelled * 2 > state.queue.len() { state.sweep(|ticket| !ticket.waits()) } else { Vec::new() }
+        };
+    }
+
+    /// From now on the incarnation on `leash` is given the calls.
+    pub(crate) fn serve(&self, leash: &Arc<Leash>) {
+        let mut state = self.lock();
+        state.serving = Some(Arc::clone(leash));
+        state.idle = false;
+        if let Phase::Open { away_until } = &mut state.phase {
+            *away_until = None;
+        }
+    }
+
+    /// The incarnation on `leash` is given no more calls.
+    pub(crate) fn retire(&self, leash: &Arc<Leash>) {
+        let mut state = self.lock();
+        if state.serves(leash) {
+            state.serving = None;
+        }
+    }
+
+    /// Nobody serves before `until`: calls that cannot wait so long are refused at once.
+    pub(crate) fn away(&self, until: Instant) {
+        let _refused = {
+            let mut state = self.lock();
+            let Phase::Open { away_until } = &mut state.phase else { return };
+            *away_until = Some(until);
+            state.sweep(|ticket| ticket.deadline() < until && ticket.refuse(Refusal::Unavailable))
+        };
+    }
+
+    /// Refuses new calls; those that wait are served.
+    pub(crate) fn drain(&self) {
+        let mut state = self.lock();
+        if let Phase::Open { .. } = state.phase {
+            state.phase = Phase::Draining;
+        }
+    }
+
+    /// Refuses new calls and those that wait. Answers how many waited.
+    pub(crate) fn close(&self, refusal: Refusal) -> u64 {
+        let refused = {
+            let mut state = self.lock();
+            state.phase = Phase::Closed(refusal);
+            state.serving = None;
+            state.sweep(|_| true)
+        };
+        let waited = refused.iter().filter(|envelope| envelope.ticket().refuse(refusal)).count();
+        waited as u64
+    }
+
+    /// Whether nothing waits and nothing is being worked on.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.lock();
+        state.queue.is_empty() && state.works.begun() == 0
+    }
+
+    /// What is being worked on.
+    pub(crate) fn works(&self) -> Arc<Works> {
+        Arc::clone(&self.lock().works)
+    }
+
+    /// Gives up the calls that a blocked thread has begun: they no longer count against the bound.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.lock();
+        state.serving = None;
+        state.works = Arc::default();
+    }
+
+    pub(crate) fn load(&self) -> Load {
+        let state = self.lock();
+        let depth = state.queue.len();
+        let oldest = state.queue.iter().map(|envelope| envelope.ticket()).find(|ticket| ticket.waits());
+        let age = oldest.map_or(0, |ticket| ticket.sent().elapsed().as_millis());
+        Load {
+            depth: depth as u64,
+            oldest_ms: u64::try_from(age).unwrap_or(u64::MAX),
+            in_flight: (depth + state.works.begun()) as u64,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<A>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<A: Actor> State<A> {
+    fn serves(&self, leash: &Arc<Leash>) -> bool {
+        self.serving.as_ref().is_some_and(|serving| Arc::ptr_eq(serving, leash))
+    }
+
+    fn admit(&self, ticket: &Ticket, capacity: usize) -> Result<(), AskError> {
+        match self.phase {
+            Phase::Closed(refusal) => return Err(refusal.into()),
+            Phase::Draining => return Err(AskError::Draining),
+            Phase::Open { away_until: Some(until) } if ticket.deadline() < until => return Err(AskError::Unavailable),
+            Phase::Open { .. } => {}
+        }
+        if ticket.has_expired() {
+            return Err(AskError::Unavailable);
+        }
+        if self.queue.len() + self.works.begun() >= capacity { Err(AskError::Overloaded) } else { Ok(()) }
+    }
+
+    /// Takes the envelopes whose ticket is `out` from the queue, to be dropped without the lock.
+    fn sweep(&mut self, out: impl Fn(&Ticket) -> bool) -> Vec<Box<dyn Envelope<A>>> {
+        let (swept, kept): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|envelope| out(envelope.ticket()));
+        self.queue = kept.into();
+        self.cancelled = 0;
+        swept
+    }
+}

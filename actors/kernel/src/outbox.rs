@@ -1,0 +1,27 @@
+//! The port behind which committed events wait until everybody who must know has applied them.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::{Event, StoreError};
+
+/// Events that were committed beside the change they tell of, oldest first.
+///
+/// Invariant: an event leaves only through [`Self::forget`], after its consumers have confirmed it.
+#[async_trait]
+pub trait Outbox: Send + Sync + 'static {
+    /// At most `limit` events, in the order in which they were committed.
+    async fn oldest(&self, limit: u32) -> Result<Vec<Event>, StoreError>;
+
+    /// Forgets events that were confirmed.
+    async fn forget(&self, ids: &[Uuid]) -> Result<(), StoreError>;
+
+    /// Sets aside an event that no consumer can understand, with the reason, so that it does not block the others.
+    async fn set_aside(&self, id: Uuid, reason: &str) -> Result<(), StoreError>;
+
+    /// How many events wait.
+    async fn depth(&self) -> Result<u64, StoreError>;
+
+    /// Resolves when an event may have been committed since the last call; spurious wake-ups are allowed.
+    async fn committed(&self);
+}

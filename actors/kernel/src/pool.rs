@@ -1,0 +1,199 @@
+//! A bounded pool of low-priority threads for work that burns CPU: password hashes, image decoding.
+//!
+//! Invariant: never more than `threads` jobs run and never more than `queue_capacity` wait; one more is refused at once.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use crate::{Blame, Fault, Server, scope::Scope};
+
+/// How nice the threads are (`setpriority(2)`, 0 to 19): a storm of hashes gives way to everything else.
+const NICENESS: i32 = 10;
+
+/// Threads that burn CPU so that actors' threads need not. Cheap to clone.
+///
+/// When the last clone is dropped the threads end after the job in hand; jobs that still wait answer `Crashed`.
+#[derive(Clone)]
+pub struct Pool(Arc<Owner>);
+
+/// Why a pool did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum PoolError {
+    /// Every thread is busy and the queue is full. The work never ran.
+    #[error("too much work is waiting")]
+    Overloaded,
+    /// The work panicked.
+    #[error("work panicked")]
+    Crashed,
+}
+
+/// What a pool is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PoolLoad {
+    /// Jobs that wait.
+    pub queued: usize,
+    /// Jobs that run.
+    pub running: usize,
+    /// Jobs that ended, well or in a panic, since the pool was made.
+    pub done: u64,
+}
+
+impl Pool {
+    /// A pool of `threads` threads called `name`, before which at most `queue_capacity` jobs wait.
+    ///
+    /// # Panics
+    /// When the system has no thread left.
+    pub fn new(name: &str, threads: usize, queue_capacity: usize) -> Self {
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            queue_capacity,
+            work_waits: Condvar::new(),
+            threads: threads.max(1),
+        });
+        for index in 0..shared.threads {
+            let shared = Arc::clone(&shared);
+            std::thread::Builder::new()
+                .name(format!("{name}-{index}"))
+                .spawn(move || shared.work())
+                .expect("the system has a thread left for the pool");
+        }
+        Self(Arc::new(Owner(shared)))
+    }
+
+    /// Runs `work` on one of the threads, under the caller's trace and deadline. Work whose caller is gone before it
+    /// began is skipped.
+    ///
+    /// # Errors
+    /// The server's: [`PoolError`].
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PoolError> {
+        let (answer, answered) = oneshot::channel();
+        let scope = Scope::current();
+        self.0.0.push(Box::new(move |shared| {
+            let skipped = answer.is_closed();
+            // The panic hook has reported a panic; the caller learns of it because the sender is gone.
+            let result = if skipped { None } else { catch_unwind(AssertUnwindSafe(|| scope.enter(work))).ok() };
+            shared.finished(); // before the answer: whoever has it finds a free thread
+            if let Some(result) = result {
+                let _gone = answer.send(result);
+            }
+        }))?;
+        answered.await.map_err(|_| PoolError::Crashed)
+    }
+
+    /// What it is doing.
+    pub fn load(&self) -> PoolLoad {
+        let queue = self.0.0.lock();
+        PoolLoad { queued: queue.jobs.len(), running: queue.running, done: queue.done }
+    }
+}
+
+impl Blame for PoolError {
+    fn fault(&self) -> Fault {
+        Fault::Server(match self {
+            Self::Overloaded => Server::Overloaded,
+            Self::Crashed => Server::Broken,
+        })
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Overloaded => "overloaded",
+            Self::Crashed => "internal",
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pool").field(&self.load()).finish()
+    }
+}
+
+/// Must call [`Shared::finished`] once, and must not panic.
+type Job = Box<dyn FnOnce(&Shared) + Send>;
+
+struct Shared {
+    queue: Mutex<Queue>,
+    queue_capacity: usize,
+    work_waits: Condvar,
+    threads: usize,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    running: usize,
+    done: u64,
+    closed: bool,
+}
+
+/// Closes the queue when the last handle is gone; it waits for no thread.
+struct Owner(Arc<Shared>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let abandoned = {
+            let mut queue = self.0.lock();
+            queue.closed = true;
+            std::mem::take(&mut queue.jobs)
+        };
+        self.0.work_waits.notify_all();
+        drop(abandoned); // not under the lock: a job's captures may do anything when dropped
+    }
+}
+
+impl Shared {
+    fn push(&self, job: Job) -> Result<(), PoolError> {
+        let mut queue = self.lock();
+        // An idle thread takes its job in a moment: that one does not wait.
+        let idle = self.threads - queue.running;
+        if queue.jobs.len() >= self.queue_capacity + idle {
+            return Err(PoolError::Overloaded);
+        }
+        queue.jobs.push_back(job);
+        drop(queue);
+        self.work_waits.notify_one();
+        Ok(())
+    }
+
+    fn work(&self) {
+        give_way();
+        while let Some(job) = self.next() {
+            job(self);
+        }
+    }
+
+    fn finished(&self) {
+        let mut queue = self.lock();
+        queue.running -= 1;
+        queue.done += 1;
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut queue = self.lock();
+        while queue.jobs.is_empty() && !queue.closed {
+            queue = self.work_waits.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        let job = queue.jobs.pop_front()?;
+        queue.running += 1;
+        Some(job)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lowers the priority of this thread; on Linux `setpriority` is per thread. Best effort: it works as well without.
+fn give_way() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!(%error, "pool thread keeps the normal priority");
+    }
+}

@@ -1,0 +1,385 @@
+//! The supervisor itself: one loop that hears what happened and decides what happens next.
+//!
+//! Invariant: every decision is made in [`Task::settle`] from the state of the slots alone, so that an event may come at
+//! any moment, also during a group restart. Nothing here waits for a single child, so that a drain is heard at once.
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::{
+        mpsc::{UnboundedReceiver, UnboundedSender},
+        oneshot, watch,
+    },
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    Intensity, Life, Strategy,
+    child::{Child, Stop},
+    drain::Drain,
+    intensity::Crashes,
+    life::LifeId,
+    slot::{Slot, Status},
+};
+use crate::{
+    mailbox::Refusal,
+    tree::{Cause, NodeCell, State},
+};
+
+/// What a supervisor hears.
+pub(crate) enum Event {
+    /// From the handle: one more child.
+    Add(Box<dyn Child>),
+    /// From the handle or the parent: stop in order.
+    Drain(Drain, Option<oneshot::Sender<()>>),
+    /// From a child: `started` has run.
+    Started(LifeId),
+    /// From a child: that life is over.
+    Ended(LifeId, Cause),
+    /// From the watchdog: that life's thread is blocked.
+    Blocked(LifeId),
+    /// From the parent: start everything afresh.
+    Open(Life),
+    /// From the parent: stop everything; it may be started again.
+    Stop,
+    /// From the parent: it will not be started again.
+    Close(Refusal),
+}
+
+/// A supervisor's state.
+pub(crate) struct Task {
+    node: Arc<NodeCell>,
+    strategy: Strategy,
+    intensity: Intensity,
+    crashes: Crashes,
+    slots: Vec<Slot>,
+    mode: Mode,
+    /// Its own life in its parent's eyes, unless it is the root.
+    life: Option<Life>,
+    announced: bool,
+    /// For the lives of its children; gone when there will be no more.
+    own: Option<UnboundedSender<Event>>,
+    inbox: UnboundedReceiver<Event>,
+    escalates: watch::Sender<bool>,
+}
+
+/// What a supervisor is about.
+enum Mode {
+    /// Keeps its children running.
+    Open,
+    /// Stops its children, for this reason.
+    Stopping(Cause),
+    /// Drains its children.
+    Draining(Drain, Drainers),
+    /// Waits to be opened, with all children down.
+    Parked,
+    /// Is over, with all children down.
+    Closed(Refusal),
+}
+
+/// Who waits for a drain.
+#[derive(Default)]
+struct Drainers {
+    /// They are told when these are dropped.
+    handles: Vec<oneshot::Sender<()>>,
+    parent: bool,
+}
+
+impl Task {
+    pub(crate) fn new(
+        node: Arc<NodeCell>,
+        strategy: Strategy,
+        intensity: Intensity,
+        (own, inbox): (UnboundedSender<Event>, UnboundedReceiver<Event>),
+        escalates: watch::Sender<bool>,
+    ) -> Self {
+        Self {
+            node,
+            strategy,
+            intensity,
+            crashes: Crashes::default(),
+            slots: Vec::new(),
+            mode: Mode::Parked,
+            life: None,
+            announced: false,
+            own: Some(own),
+            inbox,
+            escalates,
+        }
+    }
+
+    /// A root is open from the start.
+    pub(crate) fn open(mut self) -> Self {
+        self.mode = Mode::Open;
+        self
+    }
+
+    /// Runs until it is over and every handle is gone.
+    pub(crate) async fn run(mut self) {
+        loop {
+            self.settle(Instant::now());
+            let alarm = self.alarm();
+            tokio::select! {
+                biased;
+                event = self.inbox.recv() => match event {
+                    Some(event) => self.hear(event, Instant::now()),
+                    None => return,
+                },
+                () = sleep_until(alarm.unwrap_or_else(Instant::now)), if alarm.is_some() => self.enforce_limits(Instant::now()),
+            }
+        }
+    }
+
+    fn hear(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Add(child) => self.add(child, now),
+            Event::Drain(drain, done) => self.drain(drain, done),
+            Event::Started(id) => {
+                if let Some(slot) = self.living(id) {
+                    slot.started(now);
+                }
+            }
+            Event::Ended(id, cause) => {
+                if self.living(id).is_some() {
+                    self.ended(id.child, cause, now);
+                }
+            }
+            Event::Blocked(id) => {
+                if self.living(id).is_some() {
+                    self.abandon(id.child, now);
+                }
+            }
+            Event::Open(life) => self.reopen(life, now),
+            Event::Stop => self.stop(),
+            Event::Close(refusal) => self.close(refusal),
+        }
+    }
+
+    fn living(&mut self, id: LifeId) -> Option<&mut Slot> {
+        self.slots.get_mut(id.child).filter(|slot| slot.lives(id.generation))
+    }
+
+    fn add(&mut self, mut child: Box<dyn Child>, now: Instant) {
+        match self.mode {
+            Mode::Open | Mode::Parked | Mode::Stopping(_) => {}
+            Mode::Draining(..) => child.close(Refusal::Draining),
+            Mode::Closed(refusal) => child.close(refusal),
+        }
+        self.slots.push(Slot::new(child, now));
+    }
+
+    fn reopen(&mut self, life: Life, now: Instant) {
+        if let Mode::Closed(_) = self.mode {
+            life.started(); // it was drained by itself: to its parent it is a child that does nothing
+            self.life = Some(life);
+            return;
+        }
+        self.life = Some(life);
+        self.announced = false;
+        self.crashes.forget();
+        self.slots.iter_mut().for_each(|slot| slot.refresh(now));
+        self.mode = Mode::Open;
+    }
+
+    fn stop(&mut self) {
+        match self.mode {
+            Mode::Open => self.stop_all(Cause::Stopped),
+            Mode::Closed(_) => self.end(Cause::Stopped),
+            Mode::Stopping(_) | Mode::Draining(..) | Mode::Parked => {}
+        }
+    }
+
+    fn stop_all(&mut self, cause: Cause) {
+        self.slots.iter_mut().for_each(|slot| slot.doomed = true);
+        self.mode = Mode::Stopping(cause);
+    }
+
+    /// Ends its life in its parent's eyes.
+    fn end(&mut self, cause: Cause) {
+        if let Some(life) = self.life.take() {
+            life.ended(cause);
+        }
+    }
+
+    /// Begins a drain, or joins the one that is under way. Without `done` it is the parent's.
+    fn drain(&mut self, drain: Drain, done: Option<oneshot::Sender<()>>) {
+        let by_parent = done.is_none();
+        match &mut self.mode {
+            Mode::Closed(_) if by_parent => return self.end(Cause::Stopped),
+            Mode::Closed(_) => return,
+            Mode::Draining(_, drainers) => return drainers.add(done),
+            Mode::Open | Mode::Stopping(_) | Mode::Parked => {}
+        }
+        self.node.set(State::Draining);
+        for slot in &mut self.slots {
+            slot.doomed = true;
+            if slot.is_down() {
+                slot.child.drained(&drain, None);
+                slot.halt();
+            }
+        }
+        let mut drainers = Drainers::default();
+        drainers.add(done);
+        self.mode = Mode::Draining(drain, drainers);
+    }
+
+    fn close(&mut self, refusal: Refusal) {
+        self.slots.iter_mut().for_each(|slot| slot.child.close(refusal));
+        self.mode = Mode::Closed(refusal);
+        self.own = None;
+    }
+
+    /// A child's life is over. What that means depends on whether it was to end.
+    fn ended(&mut self, index: usize, cause: Cause, now: Instant) {
+        let slot = &mut self.slots[index];
+        match &self.mode {
+            Mode::Open if slot.doomed => {
+                slot.child.node().restarts(Cause::Sibling);
+                slot.rest();
+            }
+            Mode::Open => self.crashed(index, cause, now),
+            Mode::Draining(drain, _) => {
+                slot.child.drained(drain, Some(cause));
+                slot.halt();
+            }
+            Mode::Stopping(_) | Mode::Parked | Mode::Closed(_) => slot.halt(),
+        }
+    }
+
+    /// A child crashed that should run: count it, doom those that share its fate, or give up.
+    fn crashed(&mut self, index: usize, cause: Cause, now: Instant) {
+        let not_before = self.slots[index].crashed(cause, now);
+        if self.crashes.exceed(self.intensity, now) {
+            tracing::error!(supervisor = self.node.path(), "too many crashes: supervisor gives up");
+            return self.stop_all(Cause::Escalated);
+        }
+        let sharing = match self.strategy {
+            Strategy::OneForOne => return,
+            Strategy::OneForAll => &mut self.slots[..],
+            Strategy::RestForOne => &mut self.slots[index..],
+        };
+        for slot in sharing {
+            slot.doomed = !slot.is_down();
+            slot.not_before = slot.not_before.max(not_before);
+        }
+    }
+
+    fn abandon(&mut self, index: usize, now: Instant) {
+        let child = &mut self.slots[index].child;
+        tracing::error!(actor = child.node().path(), "actor's thread is blocked: it is abandoned");
+        child.abandon();
+        self.ended(index, Cause::Blocked, now);
+    }
+
+    /// Ends what should have started or stopped by now.
+    fn enforce_limits(&mut self, now: Instant) {
+        for index in 0..self.slots.len() {
+            let slot = &mut self.slots[index];
+            match slot.status {
+                Status::Stopping { limit: Some(limit), killed: false } if limit <= now => slot.stop(&Stop::Kill, now),
+                Status::Starting { limit: Some(limit) } | Status::Stopping { limit: Some(limit), .. }
+                    if limit <= now =>
+                {
+                    self.abandon(index, now);
+                }
+                Status::Starting { .. } | Status::Stopping { .. } | Status::Up | Status::Down => {}
+            }
+        }
+    }
+
+    /// When to look again even if nothing is heard.
+    fn alarm(&self) -> Option<Instant> {
+        let starts = matches!(self.mode, Mode::Open);
+        self.slots.iter().filter(|slot| starts || !slot.is_down()).filter_map(Slot::alarm).min()
+    }
+
+    /// Does everything that can be done now.
+    fn settle(&mut self, now: Instant) {
+        match &self.mode {
+            Mode::Open => {
+                if !self.stop_last(&Stop::Now, now) {
+                    self.slots.iter_mut().for_each(|slot| slot.doomed = false);
+                    self.start_due(now);
+                }
+            }
+            Mode::Stopping(cause) => {
+                let cause = *cause;
+                if !self.stop_last(&Stop::Now, now) {
+                    self.stopped(cause);
+                }
+            }
+            Mode::Draining(drain, drainers) => {
+                let (stop, by_parent) = (Stop::Drain(drain.clone()), drainers.parent);
+                if !self.stop_last(&stop, now) {
+                    self.drained(by_parent);
+                }
+            }
+            Mode::Parked | Mode::Closed(_) => {}
+        }
+    }
+
+    /// Stops the last child that is doomed. One at a time: false when none is left.
+    fn stop_last(&mut self, stop: &Stop, now: Instant) -> bool {
+        let Some(slot) = self.slots.iter_mut().rev().find(|slot| slot.doomed && !slot.is_down()) else { return false };
+        if !matches!(slot.status, Status::Stopping { .. }) {
+            slot.stop(stop, now);
+        }
+        true
+    }
+
+    /// Starts what is due. Where children share their fate, each waits until the one before it has started.
+    fn start_due(&mut self, now: Instant) {
+        let in_turn = self.strategy != Strategy::OneForOne;
+        let Some(own) = &self.own else { return };
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if slot.is_down() && slot.not_before <= now {
+                let id = slot.starting(index, now);
+                slot.child.start(Life::new(own.clone(), id));
+            }
+            if in_turn && slot.status != Status::Up {
+                return;
+            }
+        }
+        self.announce();
+    }
+
+    /// Tells the parent, once, that all children have started.
+    fn announce(&mut self) {
+        if self.slots.iter().all(|slot| slot.status == Status::Up) {
+            self.node.set(State::Running);
+            if let (Some(life), false) = (&self.life, self.announced) {
+                self.announced = true;
+                life.started();
+            }
+        }
+    }
+
+    /// All children are down because it stopped, or gave up.
+    fn stopped(&mut self, cause: Cause) {
+        self.mode = Mode::Parked;
+        self.node.set(if cause == Cause::Escalated { State::Escalated } else { State::Stopped });
+        if self.life.is_none() {
+            self.close(Refusal::Unavailable); // a root has nobody who would open it again
+        }
+        self.end(cause);
+        if cause == Cause::Escalated {
+            self.escalates.send_replace(true);
+        }
+    }
+
+    /// All children are down after a drain.
+    fn drained(&mut self, by_parent: bool) {
+        self.node.set(State::Stopped);
+        self.close(Refusal::Draining); // drops the handles that wait for the drain
+        if by_parent {
+            self.end(Cause::Stopped);
+        }
+    }
+}
+
+impl Drainers {
+    fn add(&mut self, done: Option<oneshot::Sender<()>>) {
+        self.parent |= done.is_none();
+        self.handles.extend(done);
+    }
+}

@@ -1,0 +1,153 @@
+//! Who shares the fate of a child that crashed, in which order, and what happens when a crash follows a crash.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use portico_kernel::{Intensity, Ref, State, Strategy, Supervisor, testkit::until};
+
+mod support;
+use support::{Do, Victim, World, add, root, spec};
+
+/// Three victims in a row, whose worlds share one log.
+struct Trio {
+    worlds: [World; 3],
+    refs: [Ref<Victim>; 3],
+}
+
+impl Trio {
+    fn under(supervisor: &Supervisor) -> Self {
+        let first = World::named("a");
+        let worlds = ["a", "b", "c"].map(|name| World { log: first.log.clone(), ..World::named(name) });
+        let refs = std::array::from_fn(|index| add(supervisor, spec(worlds[index].name), &worlds[index]));
+        Self { worlds, refs }
+    }
+
+    async fn started(strategy: Strategy) -> Self {
+        let trio = Self::under(&root(strategy));
+        trio.worlds[0].log.wait_for(3).await;
+        assert_eq!(trio.worlds[0].log.take(), ["a started", "b started", "c started"]);
+        trio
+    }
+
+    async fn crash(&self, index: usize) {
+        let _crashed = self.refs[index].ask::<Do>().ask(Do::PanicInHandler).await;
+    }
+
+    async fn log(&self, count: usize) -> Vec<String> {
+        self.worlds[0].log.wait_for(count).await
+    }
+}
+
+#[actix::test]
+async fn one_for_one_leaves_the_others_alone() {
+    let trio = Trio::started(Strategy::OneForOne).await;
+
+    trio.crash(1).await;
+
+    assert_eq!(trio.log(1).await, ["b started"]);
+    assert_eq!(trio.refs[0].snapshot().incarnation, 1);
+    assert_eq!(trio.refs[2].snapshot().incarnation, 1);
+}
+
+#[actix::test]
+async fn one_for_all_stops_in_reverse_and_starts_forward() {
+    let trio = Trio::started(Strategy::OneForAll).await;
+
+    trio.crash(1).await;
+
+    assert_eq!(trio.log(5).await, ["c stopped", "a stopped", "a started", "b started", "c started"]);
+    assert_eq!(trio.refs[2].snapshot().restarts.sibling, 1);
+    assert_eq!(trio.refs[1].snapshot().restarts.panic, 1);
+}
+
+#[actix::test]
+async fn rest_for_one_takes_only_those_behind_along() {
+    let trio = Trio::started(Strategy::RestForOne).await;
+
+    trio.crash(1).await;
+
+    assert_eq!(trio.log(3).await, ["c stopped", "b started", "c started"]);
+    assert_eq!(trio.refs[0].snapshot().incarnation, 1);
+}
+
+#[actix::test]
+async fn a_crash_during_a_group_restart_begins_the_group_anew() {
+    let trio = Trio::started(Strategy::OneForAll).await;
+    trio.worlds[1].started_panics.store(1, Ordering::SeqCst);
+
+    trio.crash(2).await;
+
+    let log = trio.log(7).await;
+    assert_eq!(log[..3], ["b stopped", "a stopped", "a started"], "then b panics in started");
+    assert_eq!(log[3..], ["a stopped", "a started", "b started", "c started"]);
+    assert_eq!(trio.refs[1].snapshot().restarts.panic, 1);
+}
+
+#[actix::test]
+async fn a_crash_during_a_rest_for_one_restart_spares_those_in_front() {
+    let trio = Trio::started(Strategy::RestForOne).await;
+    trio.worlds[1].factory_panics.store(2, Ordering::SeqCst);
+
+    trio.crash(0).await;
+
+    assert_eq!(trio.log(5).await, ["c stopped", "b stopped", "a started", "b started", "c started"]);
+    assert_eq!(trio.refs[0].snapshot().incarnation, 2, "b's crashes did not touch a");
+}
+
+#[actix::test]
+async fn a_group_waits_for_started_of_each() {
+    let supervisor = root(Strategy::RestForOne);
+    let gate = Arc::new(support::Gate::default());
+    let world = World { gate: Arc::clone(&gate), ..World::named("a") };
+    let held = World { gate, ..World::named("a") };
+    supervisor.supervise(spec("a").on("slow"), move || {
+        support::gate_blocks(&held.gate);
+        held.victim()
+    });
+    let last = add(&supervisor, spec("b"), &World { log: world.log.clone(), ..World::named("b") });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(last.snapshot().incarnation, 0, "b waits for a");
+
+    world.gate.open();
+
+    until("b's start", || last.snapshot().state == State::Running).await;
+}
+
+#[actix::test]
+async fn a_branch_that_gives_up_is_started_afresh_by_its_parent() {
+    let parent = root(Strategy::OneForOne);
+    let branch =
+        parent.branch("branch", Strategy::OneForOne, Intensity { restarts: 1, within: Duration::from_secs(60) });
+    let trio = Trio::under(&branch);
+    trio.log(3).await;
+
+    trio.crash(1).await;
+    until("b's second life", || trio.refs[1].snapshot().incarnation == 2).await;
+    trio.crash(1).await;
+
+    let log = trio.log(9).await;
+    assert_eq!(log[3..], ["b started", "c stopped", "a stopped", "a started", "b started", "c started"]);
+    let tree = parent.snapshot().root;
+    assert_eq!((tree.children[0].restarts.escalated, tree.children[0].state), (1, State::Running));
+    assert_eq!(tree.children[0].children.len(), 3);
+}
+
+#[actix::test]
+async fn a_branch_is_a_sibling_like_any_other() {
+    let parent = root(Strategy::OneForAll);
+    let first = World::named("first");
+    let crashing = add(&parent, spec("first"), &first);
+    let branch = parent.branch("branch", Strategy::OneForOne, Intensity::UNLIMITED);
+    let inner = World { log: first.log.clone(), ..World::named("inner") };
+    add(&branch, spec("inner"), &inner);
+    first.log.wait_for(2).await;
+
+    let _crashed = crashing.ask::<Do>().ask(Do::PanicInHandler).await;
+
+    let log = first.log.wait_for(5).await;
+    assert_eq!(log[2..], ["inner stopped", "first started", "inner started"]);
+}

@@ -1,0 +1,168 @@
+//! Photos: who has which, and what becomes of their bytes.
+//!
+//! Invariant: content is written down for deletion before it is kept, and taken off that list by the transaction that
+//! keeps its row; so whatever fails or crashes when, content without a row is deleted in the end.
+
+mod budget;
+mod load;
+mod staging;
+mod summaries;
+mod sweep;
+mod uploads;
+mod user_event;
+
+use std::sync::Arc;
+
+use actix::{Actor, AsyncContext as _, Context, Handler, WrapFuture as _};
+use portico_kernel::{Clock, Pool, ResponseFuture};
+
+pub use budget::Budget;
+pub use staging::Staging;
+pub use summaries::Summaries;
+pub use uploads::Uploads;
+
+use self::sweep::Sweeper;
+use crate::{
+    ApplyUserEvent, Content, ContentStore, Delete, Error, Get, Limits, List, Load, Open, Page, Photo, Rendition, Store,
+    Summarize, Summary, Sweep,
+};
+
+/// What the photo domain stands on. It outlives the actor's restarts: uploads go on while a fresh actor takes over.
+#[derive(Clone)]
+pub struct Parts {
+    /// Keeps rows, owners and the list of content to delete.
+    pub store: Arc<dyn Store>,
+    /// Keeps bytes.
+    pub content: Arc<dyn ContentStore>,
+    /// Decodes; a pool of its own, so that pictures never delay passwords.
+    pub pool: Pool,
+    /// The memory that all pictures share while they are processed.
+    pub budget: Budget,
+    /// Bounds and tells apart the uploads in progress.
+    pub uploads: Uploads,
+    /// Where uploads wait for their processing.
+    pub staging: Staging,
+    /// The read view behind [`Summarize`].
+    pub summaries: Summaries,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// What may be uploaded.
+    pub limits: Limits,
+}
+
+/// The photo actor.
+pub struct Photos {
+    parts: Arc<Parts>,
+    sweeper: Arc<Sweeper>,
+}
+
+impl Photos {
+    /// A photo actor. It begins to delete what is due once it is started.
+    pub fn new(parts: Parts) -> Self {
+        let parts = Arc::new(parts);
+        Self { sweeper: Arc::new(Sweeper::new(Arc::clone(&parts))), parts }
+    }
+}
+
+impl Actor for Photos {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let sweeper = Arc::clone(&self.sweeper);
+        context.spawn(async move { sweeper.run().await }.into_actor(self));
+    }
+}
+
+impl Handler<Load> for Photos {
+    type Result = ResponseFuture<Result<Photo, Error>>;
+
+    fn handle(&mut self, command: Load, _: &mut Context<Self>) -> Self::Result {
+        ResponseFuture::new(load::load(Arc::clone(&self.parts), Arc::clone(&self.sweeper), command))
+    }
+}
+
+impl Handler<Get> for Photos {
+    type Result = ResponseFuture<Result<Photo, Error>>;
+
+    fn handle(&mut self, query: Get, _: &mut Context<Self>) -> Self::Result {
+        let parts = Arc::clone(&self.parts);
+        ResponseFuture::new(async move { parts.store.find(query.owner, query.photo).await?.ok_or(Error::Unknown) })
+    }
+}
+
+impl Handler<List> for Photos {
+    type Result = ResponseFuture<Result<Page, Error>>;
+
+    fn handle(&mut self, query: List, _: &mut Context<Self>) -> Self::Result {
+        let parts = Arc::clone(&self.parts);
+        let limit = query.limit.clamp(1, List::LIMIT_MAX);
+        ResponseFuture::new(async move { Ok(parts.store.list(query.owner, query.after, limit).await?) })
+    }
+}
+
+impl Handler<Summarize> for Photos {
+    type Result = ResponseFuture<Result<Summary, Error>>;
+
+    fn handle(&mut self, query: Summarize, _: &mut Context<Self>) -> Self::Result {
+        let parts = Arc::clone(&self.parts);
+        ResponseFuture::new(async move { parts.summaries.get(query.owner).await })
+    }
+}
+
+impl Handler<Open> for Photos {
+    type Result = ResponseFuture<Result<Content, Error>>;
+
+    fn handle(&mut self, query: Open, _: &mut Context<Self>) -> Self::Result {
+        let parts = Arc::clone(&self.parts);
+        ResponseFuture::new(async move {
+            let size = match query.rendition {
+                Rendition::Original => query.photo.size_bytes,
+                Rendition::Thumb => query.photo.thumb_size_bytes,
+            };
+            let opened = parts.content.open(query.photo.key(query.rendition), query.range.unwrap_or(0..size)).await?;
+            opened.map(Content).ok_or(Error::Unknown) // deleted since its row was read
+        })
+    }
+}
+
+impl Handler<Delete> for Photos {
+    type Result = ResponseFuture<Result<(), Error>>;
+
+    fn handle(&mut self, command: Delete, _: &mut Context<Self>) -> Self::Result {
+        let (parts, sweeper) = (Arc::clone(&self.parts), Arc::clone(&self.sweeper));
+        ResponseFuture::new(async move {
+            let _stale = parts.summaries.outdate(command.owner);
+            let deleted = parts.store.delete(command.owner, command.photo, parts.clock.now()).await?;
+            sweeper.wake();
+            if deleted { Ok(()) } else { Err(Error::Unknown) }
+        })
+    }
+}
+
+impl Handler<ApplyUserEvent> for Photos {
+    type Result = ResponseFuture<Result<(), Error>>;
+
+    fn handle(&mut self, event: ApplyUserEvent, _: &mut Context<Self>) -> Self::Result {
+        let (parts, sweeper) = (Arc::clone(&self.parts), Arc::clone(&self.sweeper));
+        ResponseFuture::new(async move {
+            let Some(change) = user_event::owner_change(&event.0)? else {
+                return Ok(());
+            };
+            let _stale = parts.summaries.outdate(change.owner);
+            parts.store.apply(event.0.id, change, parts.clock.now()).await?;
+            if change.deleted {
+                sweeper.wake();
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Handler<Sweep> for Photos {
+    type Result = ResponseFuture<Result<u64, Error>>;
+
+    fn handle(&mut self, _: Sweep, _: &mut Context<Self>) -> Self::Result {
+        let sweeper = Arc::clone(&self.sweeper);
+        ResponseFuture::new(async move { sweeper.sweep().await })
+    }
+}

@@ -1,0 +1,77 @@
+//! Damaged pictures: whatever the bytes, processing neither panics nor lets metadata through.
+
+use std::io::Cursor;
+
+use portico_photo::{
+    Error, Limits,
+    image::{Header, Processed, process},
+};
+use proptest::prelude::*;
+
+use crate::pictures::{self, CANARY, holds};
+
+const LIMITS: Limits = Limits { upload_max_bytes: 10 << 20, pixels_max: 10_000, photos_per_user_max: 1000 };
+
+fn processed(picture: &[u8]) -> Result<Processed, Error> {
+    process(picture, &Header::read(&mut Cursor::new(picture), &LIMITS)?, &LIMITS)
+}
+
+fn picture() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        Just(pictures::jpeg_with_metadata(20, 12, 1)),
+        Just(pictures::jpeg_with_metadata(20, 12, 8)),
+        Just(pictures::png_with_metadata(12, 9)),
+        Just(pictures::apng_with_metadata(8, 8, 3)),
+        Just(pictures::gif_with_metadata(12, 9, 3)),
+        Just(pictures::webp_with_metadata(12, 9)),
+        Just(pictures::animated_webp_with_metadata(8, 8, 3)),
+        Just(pictures::lossy_webp()),
+    ]
+}
+
+/// A few bytes overwritten anywhere, most often near the beginning, where the structure is.
+fn damage() -> impl Strategy<Value = Vec<(prop::sample::Index, u8)>> {
+    prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_damaged_picture_is_refused_or_kept_without_its_metadata(
+        mut picture in picture(),
+        damage in damage(),
+        cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
+    ) {
+        for (at, byte) in damage {
+            let at = at.index(picture.len());
+            picture[at] = byte;
+        }
+        if let Some(cut) = cut {
+            picture.truncate(cut.index(picture.len()));
+        }
+
+        let outcome = processed(&picture);
+
+        match outcome {
+            Ok(kept) => {
+                prop_assert!(!holds(&kept.original, CANARY) && !holds(&kept.thumb, CANARY));
+                prop_assert!(processed(&kept.original).is_ok(), "what is kept is acceptable itself");
+            }
+            Err(error) => prop_assert!(
+                matches!(error, Error::BadImage | Error::UnsupportedType | Error::TooManyPixels { .. }),
+                "{error:?}"
+            ),
+        }
+    }
+
+    #[test]
+    fn noise_behind_a_signature_is_refused(
+        signature in prop::sample::select(vec![&b"\xFF\xD8\xFF"[..], b"\x89PNG\r\n\x1A\n", b"GIF89a", b"RIFF\xFF\0\0\0WEBPVP8L"]),
+        noise in prop::collection::vec(any::<u8>(), 0..400),
+    ) {
+        let refused = processed(&[signature, &noise].concat());
+
+        prop_assert!(refused.is_err());
+    }
+}

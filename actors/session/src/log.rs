@@ -1,0 +1,21 @@
+//! One record for each command: what was asked, of whom, and what came of it. Never a token.
+
+use std::future::Future;
+
+use portico_kernel::{Blame as _, ResponseFuture, UserId};
+
+use crate::Error;
+
+/// Answers with what `work` comes to, and logs it.
+pub(crate) fn logged<T: 'static>(
+    action: &'static str,
+    user: Option<UserId>,
+    work: impl Future<Output = Result<T, Error>> + 'static,
+) -> ResponseFuture<Result<T, Error>> {
+    ResponseFuture::new(async move {
+        let result = work.await;
+        let outcome = result.as_ref().map_or_else(Error::code, |_| "ok");
+        tracing::info!(user.id = user.map(tracing::field::display), outcome, "{action}");
+        result
+    })
+}

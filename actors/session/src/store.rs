@@ -1,0 +1,51 @@
+//! The port behind which sessions are kept.
+
+use async_trait::async_trait;
+use portico_kernel::{StoreError, UserId};
+use time::OffsetDateTime;
+
+use crate::{Epoch, Session, SessionId, TokenHash};
+
+/// Keeps sessions under the hash of their token.
+///
+/// Invariant: a session whose epoch is less than its user's least epoch is never inserted, found or listed.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Keeps a session. False, and nothing is kept, when its epoch is below the user's least or the account is deleted.
+    async fn insert(&self, session: &Session, hash: TokenHash) -> Result<bool, StoreError>;
+
+    /// The session that `hash` opens, live or not.
+    async fn find(&self, hash: TokenHash) -> Result<Option<Session>, StoreError>;
+
+    /// A user's sessions that are live at `now`, latest first.
+    async fn list(&self, user: UserId, now: OffsetDateTime) -> Result<Vec<Session>, StoreError>;
+
+    /// Writes down that a session was used. Nothing happens to one that is gone.
+    async fn touch(
+        &self,
+        session: SessionId,
+        last_seen_at: OffsetDateTime,
+        expires_at: OffsetDateTime,
+    ) -> Result<(), StoreError>;
+
+    /// Ends a session; false when the user has none of that id.
+    async fn delete(&self, user: UserId, session: SessionId) -> Result<bool, StoreError>;
+
+    /// Ends all sessions of a user but one.
+    async fn delete_others(&self, user: UserId, keep: SessionId) -> Result<(), StoreError>;
+
+    /// Raises the user's least epoch to `epoch` (never lowers it), ends all older sessions and keeps `replacement`, in
+    /// one transaction. False, and nothing changes, when the replacement's epoch is below the least.
+    async fn raise_epoch(
+        &self,
+        user: UserId,
+        epoch: Epoch,
+        replacement: Option<(&Session, TokenHash)>,
+    ) -> Result<bool, StoreError>;
+
+    /// Deletes at most `limit` sessions that ended before `now`; answers how many. Least epochs stay for ever.
+    async fn purge(&self, now: OffsetDateTime, limit: u32) -> Result<u64, StoreError>;
+
+    /// Proves that the store can be read and written: what readiness asks.
+    async fn check(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,169 @@
+//! The sessions that are in use, readable from every thread: validating a hot session costs no hop to the actor.
+//!
+//! Invariant: once a revocation has answered, nothing that was read before it is served.
+//!
+//! It is kept without a lock. Every revocation draws the next number after its commit and leaves it as its user's mark;
+//! every entry carries the last number that was drawn before the entry was read from the store. An entry whose number is
+//! below its user's mark is dead, so that a fill which races a revocation is dead on arrival. Users share marks, which
+//! bounds their memory: a shared mark costs a read from the store now and then, never a wrong answer.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use futures_util::future::{BoxFuture, FutureExt as _, ready};
+use moka::{policy::EvictionPolicy, sync::Cache};
+use portico_kernel::{Ask, AskError, Callee, Clock, Deadline, UserId};
+use time::OffsetDateTime;
+
+use crate::{Error, Session, TokenHash, Validate};
+
+/// How many marks the users share: 32 KiB of them.
+const MARKS: usize = 4096;
+
+/// How many bytes of user agent an entry holds without counting as more than one.
+const ENTRY_BYTES: usize = 256;
+
+/// What the [`Sessions`](crate::Sessions) actor publishes of its sessions. Cheap to clone; outlives the actor's restarts.
+#[derive(Clone)]
+pub struct View(Arc<Shared>);
+
+struct Shared {
+    entries: Cache<TokenHash, Entry>,
+    drawn: AtomicU64,
+    marks: Box<[AtomicU64]>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    session: Arc<Session>,
+    fresh_until: OffsetDateTime,
+    reading: Reading,
+}
+
+/// The last revocation before something was read from the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Reading(u64);
+
+impl View {
+    /// A view of at most `entries_max` sessions, of about 1 KiB each; one with an overlong user agent counts as more.
+    pub fn new(entries_max: u64) -> Self {
+        let entries = Cache::builder()
+            .name("session.view")
+            .max_capacity(entries_max)
+            .eviction_policy(EvictionPolicy::lru())
+            .weigher(|_, entry: &Entry| entry.weight())
+            .build();
+        let marks = (0..MARKS).map(|_| AtomicU64::new(0)).collect();
+        Self(Arc::new(Shared { entries, drawn: AtomicU64::new(0), marks }))
+    }
+
+    /// Answers [`Validate`] from `view` when it holds the session, else from the `actor`.
+    ///
+    /// A session is answered from the view for as long as its use need not be written down; then it goes to the actor
+    /// once, which reads it from the store again.
+    pub fn validator(view: Self, clock: Arc<dyn Clock>, actor: Ask<Validate>) -> Ask<Validate> {
+        Ask::new(Validator { view, clock, actor })
+    }
+
+    /// How many sessions the view holds, about; for metrics.
+    pub fn len(&self) -> u64 {
+        self.0.entries.entry_count()
+    }
+
+    /// Whether the view holds no session.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The session that `hash` opens at `now`, if that can be told without the store.
+    pub(crate) fn get(&self, hash: TokenHash, now: OffsetDateTime) -> Option<Arc<Session>> {
+        let entry = self.0.entries.get(&hash)?;
+        let lives = now < entry.fresh_until && entry.session.is_live(now);
+        (lives && self.holds(&entry)).then_some(entry.session)
+    }
+
+    /// Begins a reading. Call it before the store is asked, and give it to [`Self::fill`] with the store's answer.
+    pub(crate) fn reading(&self) -> Reading {
+        Reading(self.0.drawn.load(Ordering::SeqCst))
+    }
+
+    /// Publishes a session that was read from the store after `reading` began, until `fresh_until`.
+    pub(crate) fn fill(&self, hash: TokenHash, session: &Session, fresh_until: OffsetDateTime, reading: Reading) {
+        let entry = Entry { session: Arc::new(session.clone()), fresh_until, reading };
+        if self.holds(&entry) {
+            self.0.entries.insert(hash, entry);
+        }
+    }
+
+    /// Announces that sessions of `user` are about to be revoked in the store. When the guard is dropped, on whatever
+    /// path, everything that was read of the user until then is dead: drop it after the commit and before the answer.
+    pub(crate) fn revoking(&self, user: UserId) -> Revoking {
+        Revoking { view: self.clone(), user }
+    }
+
+    /// Whether nothing was revoked of the session's user since the entry was read.
+    fn holds(&self, entry: &Entry) -> bool {
+        Reading(self.mark(entry.session.user).load(Ordering::SeqCst)) <= entry.reading
+    }
+
+    fn mark(&self, user: UserId) -> &AtomicU64 {
+        // The last bytes of a UUID v7 are random.
+        let [.., high, low] = user.uuid().into_bytes();
+        &self.0.marks[usize::from(u16::from_be_bytes([high, low])) % MARKS]
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("entries", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl Entry {
+    fn weight(&self) -> u32 {
+        let user_agent = self.session.client.user_agent.as_ref().map_or(0, String::len);
+        u32::try_from(1 + user_agent / ENTRY_BYTES).unwrap_or(u32::MAX)
+    }
+}
+
+/// A revocation that is under way.
+#[must_use = "the revocation is effective when this is dropped"]
+pub(crate) struct Revoking {
+    view: View,
+    user: UserId,
+}
+
+impl Drop for Revoking {
+    fn drop(&mut self) {
+        let number = self.view.0.drawn.fetch_add(1, Ordering::SeqCst) + 1;
+        self.view.mark(self.user).fetch_max(number, Ordering::SeqCst);
+    }
+}
+
+struct Validator {
+    view: View,
+    clock: Arc<dyn Clock>,
+    actor: Ask<Validate>,
+}
+
+impl Callee<Validate> for Validator {
+    fn call(
+        &self,
+        validate: Validate,
+        deadline: Deadline,
+    ) -> BoxFuture<'static, Result<Result<Session, Error>, AskError>> {
+        if let Some(session) = self.view.get(validate.token.hash(), self.clock.now()) {
+            return ready(Ok(Ok(Session::clone(&session)))).boxed();
+        }
+        let actor = self.actor.clone();
+        deadline.scope(async move { Ok(actor.ask(validate).await) }).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests;

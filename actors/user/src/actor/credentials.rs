@@ -1,0 +1,82 @@
+//! Proving that the owner asks, and giving out a new password to one who no longer can.
+
+use portico_session::RaiseEpoch;
+use zeroize::Zeroizing;
+
+use super::{ATTEMPTS_MAX, Ports};
+use crate::{Account, Changed, Email, Error, Password, PasswordHash, Verdict, updated};
+
+/// Crockford's base 32 in lower case: no letter that is mistaken for a digit.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// How many characters a one-time password has: 120 bits, in groups of six.
+const ONE_TIME_LENGTH: usize = 24;
+
+/// The hash that a presented password was verified against: while an account keeps it, it need not be verified again.
+#[derive(Default)]
+pub(super) struct Proof(Option<PasswordHash>);
+
+impl Ports {
+    /// Checks that `password` is the account's.
+    pub(super) async fn prove(&self, proof: &mut Proof, account: &Account, password: &Password) -> Result<(), Error> {
+        if proof.0.as_ref() == Some(&account.password) {
+            return Ok(());
+        }
+        match self.hasher.verify(password, Some(&account.password)).await? {
+            Verdict::Right | Verdict::RightButDated => {
+                proof.0 = Some(account.password.clone());
+                Ok(())
+            }
+            Verdict::Wrong => Err(Error::WrongPassword),
+        }
+    }
+
+    pub(super) async fn reset_password(&self, email: &Email) -> Result<Password, Error> {
+        let password = one_time_password();
+        let hash = self.hasher.hash(&password).await?;
+        for _ in 0..ATTEMPTS_MAX {
+            let mut account = self.store.find_by_email(email).await?.ok_or(Error::Unknown)?;
+            let (user, now) = (account.user.id, self.clock.now());
+            account.password = hash.clone();
+            account.epoch += 1;
+            account.user.version += 1;
+            account.user.updated_at = now;
+            match self.settled(user, self.store.update(&account, &updated(&account, now)).await)? {
+                Changed::Done => {
+                    self.profiles.fill(&account.user);
+                    self.raise_epoch.ask(RaiseEpoch { user, epoch: account.epoch }).await?;
+                    return Ok(password);
+                }
+                Changed::Stale => {}
+                Changed::EmailTaken => return Err(Error::EmailTaken),
+            }
+        }
+        Err(Error::Conflict)
+    }
+}
+
+fn one_time_password() -> Password {
+    let mut random = Zeroizing::new([0; ONE_TIME_LENGTH]);
+    getrandom::fill(random.as_mut_slice()).expect("the operating system has a random source");
+    let mut text = Zeroizing::new(String::with_capacity(ONE_TIME_LENGTH * 2));
+    for (position, byte) in random.iter().enumerate() {
+        if position > 0 && position % 6 == 0 {
+            text.push('-');
+        }
+        text.push(char::from(ALPHABET[usize::from(byte % 32)]));
+    }
+    Password::parse(&text).expect("a one-time password is short and not empty")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_one_time_password_is_long_random_and_easy_to_read_out() {
+        let (one, other) = (one_time_password(), one_time_password());
+
+        assert_eq!(one.expose().split('-').map(str::len).collect::<Vec<_>>(), [6, 6, 6, 6]);
+        assert!(one.expose().bytes().all(|byte| byte == b'-' || ALPHABET.contains(&byte)));
+        assert_ne!(one.expose(), other.expose());
+    }
+}

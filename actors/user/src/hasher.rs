@@ -1,0 +1,218 @@
+//! Hashes and verifies passwords, away from the actors' threads.
+//!
+//! Invariant: a password that is presented for no account costs what a wrong one costs: the same queue, the same pool and
+//! a hash with the current parameters. Hashes that another system made verify as they did there.
+
+use std::{fmt, sync::Arc};
+
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{self, PasswordHasher as _, PasswordVerifier as _, phc},
+};
+use portico_kernel::{Invalid, Pool, PoolError};
+
+use crate::{Error, Password, PasswordHash};
+
+/// What a hash costs (argon2id, RFC 9106). The default is OWASP's (Password Storage Cheat Sheet).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashParams {
+    /// Memory, in KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub iterations: u32,
+    /// Lanes; they are computed one after the other here.
+    pub parallelism: u32,
+}
+
+impl Default for HashParams {
+    fn default() -> Self {
+        Self { memory_kib: 19_456, iterations: 2, parallelism: 1 }
+    }
+}
+
+/// Whether a password is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is not, or there is no account.
+    Wrong,
+    /// It is.
+    Right,
+    /// It is, and its hash should be replaced by a better one.
+    RightButDated,
+}
+
+/// Hashes and verifies on a pool of its own. Cheap to clone.
+#[derive(Clone)]
+pub struct Hasher {
+    pool: Pool,
+    scheme: Arc<Scheme>,
+}
+
+impl Hasher {
+    /// Hashes with `params` on `pool`, whose bound is what refuses a storm of sign-ins.
+    ///
+    /// # Errors
+    /// The operator's: parameters that argon2 does not know.
+    pub fn new(params: HashParams, pool: Pool) -> Result<Self, Invalid> {
+        Ok(Self { pool, scheme: Arc::new(Scheme::new(params)?) })
+    }
+
+    /// A new hash of `password`.
+    ///
+    /// # Errors
+    /// [`Error::HashingOverloaded`] when too many passwords wait.
+    pub async fn hash(&self, password: &Password) -> Result<PasswordHash, Error> {
+        let (scheme, password) = (Arc::clone(&self.scheme), password.clone());
+        self.pool.run(move || scheme.hash(&password)).await?
+    }
+
+    /// Whether `password` is the one that `hash` was made of; without a hash it is wrong, in the same time.
+    ///
+    /// # Errors
+    /// [`Error::HashingOverloaded`] when too many passwords wait, [`Error::Hashing`] for a damaged hash.
+    pub async fn verify(&self, password: &Password, hash: Option<&PasswordHash>) -> Result<Verdict, Error> {
+        let (scheme, password, hash) = (Arc::clone(&self.scheme), password.clone(), hash.cloned());
+        self.pool.run(move || scheme.verify(&password, hash.as_ref())).await?
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hasher").field("params", self.scheme.argon2.params()).finish_non_exhaustive()
+    }
+}
+
+impl From<PoolError> for Error {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Overloaded => Self::HashingOverloaded,
+            PoolError::Crashed => Self::Hashing,
+        }
+    }
+}
+
+/// The current algorithm and parameters, with a hash under them that no password matches.
+struct Scheme {
+    argon2: Argon2<'static>,
+    dummy: PasswordHash,
+}
+
+impl Scheme {
+    fn new(HashParams { memory_kib, iterations, parallelism }: HashParams) -> Result<Self, Invalid> {
+        let unknown = |_| Invalid::new("out_of_range", "must be parameters that argon2 knows (RFC 9106, section 3.1)");
+        let params = Params::new(memory_kib, iterations, parallelism, None).map_err(unknown)?;
+        let dummy = dummy(&params);
+        Ok(Self { argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params), dummy })
+    }
+
+    fn hash(&self, password: &Password) -> Result<PasswordHash, Error> {
+        let hash = self.argon2.hash_password(password.expose().as_bytes()).map_err(|_| Error::Hashing)?;
+        Ok(PasswordHash::new(hash.to_string()))
+    }
+
+    /// A hash that was imported may have been made of the password as it was typed, before it was normalised.
+    fn verify(&self, password: &Password, hash: Option<&PasswordHash>) -> Result<Verdict, Error> {
+        let hash = hash.unwrap_or(&self.dummy).expose();
+        if self.matches(password.expose(), hash)? {
+            Ok(if self.is_current(hash) { Verdict::Right } else { Verdict::RightButDated })
+        } else if password.as_typed() != password.expose() && self.matches(password.as_typed(), hash)? {
+            Ok(Verdict::RightButDated)
+        } else {
+            Ok(Verdict::Wrong)
+        }
+    }
+
+    fn matches(&self, password: &str, hash: &str) -> Result<bool, Error> {
+        if is_bcrypt(hash) {
+            // Cuts the password at 72 bytes, as the systems did that such hashes come from.
+            return bcrypt::verify(password, hash).map_err(|_| Error::Hashing);
+        }
+        let phc = parse(hash).map_err(|_| Error::Hashing)?;
+        match self.argon2.verify_password(password.as_bytes(), &phc) {
+            Ok(()) => Ok(true),
+            Err(password_hash::Error::PasswordInvalid) => Ok(false),
+            Err(_) => Err(Error::Hashing),
+        }
+    }
+
+    /// Whether a hash was made as it would be made today. One that costs more is not: its time would tell it apart.
+    fn is_current(&self, hash: &str) -> bool {
+        let costs = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+        parse(hash).is_ok_and(|phc| {
+            phc.algorithm == argon2::ARGON2ID_IDENT
+                && phc.version == Some(Version::V0x13.into())
+                && Params::try_from(&phc).is_ok_and(|params| costs(&params) == costs(self.argon2.params()))
+        })
+    }
+}
+
+/// A hash of random bytes instead of a password's: to verify against it costs the same and never succeeds.
+fn dummy(params: &Params) -> PasswordHash {
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    getrandom::fill(&mut output).expect("the operating system has a random source");
+    let hash = phc::PasswordHash {
+        algorithm: argon2::ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params: phc::ParamsString::try_from(params).expect("three numbers fit into a PHC string"),
+        salt: Some(phc::Salt::generate()),
+        hash: Some(phc::Output::new(&output).expect("32 bytes are an output")),
+    };
+    PasswordHash::new(hash.to_string())
+}
+
+/// The most that a hash from another system may cost: it is paid again at each sign-in until its upgrade.
+mod imported {
+    pub(super) const MEMORY_KIB_MAX: u32 = 256 * 1024;
+    pub(super) const ITERATIONS_MAX: u32 = 16;
+    pub(super) const PARALLELISM_MAX: u32 = 16;
+    pub(super) const BCRYPT_COST: std::ops::RangeInclusive<u32> = 4..=15;
+}
+
+impl PasswordHash {
+    /// Checks a hash that another system made: argon2 in the PHC string format, or bcrypt (`$2a$`, `$2b$`, `$2y$`).
+    ///
+    /// # Errors
+    /// The importer's: `unknown_hash` for any other, `too_costly` for one that would make each sign-in a burden.
+    pub fn import(text: &str) -> Result<Self, Invalid> {
+        let costs_little = if is_bcrypt(text) { bcrypt_costs_little(text) } else { argon2_costs_little(text) };
+        match costs_little {
+            Some(true) => Ok(Self::new(text)),
+            Some(false) => Err(Invalid::new("too_costly", "must cost at most 256 MiB, 16 passes, or bcrypt's cost 15")),
+            None => {
+                Err(Invalid::new("unknown_hash", "must be argon2 (PHC string format) or bcrypt ($2a$, $2b$, $2y$)"))
+            }
+        }
+    }
+}
+
+fn is_bcrypt(hash: &str) -> bool {
+    // $2x$ marks hashes of a broken implementation, which this one does not repeat.
+    ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| hash.starts_with(prefix))
+}
+
+fn bcrypt_costs_little(hash: &str) -> Option<bool> {
+    let parts: bcrypt::HashParts = hash.parse().ok()?;
+    Some(imported::BCRYPT_COST.contains(&parts.get_cost()))
+}
+
+fn argon2_costs_little(hash: &str) -> Option<bool> {
+    let phc = parse(hash).ok()?;
+    Algorithm::try_from(phc.algorithm.as_str()).ok()?;
+    phc.version.and_then(|version| Version::try_from(version).ok())?;
+    let (_, _, params) = (phc.salt?, phc.hash?, Params::try_from(&phc).ok()?);
+    Some(
+        params.m_cost() <= imported::MEMORY_KIB_MAX
+            && params.t_cost() <= imported::ITERATIONS_MAX
+            && params.p_cost() <= imported::PARALLELISM_MAX,
+    )
+}
+
+/// Reads a PHC string. One without a version is of argon2's first, as its reference implementation has it.
+fn parse(hash: &str) -> Result<phc::PasswordHash, phc::Error> {
+    let mut phc = phc::PasswordHash::new(hash)?;
+    phc.version.get_or_insert(Version::V0x10.into());
+    Ok(phc)
+}
+
+#[cfg(test)]
+mod tests;

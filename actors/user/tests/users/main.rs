@@ -1,0 +1,8 @@
+//! What the user actor promises, through its messages and its profiles.
+
+mod account;
+mod model;
+mod races;
+mod registration;
+mod sign_in;
+mod support;

@@ -1,0 +1,205 @@
+//! An outbox and consumers in memory, whose answers the test chooses.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use portico_bus::Subscribers;
+use portico_kernel::{Ask, AskError, Event, Outbox, StoreError, TraceContext};
+use portico_session::{ApplyUserEvent, Error};
+use time::OffsetDateTime;
+use tokio::sync::{Notify, Semaphore, watch};
+use uuid::Uuid;
+
+pub(crate) fn event() -> Event {
+    Event::new("/portico/user", "user.updated", "subject", OffsetDateTime::UNIX_EPOCH, serde_json::json!({}))
+}
+
+pub(crate) fn events(count: usize) -> Vec<Event> {
+    (0..count).map(|_| event()).collect()
+}
+
+pub(crate) fn ids(events: &[Event]) -> Vec<Uuid> {
+    events.iter().map(|event| event.id).collect()
+}
+
+pub(crate) fn subscribers(consumers: &[&Arc<Consumer>]) -> Subscribers {
+    consumers.iter().fold(Subscribers::default(), |subscribers, consumer| {
+        let consumer = Arc::clone(consumer);
+        let ask = Ask::from_fn(move |ApplyUserEvent(event)| Arc::clone(&consumer).apply(event));
+        subscribers.with("consumer", ask, ApplyUserEvent)
+    })
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Answer {
+    #[default]
+    Ok,
+    Unavailable,
+}
+
+pub(crate) struct Consumer {
+    state: Mutex<Known>,
+    answers: watch::Receiver<bool>,
+    hold: Mutex<Option<watch::Sender<bool>>>,
+    calls: Semaphore,
+}
+
+#[derive(Default)]
+struct Known {
+    answer: Answer,
+    poison: HashSet<Uuid>,
+    applied: Vec<Event>,
+    traces: Vec<TraceContext>,
+}
+
+impl Consumer {
+    pub(crate) fn new() -> Arc<Self> {
+        let (hold, answers) = watch::channel(true);
+        Arc::new(Self { state: Mutex::default(), answers, hold: Mutex::new(Some(hold)), calls: Semaphore::new(0) })
+    }
+
+    pub(crate) fn answers(&self, answer: Answer) {
+        self.state.lock().unwrap().answer = answer;
+    }
+
+    pub(crate) fn cannot_understand(&self, event: Uuid) {
+        self.state.lock().unwrap().poison.insert(event);
+    }
+
+    /// Holds all answers back until true is sent.
+    pub(crate) fn hold(&self) -> watch::Sender<bool> {
+        let hold = self.hold.lock().unwrap().take().unwrap();
+        hold.send(false).unwrap();
+        hold
+    }
+
+    /// Waits for one more call.
+    pub(crate) async fn called(&self) {
+        self.calls.acquire().await.unwrap().forget();
+    }
+
+    pub(crate) fn applied(&self) -> Vec<Event> {
+        self.state.lock().unwrap().applied.clone()
+    }
+
+    pub(crate) fn traces(&self) -> Vec<TraceContext> {
+        self.state.lock().unwrap().traces.clone()
+    }
+
+    async fn apply(self: Arc<Self>, event: Event) -> Result<(), Error> {
+        let answer = self.answer(event);
+        self.calls.add_permits(1);
+        self.answers.clone().wait_for(|go_on| *go_on).await.unwrap();
+        answer
+    }
+
+    fn answer(&self, event: Event) -> Result<(), Error> {
+        let mut state = self.state.lock().unwrap();
+        if state.poison.contains(&event.id) {
+            return Err(Error::BadEvent(serde_json::from_str::<u8>("x").unwrap_err()));
+        }
+        match state.answer {
+            Answer::Ok => {
+                state.applied.push(event);
+                state.traces.extend(TraceContext::current());
+                Ok(())
+            }
+            Answer::Unavailable => Err(AskError::Unavailable.into()),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct MemoryOutbox {
+    state: Mutex<Waiting>,
+    committed: Notify,
+    read: Notify,
+    forgot: Notify,
+    emptied: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    events: Vec<Event>,
+    set_aside: Vec<(Uuid, String)>,
+    forget_fails: bool,
+}
+
+impl MemoryOutbox {
+    pub(crate) fn holding(events: Vec<Event>) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(Waiting { events, ..Waiting::default() }), ..Self::default() })
+    }
+
+    pub(crate) fn ids(&self) -> Vec<Uuid> {
+        ids(&self.state.lock().unwrap().events)
+    }
+
+    pub(crate) fn set_aside(&self) -> Vec<(Uuid, String)> {
+        self.state.lock().unwrap().set_aside.clone()
+    }
+
+    pub(crate) fn commit(&self, event: Event) {
+        self.commit_silently(event);
+        self.committed.notify_one();
+    }
+
+    pub(crate) fn commit_silently(&self, event: Event) {
+        self.state.lock().unwrap().events.push(event);
+    }
+
+    pub(crate) fn fail_next_forget(&self) {
+        self.state.lock().unwrap().forget_fails = true;
+    }
+
+    pub(crate) async fn was_read(&self) {
+        self.read.notified().await;
+    }
+
+    pub(crate) async fn forgot(&self) {
+        self.forgot.notified().await;
+    }
+
+    pub(crate) async fn emptied(&self) {
+        self.emptied.notified().await;
+    }
+}
+
+#[async_trait]
+impl Outbox for MemoryOutbox {
+    async fn oldest(&self, limit: u32) -> Result<Vec<Event>, StoreError> {
+        self.read.notify_one();
+        let state = self.state.lock().unwrap();
+        Ok(state.events.iter().take(limit.try_into().unwrap()).cloned().collect())
+    }
+
+    async fn forget(&self, ids: &[Uuid]) -> Result<(), StoreError> {
+        let mut state = self.state.lock().unwrap();
+        if std::mem::take(&mut state.forget_fails) {
+            return Err(StoreError::Unavailable("the test said so".into()));
+        }
+        state.events.retain(|event| !ids.contains(&event.id));
+        self.forgot.notify_one();
+        if state.events.is_empty() {
+            self.emptied.notify_one();
+        }
+        Ok(())
+    }
+
+    async fn set_aside(&self, id: Uuid, reason: &str) -> Result<(), StoreError> {
+        let mut state = self.state.lock().unwrap();
+        state.events.retain(|event| event.id != id);
+        state.set_aside.push((id, reason.to_owned()));
+        Ok(())
+    }
+
+    async fn depth(&self) -> Result<u64, StoreError> {
+        Ok(self.state.lock().unwrap().events.len().try_into().unwrap())
+    }
+
+    async fn committed(&self) {
+        self.committed.notified().await;
+    }
+}

@@ -1,0 +1,17 @@
+# shellcheck shell=sh
+# Sourced: says clearly what is missing before cargo says it at length. Exits with 69 (EX_UNAVAILABLE of sysexits.h).
+
+missing() {
+    printf 'portico: %s\n' "$*" >&2
+    exit 69
+}
+
+command -v cargo >/dev/null || missing "cargo is not on PATH: install Rust from https://rustup.rs"
+command -v "${CC:-cc}" >/dev/null || missing "${CC:-cc} is not on PATH: install a C compiler (Debian: apt-get install gcc libc6-dev)"
+
+# need_component NAME COMMAND: a part of the toolchain that rustup can add.
+need_component() {
+    cargo "$2" --version >/dev/null 2>&1 && return
+    command -v rustup >/dev/null && rustup component add "$1" && return
+    missing "cargo $2 is missing: install the component $1 (rustup component add $1)"
+}

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Everything that must hold before a change lands. Generated files are held against their snapshots by the tests.
+set -eu
+cd "$(dirname "$0")/../.."
+. deploy/scripts/lib/need.sh
+need_component rustfmt fmt
+need_component clippy clippy
+
+step() {
+    printf '\n== %s: ' "$1"
+    shift
+    printf '%s\n' "$*"
+    "$@"
+}
+
+step "formatting" cargo fmt --all -- --check
+step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+# The binary that the black-box tests start, with the features that the next step unifies.
+step "binary" cargo build --workspace --bins --tests --locked
+step "tests" cargo test --workspace --locked

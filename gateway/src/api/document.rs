@@ -1,0 +1,206 @@
+//! The OpenAPI 3.1 document, made of the routes.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::Method;
+use aide::openapi::{
+    ApiKeyLocation, Components, Info, OpenApi, Operation as Described, PathItem, Paths, ReferenceOr, Response,
+    SchemaObject, SecurityScheme, StatusCode, Tag,
+};
+use schemars::{Schema, SchemaGenerator, generate::SchemaSettings, json_schema, transform::RecursiveTransform};
+
+use super::{Api, Operation};
+use crate::{
+    openapi::{Description, media},
+    problem::{Code, Document, PROBLEM_JSON},
+};
+
+/// What any route may answer, whatever it does.
+const EVERYWHERE: &[Code] = &[
+    Code::MalformedRequest,
+    Code::NotAcceptable,
+    Code::RateLimited,
+    Code::HeaderTooLarge,
+    Code::Internal,
+    Code::Overloaded,
+    Code::Unavailable,
+    Code::DeadlineExceeded,
+];
+
+impl Api {
+    /// The document that describes the routes; nothing has to run for it.
+    pub fn document(&self) -> OpenApi {
+        let mut generators = Generators::new();
+        let mut paths = Paths::default();
+        for operation in &self.operations {
+            let described = generators.describe(operation);
+            let item = paths.paths.entry(operation.path.to_owned()).or_insert(ReferenceOr::Item(PathItem::default()));
+            let item = item.as_item_mut().expect("paths are described in place");
+            *method(item, &operation.method) = Some(described);
+        }
+        OpenApi {
+            info: Info {
+                title: "Portico".into(),
+                summary: Some("Accounts, sessions and photos".into()),
+                description: Some(include_str!("about.md").into()),
+                version: env!("CARGO_PKG_VERSION").into(),
+                ..Info::default()
+            },
+            tags: self.tags(),
+            paths: Some(paths),
+            components: Some(generators.components()),
+            ..OpenApi::default()
+        }
+    }
+
+    fn tags(&self) -> Vec<Tag> {
+        let mut names: Vec<_> = self.operations.iter().map(Operation::tag).collect();
+        names.dedup();
+        names.into_iter().map(|name| Tag { name: name.to_owned(), ..Tag::default() }).collect()
+    }
+}
+
+impl Operation {
+    /// The function's name.
+    fn id(&self) -> &'static str {
+        self.handler.rsplit("::").next().unwrap_or(self.handler)
+    }
+
+    /// The domain: the module that the function stands in.
+    fn tag(&self) -> &'static str {
+        self.handler.rsplit("::").nth(1).unwrap_or_default()
+    }
+}
+
+fn method<'a>(item: &'a mut PathItem, method: &Method) -> &'a mut Option<Described> {
+    match *method {
+        Method::POST => &mut item.post,
+        Method::PATCH => &mut item.patch,
+        Method::DELETE => &mut item.delete,
+        _ => &mut item.get,
+    }
+}
+
+/// Requests are described as they are read and answers as they are written; both name their types in one place.
+struct Generators {
+    requests: SchemaGenerator,
+    answers: SchemaGenerator,
+}
+
+impl Generators {
+    fn new() -> Self {
+        let settings = SchemaSettings::draft2020_12().with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+            settings.transforms.push(Box::new(RecursiveTransform(without_null_default)));
+        });
+        Self { requests: settings.clone().for_deserialize().into(), answers: settings.for_serialize().into() }
+    }
+
+    fn describe(&mut self, operation: &Operation) -> Described {
+        let mut described = Described {
+            operation_id: Some(operation.id().to_owned()),
+            tags: vec![operation.tag().to_owned()],
+            summary: Some(operation.summary.to_owned()),
+            description: Some(operation.description.to_owned()).filter(|text| !text.is_empty()),
+            ..Described::default()
+        };
+        let mut description = Description {
+            operation: &mut described,
+            requests: &mut self.requests,
+            answers: &mut self.answers,
+            problems: operation.problems.iter().chain(EVERYWHERE).copied().collect(),
+        };
+        (operation.describe)(&mut description);
+        if !operation.method.is_safe() {
+            description.problems(&[Code::CrossSite, Code::StorageFull]);
+        }
+        let problems = std::mem::take(&mut description.problems);
+        let responses = described.responses.get_or_insert_default();
+        for (status, codes) in by_status(problems) {
+            responses.responses.insert(StatusCode::Code(status), ReferenceOr::Item(self.problem(&codes)));
+        }
+        described
+    }
+
+    /// One answer for all problems of a status, with an example for each.
+    fn problem(&mut self, codes: &[Code]) -> Response {
+        let names: Vec<_> = codes.iter().map(|code| code.name()).collect();
+        let problem = self.answers.subschema_for::<Document<'_>>();
+        let schema = json_schema!({ "allOf": [problem, { "properties": { "code": { "enum": names } } }] });
+        let mut content = media(schema);
+        for code in codes {
+            content.examples.insert(code.name().to_owned(), ReferenceOr::Item(example(*code)));
+        }
+        let described: Vec<_> =
+            codes.iter().map(|code| format!("[`{0}`](/docs/problems/{0}): {1}", code.name(), code.cause())).collect();
+        Response {
+            description: described.join("\n\n"),
+            content: std::iter::once((PROBLEM_JSON.to_owned(), content)).collect(),
+            ..Response::default()
+        }
+    }
+
+    fn components(mut self) -> Components {
+        let definitions = self.requests.take_definitions(true).into_iter().chain(self.answers.take_definitions(true));
+        let schemas = definitions.map(|(name, schema)| {
+            let json_schema = Schema::try_from(schema).expect("a definition is a schema");
+            (name, SchemaObject { json_schema, external_docs: None, example: None })
+        });
+        let security_schemes = [("cookie", cookie_scheme()), ("bearer", bearer_scheme())];
+        let security_schemes = security_schemes.map(|(name, scheme)| (name.to_owned(), ReferenceOr::Item(scheme)));
+        Components {
+            schemas: schemas.collect(),
+            security_schemes: security_schemes.into_iter().collect(),
+            ..Components::default()
+        }
+    }
+}
+
+/// A field that may be absent has no default that could be sent.
+fn without_null_default(schema: &mut Schema) {
+    if schema.get("default").is_some_and(serde_json::Value::is_null) {
+        schema.remove("default");
+    }
+}
+
+fn by_status(codes: impl IntoIterator<Item = Code>) -> BTreeMap<u16, Vec<Code>> {
+    let mut statuses = BTreeMap::<u16, Vec<Code>>::new();
+    for code in codes {
+        statuses.entry(code.status().as_u16()).or_default().push(code);
+    }
+    statuses
+}
+
+fn example(code: Code) -> aide::openapi::Example {
+    let value = serde_json::json!({
+        "type": format!("/docs/problems/{}", code.name()),
+        "title": code.title(),
+        "status": code.status().as_u16(),
+        "detail": code.cause(),
+        "code": code.name(),
+        "fault": if code.status().is_server_error() { "server" } else { "client" },
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+    });
+    aide::openapi::Example { summary: Some(code.title().to_owned()), value: Some(value), ..Default::default() }
+}
+
+fn cookie_scheme() -> SecurityScheme {
+    SecurityScheme::ApiKey {
+        location: ApiKeyLocation::Cookie,
+        name: "session".into(),
+        description: Some(
+            "Browsers: set at sign-in. It is called `__Host-session` where the API is served over https.".into(),
+        ),
+        extensions: [].into(),
+    }
+}
+
+fn bearer_scheme() -> SecurityScheme {
+    SecurityScheme::Http {
+        scheme: "bearer".into(),
+        bearer_format: None,
+        description: Some("Other clients: the `token` that sign-in with `?transport=bearer` answers.".into()),
+        extensions: [].into(),
+    }
+}

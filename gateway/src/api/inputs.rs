@@ -1,0 +1,46 @@
+//! A handler's arguments, read one after the other.
+
+use actix_web::{Error, HttpRequest, dev::Payload};
+
+use crate::{Input, openapi::Description};
+
+/// A handler's arguments. Unlike actix-web's tuples they are read in order, so that authentication written first comes
+/// first, whatever the body is like.
+pub trait Inputs: Sized + 'static {
+    /// Whether one of them is the body as it comes in.
+    const STREAMS: bool;
+
+    /// Reads them; the first that fails ends it.
+    fn read(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Self, Error>>;
+
+    /// Describes them all.
+    fn describe(description: &mut Description<'_>);
+}
+
+macro_rules! inputs {
+    ($($input:ident)*) => {
+        impl<$($input: Input),*> Inputs for ($($input,)*) {
+            const STREAMS: bool = false $(|| $input::STREAMS)*;
+
+            #[allow(unused_variables, clippy::unused_unit, reason = "the empty tuple reads nothing")]
+            async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Self, Error> {
+                Ok(($($input::from_request(request, payload).await.map_err(Into::into)?,)*))
+            }
+
+            #[allow(unused_variables, reason = "the empty tuple describes nothing")]
+            fn describe(description: &mut Description<'_>) {
+                $($input::describe(description);)*
+            }
+        }
+    };
+}
+
+inputs!();
+inputs!(A);
+inputs!(A B);
+inputs!(A B C);
+inputs!(A B C D);
+inputs!(A B C D E);
+inputs!(A B C D E F);
+inputs!(A B C D E F G);
+inputs!(A B C D E F G H);

@@ -1,0 +1,70 @@
+//! The cookies: the session's, and the device's that keeps an owner from being locked out.
+//!
+//! Invariant: both are `HttpOnly`, `SameSite=Lax` and for the whole of this host only; over https they carry the `__Host-`
+//! prefix, which makes browsers refuse one that another host or an insecure page set.
+
+use actix_web::{
+    HttpRequest,
+    cookie::{Cookie, SameSite, time::Duration},
+};
+
+use crate::settings::Settings;
+
+/// How long a browser remembers that its user signed in; every sign-in begins anew.
+const DEVICE_KEPT: Duration = Duration::days(365);
+
+/// What a cookie is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Carries the session's token.
+    Session,
+    /// Says that its owner signed in from this device before.
+    Device,
+}
+
+impl Purpose {
+    /// The cookie's name.
+    pub(crate) const fn cookie_name(self, is_https: bool) -> &'static str {
+        match (self, is_https) {
+            (Self::Session, true) => "__Host-session",
+            (Self::Session, false) => "session",
+            (Self::Device, true) => "__Host-device",
+            (Self::Device, false) => "device",
+        }
+    }
+}
+
+/// The session token that a browser sent.
+pub(crate) fn session_token(request: &HttpRequest) -> Option<String> {
+    read(request, Purpose::Session)
+}
+
+/// The value of a cookie, if the request carries it.
+pub(crate) fn read(request: &HttpRequest, purpose: Purpose) -> Option<String> {
+    let name = purpose.cookie_name(Settings::of(request).is_https());
+    request.cookie(name).map(|cookie| cookie.value().to_owned())
+}
+
+/// A cookie that lasts as long as its use can: the session's absolute lifetime, or [`DEVICE_KEPT`].
+pub(crate) fn set(settings: &Settings, purpose: Purpose, value: String) -> Cookie<'static> {
+    let max_age = match purpose {
+        Purpose::Session => Duration::seconds(i64::try_from(settings.session_absolute.as_secs()).unwrap_or(i64::MAX)),
+        Purpose::Device => DEVICE_KEPT,
+    };
+    build(settings, purpose, value, max_age)
+}
+
+/// A cookie that makes the browser forget the one it has.
+pub(crate) fn clear(settings: &Settings, purpose: Purpose) -> Cookie<'static> {
+    build(settings, purpose, String::new(), Duration::ZERO)
+}
+
+fn build(settings: &Settings, purpose: Purpose, value: String, max_age: Duration) -> Cookie<'static> {
+    Cookie::build(purpose.cookie_name(settings.is_https()), value)
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(settings.is_https())
+        .max_age(max_age)
+        .finish()
+}

@@ -1,0 +1,256 @@
+//! Puts the surface together and serves it.
+//!
+//! Invariant: every worker thread has an application of its own; what they share is read-only or a port of a domain.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use actix_cors::Cors;
+use actix_web::{
+    App, HttpResponse, HttpServer,
+    dev::{Server, ServerHandle},
+    http::{Method, header},
+    middleware::{Condition, from_fn},
+    web::{self, Data, ServiceConfig},
+};
+use portico_config::Config;
+use portico_kernel::Ask;
+use portico_photo as photo;
+use portico_session as session;
+use portico_user as user;
+
+use crate::{
+    HttpMetrics, Problem, Settings, docs,
+    limits::{Count, Limits, Time, bound_rate, shed_load},
+    middleware::{bound_head, dress, observe, same_site, watch_body},
+    problem::Code,
+    routes,
+    tls::{self, TlsError},
+};
+
+/// How long a browser may remember what another origin may do.
+const PREFLIGHT_KEPT_S: usize = 600;
+
+/// Every message that the surface asks.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each is documented where its message is")]
+pub struct Asks {
+    pub register: Ask<user::Register>,
+    pub authenticate: Ask<user::Authenticate>,
+    pub delete_account: Ask<user::DeleteAccount>,
+    pub update_account: Ask<user::UpdateAccount>,
+    pub get_user: Ask<user::GetUser>,
+    pub validate_session: Ask<session::Validate>,
+    pub list_sessions: Ask<session::List>,
+    pub delete_session: Ask<session::Delete>,
+    pub delete_other_sessions: Ask<session::DeleteOthers>,
+    pub load_photo: Ask<photo::Load>,
+    pub get_photo: Ask<photo::Get>,
+    pub list_photos: Ask<photo::List>,
+    pub summarize_photos: Ask<photo::Summarize>,
+    pub open_photo: Ask<photo::Open>,
+    pub delete_photo: Ask<photo::Delete>,
+}
+
+/// The REST surface, ready to be served.
+#[derive(Clone)]
+pub struct Gateway {
+    settings: Data<Settings>,
+    asks: Asks,
+    limits: Data<Limits>,
+    metrics: Arc<dyn HttpMetrics>,
+}
+
+/// Why the surface cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be bound.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// Which address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The TLS files cannot be used.
+    #[error("cannot serve TLS")]
+    Tls(#[from] TlsError),
+}
+
+/// A bound server. It serves while `server` is polled: spawn it.
+pub struct Serving {
+    /// Where it listens; the port is the bound one.
+    pub address: SocketAddr,
+    /// Stops it: `handle.stop(true)` lets requests in flight end, within [`Gateway::serve`]'s `shutdown_timeout`.
+    pub handle: ServerHandle,
+    /// Ends when the server is stopped.
+    pub server: Server,
+}
+
+impl Gateway {
+    /// A surface over `asks`. `secret` is the node's own: fingerprints and device cookies are made with it. The node
+    /// sets `draining` when it begins to stop: connections are closed from then on.
+    pub fn new(
+        config: &Config,
+        asks: Asks,
+        secret: [u8; 32],
+        draining: Arc<AtomicBool>,
+        metrics: Arc<dyn HttpMetrics>,
+    ) -> Self {
+        let settings = Data::new(Settings::new(config, secret, draining));
+        let asks = asks.within(&settings);
+        let limits = Data::new(Limits::new(config, &settings, &Time::monotonic()));
+        Self { settings, asks, limits, metrics }
+    }
+
+    /// Lets limits run by another clock: for tests.
+    #[must_use]
+    pub fn by_clock(mut self, config: &Config, time: &Time) -> Self {
+        self.limits = Data::new(Limits::new(config, &self.settings, time));
+        self
+    }
+
+    /// Reads how often each limit allowed and refused: for metrics.
+    pub fn limit_counts(&self) -> impl Fn() -> Vec<Count> + Send + Sync + use<> {
+        let limits = Data::clone(&self.limits);
+        move || limits.counts()
+    }
+
+    /// Binds, and serves on worker threads of its own.
+    ///
+    /// # Errors
+    /// The address cannot be bound, or the TLS files cannot be used.
+    pub fn serve(self, shutdown_timeout: Duration) -> Result<Serving, ServeError> {
+        let http = self.settings.http.clone();
+        let deadlines = &http.deadlines;
+        let mut server = HttpServer::new(move || self.clone().application())
+            .max_connections(http.limits.connections_max)
+            .client_request_timeout(Duration::from_millis(deadlines.head_ms))
+            .keep_alive(Duration::from_millis(deadlines.keep_alive_ms))
+            .shutdown_timeout(shutdown_timeout.as_secs().max(1))
+            .disable_signals();
+        if let Some(workers) = http.workers {
+            server = server.workers(workers.get());
+        }
+        let server = match (&http.tls.certificate_file, &http.tls.key_file) {
+            (Some(certificate), Some(key)) => {
+                server.bind_rustls_0_23(http.listen, tls::server_config(certificate, key)?)
+            }
+            _ => server.bind(http.listen),
+        };
+        let server = server.map_err(|source| ServeError::Bind { address: http.listen, source })?;
+        let address = server.addrs().first().copied().expect("binding succeeded");
+        let server = server.run();
+        Ok(Serving { address, handle: server.handle(), server })
+    }
+
+    /// One worker's application. What is wrapped last is outermost.
+    fn application(
+        self,
+    ) -> App<
+        impl actix_web::dev::ServiceFactory<
+            actix_web::dev::ServiceRequest,
+            Config = (),
+            Response = actix_web::dev::ServiceResponse<impl actix_web::body::MessageBody>,
+            Error = actix_web::Error,
+            InitError = (),
+        >,
+    > {
+        let Self { settings, asks, limits, metrics } = self;
+        App::new()
+            .app_data(Data::clone(&settings))
+            .app_data(Data::new(metrics))
+            .configure(|config| asks.provide(config))
+            .configure(|config| Limits::provide(&limits, config))
+            .configure(|config| routes::all().register(config))
+            .configure(docs::register)
+            .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::new(Code::NotFound)) }))
+            .wrap(from_fn(watch_body))
+            .wrap(from_fn(shed_load))
+            .wrap(from_fn(same_site))
+            .wrap(from_fn(bound_head))
+            .wrap(from_fn(bound_rate))
+            .wrap(from_fn(shed_load))
+            .wrap(from_fn(bound_rate))
+            .wrap(Condition::new(!settings.http.cors.allowed_origins.is_empty(), cors(&settings)))
+            .wrap(from_fn(dress))
+            .wrap(from_fn(observe))
+    }
+}
+
+impl Asks {
+    /// Lets the gateway's own deadlines decide. An upload may take as long as its body, at the least rate.
+    fn within(self, settings: &Settings) -> Self {
+        let limit = settings.request_timeout;
+        let rate = settings.http.deadlines.body_min_bytes_per_s.max(1);
+        let upload = Duration::from_secs(settings.upload_max_bytes / rate) + limit;
+        Self {
+            register: self.register.timeout(limit),
+            authenticate: self.authenticate.timeout(limit),
+            delete_account: self.delete_account.timeout(limit),
+            update_account: self.update_account.timeout(limit),
+            get_user: self.get_user.timeout(limit),
+            validate_session: self.validate_session.timeout(limit),
+            list_sessions: self.list_sessions.timeout(limit),
+            delete_session: self.delete_session.timeout(limit),
+            delete_other_sessions: self.delete_other_sessions.timeout(limit),
+            load_photo: self.load_photo.timeout(upload),
+            get_photo: self.get_photo.timeout(limit),
+            list_photos: self.list_photos.timeout(limit),
+            summarize_photos: self.summarize_photos.timeout(limit),
+            open_photo: self.open_photo.timeout(limit),
+            delete_photo: self.delete_photo.timeout(limit),
+        }
+    }
+
+    fn provide(self, config: &mut ServiceConfig) {
+        config
+            .app_data(Data::new(self.register))
+            .app_data(Data::new(self.authenticate))
+            .app_data(Data::new(self.delete_account))
+            .app_data(Data::new(self.update_account))
+            .app_data(Data::new(self.get_user))
+            .app_data(Data::new(self.validate_session))
+            .app_data(Data::new(self.list_sessions))
+            .app_data(Data::new(self.delete_session))
+            .app_data(Data::new(self.delete_other_sessions))
+            .app_data(Data::new(self.load_photo))
+            .app_data(Data::new(self.get_photo))
+            .app_data(Data::new(self.list_photos))
+            .app_data(Data::new(self.summarize_photos))
+            .app_data(Data::new(self.open_photo))
+            .app_data(Data::new(self.delete_photo));
+    }
+}
+
+/// Which other origins may call, with credentials.
+fn cors(settings: &Settings) -> Cors {
+    let origins = &settings.http.cors.allowed_origins;
+    origins
+        .iter()
+        .fold(Cors::default(), |cors, origin| cors.allowed_origin(origin))
+        .allowed_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allowed_headers([
+            header::CONTENT_TYPE,
+            header::AUTHORIZATION,
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            header::RANGE,
+        ])
+        .allowed_headers(["idempotency-key", "traceparent", "x-device-token"])
+        .expose_headers([
+            "etag",
+            "location",
+            "ratelimit",
+            "ratelimit-policy",
+            "retry-after",
+            "x-device-token",
+            "x-request-id",
+        ])
+        .supports_credentials()
+        .max_age(PREFLIGHT_KEPT_S)
+}

@@ -1,0 +1,140 @@
+//! Bounds on rate and on work in flight.
+//!
+//! - [`Limits`] is shared by all workers: requests of an address ([`bound_rate`]) and of an account ([`admit_account`]),
+//!   new accounts of an address ([`admit_registration`]). Each is a [`Bucket`] of its own.
+//! - [`SignInGuard`] bounds how often passwords may be guessed, and never locks an owner out.
+//! - [`shed_load`] refuses requests while a worker has as many in flight as it can serve, and sign-ins while as many
+//!   passwords wait as the hashing threads can take.
+//! - [`Standings`] tells clients what is left of their budgets.
+//!
+//! Invariant: whatever clients send, the memory spent on counting them is bounded, and it holds no personal data beyond
+//! addresses: accounts appear as ids or as keyed hashes.
+
+mod address;
+mod bucket;
+mod cells;
+mod device;
+mod guard;
+mod in_flight;
+mod standing;
+mod time;
+
+use actix_web::{
+    Error, HttpMessage as _, HttpRequest,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    middleware::Next,
+    web::{Data, ServiceConfig},
+};
+use portico_config::Config;
+use portico_kernel::UserId;
+
+pub use self::{
+    bucket::Count,
+    time::{FakeTime, Time},
+};
+pub(crate) use self::{
+    guard::{Permit, SignInGuard},
+    in_flight::shed_load,
+};
+
+use self::{
+    address::AddressKey,
+    bucket::{Bucket, Limited},
+    in_flight::{InFlight, Passwords},
+    standing::Standings,
+};
+use crate::{Problem, extract::client_address, middleware::refuse, settings::Settings};
+
+/// How many buckets share the configured number of keys.
+const BUCKETS: u64 = 6;
+
+/// What all workers count together.
+pub(crate) struct Limits {
+    requests_of_address: Bucket<AddressKey>,
+    requests_of_account: Bucket<UserId>,
+    registrations: Bucket<AddressKey>,
+    guard: Data<SignInGuard>,
+    in_flight_max: usize,
+}
+
+impl Limits {
+    /// Limits as configured, with nothing counted yet.
+    pub(crate) fn new(config: &Config, settings: &Data<Settings>, time: &Time) -> Self {
+        let rates = &config.gateway.rate_limits;
+        let keys_max = rates.keys_max / BUCKETS;
+        Self {
+            requests_of_address: Bucket::new("address", rates.per_address, keys_max, time),
+            requests_of_account: Bucket::new("account", rates.per_account, keys_max, time),
+            registrations: Bucket::new("registration", rates.registrations_per_address, keys_max, time),
+            guard: Data::new(SignInGuard::new(rates, keys_max, settings, Passwords::new(&config.user.password), time)),
+            in_flight_max: config.gateway.limits.in_flight_max,
+        }
+    }
+
+    /// Gives an application, of which each worker has one, what the functions of this module look for.
+    pub(crate) fn provide(limits: &Data<Self>, config: &mut ServiceConfig) {
+        config
+            .app_data(Data::clone(limits))
+            .app_data(Data::clone(&limits.guard))
+            .app_data(InFlight::new(limits.in_flight_max));
+    }
+
+    /// How often each limit allowed and refused since the start.
+    pub(crate) fn counts(&self) -> Vec<Count> {
+        let own = [self.requests_of_address.count(), self.requests_of_account.count(), self.registrations.count()];
+        own.into_iter().chain(self.guard.counts()).collect()
+    }
+
+    fn of(request: &HttpRequest) -> &Data<Self> {
+        request.app_data().expect("the gateway gives every application its limits")
+    }
+}
+
+/// Counts every request of an address, and tells on every answer what is left. It comes before all work.
+pub(crate) async fn bound_rate<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let address = AddressKey::from(client_address(request.request()));
+    let taken = Limits::of(request.request()).requests_of_address.take(address);
+    let mut answer = match note(request.request(), taken) {
+        Ok(()) => next.call(request).await?.map_into_boxed_body(),
+        Err(problem) => refuse(request, &problem),
+    };
+    let standings = answer.request().extensions_mut().remove::<Standings>();
+    if let Some(standings) = standings {
+        standings.tell(answer.headers_mut());
+    }
+    Ok(answer)
+}
+
+/// Counts a request of a signed-in account; called by the `SignedIn` extractor once the session is known to be live.
+///
+/// # Errors
+/// The client's: `rate_limited`.
+pub(crate) fn admit_account(request: &HttpRequest, account: UserId) -> Result<(), Problem> {
+    note(request, Limits::of(request).requests_of_account.take(account))
+}
+
+/// Counts a registration of an address, whether it succeeds or not: a refused one tells that an account exists.
+///
+/// # Errors
+/// The client's: `rate_limited`.
+pub(crate) fn admit_registration(request: &HttpRequest) -> Result<(), Problem> {
+    let address = AddressKey::from(client_address(request));
+    Limits::of(request).registrations.take(address).map(drop).map_err(Problem::from)
+}
+
+/// Remembers where the client stands, for the answer's headers.
+fn note(request: &HttpRequest, taken: Result<standing::Standing, Limited>) -> Result<(), Problem> {
+    let (standing, outcome) = match taken {
+        Ok(standing) => (standing, Ok(())),
+        Err(limited) => (limited.standing, Err(Problem::from(limited))),
+    };
+    let mut extensions = request.extensions_mut();
+    let mut standings = extensions.remove::<Standings>().unwrap_or_default();
+    standings.add(standing);
+    extensions.insert(standings);
+    outcome
+}

@@ -1,0 +1,31 @@
+//! What the node counts of HTTP.
+
+use std::time::Duration;
+
+/// Takes note of every exchange; the node feeds its instruments with it
+/// (`http.server.request.duration`, OpenTelemetry semantic conventions).
+pub trait HttpMetrics: Send + Sync + 'static {
+    /// An exchange ended.
+    fn record(&self, exchange: &Exchange<'_>);
+}
+
+/// A request and its answer. Every text comes from a closed set, so that it can be a label.
+#[derive(Debug, Clone, Copy)]
+pub struct Exchange<'a> {
+    /// `http.request.method`: a method that the API knows, or `_OTHER`.
+    pub method: &'a str,
+    /// `http.route`: the route's template; none if no path matched.
+    pub route: Option<&'a str>,
+    /// `http.response.status_code`.
+    pub status: u16,
+    /// From the request's head to the answer's.
+    pub duration: Duration,
+}
+
+/// Counts nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoMetrics;
+
+impl HttpMetrics for NoMetrics {
+    fn record(&self, _: &Exchange<'_>) {}
+}

@@ -1,0 +1,49 @@
+//! The headers of every answer (OWASP HTTP Headers Cheat Sheet). A route that needs another value sets it itself.
+
+use actix_web::{
+    Error,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        ConnectionType,
+        header::{self, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+    web::Data,
+};
+
+use crate::settings::Settings;
+
+const ALWAYS: [(HeaderName, &str); 7] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    // Whatever is not said to be cacheable may be about an account.
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+/// Two years, as browsers' preload lists ask.
+const HSTS: (HeaderName, &str) = (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains");
+
+/// Adds the headers that the answer does not have.
+pub(crate) async fn dress<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let settings = request.app_data::<Data<Settings>>().expect("the gateway gives every application its settings");
+    let settings = Data::clone(settings);
+    let mut answer = next.call(request).await?.map_into_boxed_body();
+    let secure = settings.is_https().then_some(HSTS);
+    for (name, value) in ALWAYS.into_iter().chain(secure) {
+        if !answer.headers().contains_key(&name) {
+            answer.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+    }
+    if settings.is_draining() {
+        answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    Ok(answer)
+}

@@ -1,0 +1,39 @@
+//! Bounds the request's head: 431.
+//!
+//! The HTTP library itself cuts off what it cannot hold (128 KiB or 96 headers: 431 without a body) and a head that does
+//! not come in time (408 without a body); this bound is the configured, lower one.
+
+use actix_web::{
+    Error,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    middleware::Next,
+    web::Data,
+};
+
+use super::refuse;
+use crate::{Problem, problem::Code, settings::Settings};
+
+/// Refuses a request whose line and headers are larger than configured.
+pub(crate) async fn bound_head<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let settings = request.app_data::<Data<Settings>>().expect("the gateway gives every application its settings");
+    let max_bytes = settings.http.limits.header_max_bytes;
+    if size(&request) > max_bytes {
+        let problem =
+            Problem::new(Code::HeaderTooLarge).detail(format!("request head is larger than {max_bytes} bytes"));
+        return Ok(refuse(request, &problem));
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+/// About what the head took on the wire.
+fn size(request: &ServiceRequest) -> usize {
+    const LINE: usize = "GET  HTTP/1.1\r\n\r\n".len();
+    const SEPARATORS: usize = ": \r\n".len();
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + SEPARATORS);
+    LINE + target + headers.sum::<usize>()
+}

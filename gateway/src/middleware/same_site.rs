@@ -1,0 +1,46 @@
+//! Cross-site request forgery (OWASP CSRF Prevention Cheat Sheet, fetch metadata and origin verification): 403.
+//!
+//! Invariant: a browser changes nothing here, and signs nobody in, on behalf of a site that is not allowed to. `Origin` is
+//! compared with the configured address, never with what the request says of itself.
+
+use actix_web::{
+    Error,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header,
+    middleware::Next,
+    web::Data,
+};
+
+use super::refuse;
+use crate::{Problem, cookie, problem::Code, settings::Settings};
+
+/// Refuses unsafe requests that a browser makes for another site.
+pub(crate) async fn same_site<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if is_forged(&request) {
+        return Ok(refuse(request, &Problem::new(Code::CrossSite)));
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+fn is_forged(request: &ServiceRequest) -> bool {
+    if request.method().is_safe() || carries_only_a_bearer_token(request) {
+        return false;
+    }
+    let settings = request.app_data::<Data<Settings>>().expect("the gateway gives every application its settings");
+    let text = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("invalid"));
+    match (text("origin"), text("sec-fetch-site")) {
+        (Some(origin), _) => !settings.allows_origin(origin),
+        // Without an origin to compare, only the page itself or the user may have asked.
+        (None, Some(site)) => !matches!(site, "same-origin" | "none"),
+        (None, None) => false, // no browser of today: it has no one else's cookies to abuse
+    }
+}
+
+/// A browser never adds this header on its own, so that no other site can make it.
+fn carries_only_a_bearer_token(request: &ServiceRequest) -> bool {
+    request.headers().contains_key(header::AUTHORIZATION) && cookie::session_token(request.request()).is_none()
+}

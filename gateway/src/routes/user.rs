@@ -1,0 +1,142 @@
+//! Accounts: parse, ask, render.
+
+mod bodies;
+
+mod caller;
+
+use actix_web::web::Data;
+use bodies::{As, Change, Confirmation, Credentials, Me, NewUser, Profile, Updated, User, Welcome};
+use caller::{Admitted, Caller};
+use futures_util::future::join;
+use portico_kernel::{Ask, Idempotency, UserId};
+use portico_photo::Summarize;
+use portico_user::{Authenticate, DeleteAccount, Email, Error, GetUser, Name, Register, UpdateAccount};
+
+use super::photo::{Of, Photo};
+use crate::{
+    Api, Code, Created, Id, Json, Key, NoContent, Problem, Query, SignedIn, Valid,
+    cookie::{self, Purpose},
+    settings::Settings,
+};
+
+/// The routes of accounts.
+pub(crate) fn routes(api: Api) -> Api {
+    api.post("/reg", register)
+        .summary("Opens an account and signs in")
+        .answers(problems![EmailTaken, BadCredentials])
+        .post("/auth", authenticate)
+        .summary("Signs in")
+        .answers(problems![BadCredentials, CredentialsChanged])
+        .delete("/delete", delete_account)
+        .summary("Deletes the account with everything that belongs to it")
+        .answers(problems![WrongPassword])
+        .patch("/me/update", update_account)
+        .summary("Changes name, e-mail address or password")
+        .description(
+            "A new address or password needs `current_password`, ends every other session and replaces the current one: \
+             the answer is then a SignedIn, with a new cookie or token.",
+        )
+        .answers(problems![WrongPassword, EmailTaken, Conflict, CredentialsChanged])
+        .get("/me", me)
+        .summary("Tells about the signed-in user")
+        .get("/users/id/{id}", profile)
+        .summary("Tells what is public of a user")
+}
+
+async fn register(
+    settings: Data<Settings>,
+    users: Data<Ask<Register>>,
+    _: Admitted,
+    caller: Caller,
+    Key(key): Key,
+    Query(transport): Query<As>,
+    Valid((name, email, password)): Valid<NewUser>,
+) -> Result<Created<Welcome>, Problem> {
+    let (attempt, device) = (caller.sign_in(&email)?, caller.known_as(&email));
+    let idempotency = key.map(|key| Idempotency { key, fingerprint: fingerprint(&settings, &name, &email) });
+    let answer = users.ask(Register { name, email, password, client: caller.client, idempotency }).await;
+    let signed_in = attempt.judge(answer)?;
+    Ok(Created(Welcome::new(&settings, &signed_in.user, &signed_in.opened, transport).device(&settings, device)))
+}
+
+/// Tells a repeat from another request under the same key, without anything of the password.
+fn fingerprint(settings: &Settings, name: &Name, email: &Email) -> [u8; 32] {
+    settings.mac("idempotency POST /reg", &[name.as_str().as_bytes(), email.key().as_bytes()])
+}
+
+async fn authenticate(
+    settings: Data<Settings>,
+    users: Data<Ask<Authenticate>>,
+    caller: Caller,
+    Query(transport): Query<As>,
+    Valid((email, password)): Valid<Credentials>,
+) -> Result<Json<Welcome>, Problem> {
+    let (attempt, device) = (caller.sign_in(&email)?, caller.known_as(&email));
+    let answer = users.ask(Authenticate { email, password, client: caller.client }).await;
+    let signed_in = attempt.judge(answer)?;
+    Ok(Json(Welcome::new(&settings, &signed_in.user, &signed_in.opened, transport).device(&settings, device)))
+}
+
+async fn delete_account(
+    settings: Data<Settings>,
+    users: Data<Ask<DeleteAccount>>,
+    signed_in: SignedIn,
+    caller: Caller,
+    Valid(password): Valid<Confirmation>,
+) -> Result<NoContent, Problem> {
+    let attempt = caller.confirm(signed_in.session.id)?;
+    attempt.judge(users.ask(DeleteAccount { user: signed_in.user(), password }).await)?;
+    let cookies = [Purpose::Session, Purpose::Device].map(|purpose| cookie::clear(&settings, purpose));
+    Ok(NoContent { cookies: cookies.into(), ..NoContent::default() })
+}
+
+async fn update_account(
+    settings: Data<Settings>,
+    users: Data<Ask<UpdateAccount>>,
+    signed_in: SignedIn,
+    caller: Caller,
+    Valid(change): Valid<Change>,
+) -> Result<Json<Updated>, Problem> {
+    let presents_password = change.current_password.is_some();
+    let attempt = presents_password.then(|| caller.confirm(signed_in.session.id)).transpose()?;
+    let answer = users.ask(change.into_message(signed_in.user(), caller.client.clone())).await;
+    let updated = match attempt {
+        Some(attempt) => attempt.judge(answer)?,
+        None => answer?,
+    };
+    Ok(Json(match updated.rotated {
+        Some(opened) => {
+            let device = caller.known_as(&updated.user.email); // the address may be a new one
+            let welcome = Welcome::new(&settings, &updated.user, &opened, signed_in.transport);
+            Updated::Rotated(Box::new(welcome.device(&settings, device)))
+        }
+        None => Updated::User(User::from(&updated.user)),
+    }))
+}
+
+async fn me(users: Data<Ask<GetUser>>, photos: Data<Ask<Summarize>>, signed_in: SignedIn) -> Result<Json<Me>, Problem> {
+    let owner = signed_in.user();
+    let (user, summary) = join(users.ask(GetUser { id: owner }), photos.ask(Summarize { owner })).await;
+    let (user, summary) = (user.map_err(gone)?, summary?);
+    let photos = summary.latest.iter().map(|photo| Photo::new(photo, Of::Me)).collect();
+    Ok(Json(Me { user: User::from(&user), photo_count: summary.count, photos }))
+}
+
+async fn profile(
+    users: Data<Ask<GetUser>>,
+    photos: Data<Ask<Summarize>>,
+    _: SignedIn,
+    Id(id): Id<UserId>,
+) -> Result<Json<Profile>, Problem> {
+    let (user, summary) = join(users.ask(GetUser { id }), photos.ask(Summarize { owner: id })).await;
+    let user = user?;
+    Ok(Json(Profile::new(&user, summary?.count)))
+}
+
+/// A session without its user: the account is being deleted.
+fn gone(error: Error) -> Problem {
+    match error {
+        Error::Unknown => Problem::new(Code::SessionDead),
+        error => error.into(),
+    }
+}

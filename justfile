@@ -1,0 +1,47 @@
+# Every habit by name. `./just` runs these too, and needs no `just` for up, test and restarts.
+
+set shell := ["sh", "-euc"]
+
+# What there is to do
+[private]
+default:
+    @just --justfile '{{ justfile() }}' --list --unsorted
+
+# Build Portico and serve it until Ctrl-C; further arguments go to `portico up`
+[positional-arguments]
+up *arguments:
+    @deploy/scripts/up.sh "$@"
+
+# Everything that must hold before a change lands: formatting, lints, all tests, docs
+test:
+    @deploy/scripts/test.sh
+
+# The supervisor's restart tests alone: what was crashed and what came back
+restarts:
+    @deploy/scripts/restarts.sh
+
+# Format all code
+fmt:
+    cargo fmt --all
+
+# Lint all code, warnings denied
+lint:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Build the documentation of our own crates; its index is target/doc/portico_kernel/index.html
+doc:
+    cargo doc --workspace --no-deps --locked --document-private-items
+
+# Write the OpenAPI snapshot anew after the REST surface changed; look at the difference before you commit it
+openapi:
+    INSTA_UPDATE=always cargo test --package portico-gateway --locked openapi
+    git diff --stat -- gateway
+
+# Check licences, advisories and sources of all dependencies (wants `cargo install cargo-deny`)
+deny:
+    cargo deny --all-features check
+
+# Delete ./data with all accounts, sessions, photos and logs in it
+[confirm("Delete ./data with every account, photo and log in it?")]
+clean-data:
+    rm -rf data

@@ -1,0 +1,160 @@
+//! The command line of `portico`.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use portico_config::{Config, Mistakes, Sources, load};
+
+/// A self-hosted account backend: registration, sign-in, sessions, profiles, photos and logs behind one REST gateway.
+///
+/// Exit codes are those of sysexits.h: 64 usage, 65 refused input, 66 no input, 67 unknown user, 69 unavailable,
+/// 70 internal, 73 cannot create, 74 input/output, 75 try again (another process holds the data directory),
+/// 78 configuration.
+#[derive(Debug, Parser)]
+#[command(name = "portico", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where the configuration comes from; later beats earlier: defaults, files, environment (`PORTICO__SECTION__KEY`),
+/// flags.
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// A YAML file with the keys that differ from the defaults; may be repeated
+    #[arg(long = "config", short = 'c', value_name = "FILE", global = true)]
+    files: Vec<PathBuf>,
+    /// The data directory [config: data.dir]
+    #[arg(long, value_name = "DIR", global = true)]
+    data_dir: Option<PathBuf>,
+    /// Where the public REST API listens [config: gateway.listen]
+    #[arg(long, value_name = "ADDR:PORT", global = true)]
+    listen: Option<SocketAddr>,
+    /// Where the operator's listener listens [config: operator.listen]
+    #[arg(long, value_name = "ADDR:PORT", global = true)]
+    operator_listen: Option<SocketAddr>,
+    /// Any other key, such as session.idle_s=3600; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair, global = true)]
+    pairs: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// The configuration in force.
+    pub(crate) fn load(&self) -> Result<Config, Mistakes> {
+        let flag = |key: &str, value: Option<String>| value.map(|value| (key.to_owned(), value));
+        let named = [
+            flag("data.dir", self.data_dir.as_ref().map(|dir| dir.display().to_string())),
+            flag("gateway.listen", self.listen.map(|address| address.to_string())),
+            flag("operator.listen", self.operator_listen.map(|address| address.to_string())),
+        ];
+        let flags = self.pairs.iter().cloned().chain(named.into_iter().flatten()).collect();
+        load(&Sources { files: self.files.clone(), environment: true, flags })
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve everything in one process, until SIGTERM or SIGINT
+    Up,
+    /// Bring the databases of the data directory up to date (`up` does it by itself)
+    Migrate,
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the REST contract (OpenAPI 3.1) that the binary serves
+    Openapi,
+    /// Print log records, the oldest first
+    Logs(Logs),
+    /// Manage users; works beside a running node and without one
+    #[command(subcommand)]
+    User(UserCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Name every mistake, with file, line and key
+    Check,
+    /// Print the configuration in force
+    Show {
+        /// Print the commented defaults instead
+        #[arg(long)]
+        default: bool,
+    },
+}
+
+/// Which records, and how they are printed.
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// Only records of these services (user, session, photo, log, gateway, bus, node, ...)
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) service: Vec<String>,
+    /// Only records of this level or above: trace, debug, info, warn, error
+    #[arg(long, short)]
+    pub(crate) level: Option<String>,
+    /// Only records of this trace
+    #[arg(long, short, value_name = "TRACE_ID")]
+    pub(crate) trace: Option<String>,
+    /// Only records since this time: RFC 3339, or an age such as 15m, 2h, 7d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only records until this time: RFC 3339, or an age
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Only the last N records
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) last: Option<usize>,
+    /// Go on printing records as they come
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Print records as JSON lines, as they stand in the files
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Give an account a one-time password, printed on standard output, and end all its sessions
+    ResetPassword {
+        /// The account's e-mail address
+        email: String,
+    },
+    /// Take over accounts from JSON lines: {"name": .., "email": .., "password_hash": ..} with a bcrypt or argon2id hash
+    ///
+    /// Accounts that are there already are left as they are, so that an import that was interrupted is simply run
+    /// again. What was refused is reported with line and reason, and the exit code is then 65.
+    Import {
+        /// The file, or - for standard input
+        file: PathBuf,
+        /// Write the report of refused lines here (JSON lines) instead of to standard error
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_beat_the_defaults() {
+        let cli = Cli::parse_from(["portico", "up", "--listen", "127.0.0.1:0", "--set", "session.idle_s=120"]);
+
+        let config = cli.settings.load().unwrap();
+
+        assert_eq!((config.gateway.listen.port(), config.session.idle_s), (0, 120));
+    }
+}

@@ -1,0 +1,24 @@
+//! `portico config check|show`.
+
+use portico_config::DEFAULT_YML;
+
+use crate::{
+    cli::{ConfigCommand, Settings},
+    exit::Failure,
+};
+
+/// Runs the command.
+///
+/// # Errors
+/// The operator's: every mistake of the configuration.
+pub(crate) fn run(settings: &Settings, command: &ConfigCommand) -> Result<(), Failure> {
+    match command {
+        ConfigCommand::Show { default: true } => print!("{DEFAULT_YML}"),
+        ConfigCommand::Show { default: false } => print!("{}", settings.load()?.to_yaml()),
+        ConfigCommand::Check => {
+            settings.load()?;
+            println!("configuration is right");
+        }
+    }
+    Ok(())
+}

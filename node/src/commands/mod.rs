@@ -1,0 +1,7 @@
+//! One module for each command.
+
+pub(crate) mod config;
+pub(crate) mod logs;
+pub(crate) mod migrate;
+pub(crate) mod up;
+pub(crate) mod user;

@@ -1,0 +1,110 @@
+//! `portico up`: everything in one process.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use actix_web::dev::ServerHandle;
+use portico_config::Config;
+use portico_gateway::{Gateway, ServeError, Serving};
+
+use crate::{
+    control::{self, SOCKET},
+    exit::Failure,
+    metrics::HttpDuration,
+    node::Node,
+    operator::Operator,
+    shutdown,
+};
+
+/// Serves until a signal comes or the supervision tree gives up.
+///
+/// # Errors
+/// The operator's: something cannot be opened or bound. The node's: its root supervisor gave up.
+pub(crate) async fn run(config: Config) -> Result<(), Failure> {
+    let requested = shutdown::requested()?;
+    let node = Node::start(config).await?;
+    let listeners = Listeners::open(&node)?;
+    listeners.tell(&node);
+    let escalated = tokio::select! {
+        signal = requested => {
+            tracing::info!(signal, "shutdown requested");
+            false
+        }
+        () = node.root().escalated() => true,
+    };
+    let deadline = node.shutdown_deadline();
+    listeners.close(&node).await;
+    node.stop(deadline).await?;
+    if escalated { Err(Failure::software("an actor crashed too often; see the log")) } else { Ok(()) }
+}
+
+/// Everything that takes work from outside.
+struct Listeners {
+    gateway: (std::net::SocketAddr, ServerHandle),
+    operator: (std::net::SocketAddr, ServerHandle),
+    control: tokio::task::JoinHandle<()>,
+    draining: Arc<AtomicBool>,
+}
+
+impl Listeners {
+    fn open(node: &Node) -> Result<Self, Failure> {
+        let (config, draining) = (node.config(), Arc::new(AtomicBool::new(false)));
+        let metrics = Arc::new(HttpDuration::new(&node.metrics));
+        let gateway = Gateway::new(config, node.asks(), node.secret(), Arc::clone(&draining), metrics);
+        // Half of the time for requests in flight, the other half for the actors behind them.
+        let timeout = Duration::from_millis(config.shutdown.deadline_ms / 2);
+        let Serving { address, handle, server } = gateway.serve(timeout).map_err(unserved)?;
+        actix::spawn(server);
+        let operator = Operator {
+            tree: node.root().tree(),
+            readiness: node.readiness.clone(),
+            metrics: node.metrics.clone(),
+        };
+        let listen = config.operator.listen;
+        let (operator_address, operator_handle, operator) = operator
+            .serve(listen)
+            .map_err(|error| Failure::unavailable(format!("operator.listen: cannot listen on {listen}: {error}")))?;
+        actix::spawn(operator);
+        let socket = config.data.dir.join(SOCKET);
+        let control = control::serve(&socket, node.control())
+            .map_err(|error| Failure::cannot_create(format!("{}: {error}", socket.display())))?;
+        Ok(Self { gateway: (address, handle), operator: (operator_address, operator_handle), control, draining })
+    }
+
+    /// Tells where everything is, one line each, for people and for scripts.
+    fn tell(&self, node: &Node) {
+        let config = node.config();
+        let scheme = if config.gateway.tls.certificate_file.is_some() { "https" } else { "http" };
+        println!("gateway listening on {scheme}://{}", self.gateway.0);
+        println!("operator listening on http://{}", self.operator.0);
+        println!("data in {}", absolute(&config.data.dir));
+        println!("API documentation on {scheme}://{}/docs", self.gateway.0);
+    }
+
+    /// Readiness turns false, no new work is taken, and what is in flight ends, or is cut off at the deadline.
+    async fn close(self, node: &Node) {
+        node.readiness.drain();
+        self.draining.store(true, Ordering::Relaxed);
+        self.control.abort();
+        self.gateway.1.stop(true).await;
+        self.operator.1.stop(false).await;
+    }
+}
+
+fn unserved(error: ServeError) -> Failure {
+    let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+    match error {
+        ServeError::Bind { .. } => Failure::unavailable(format!("gateway.listen: {error}{cause}")),
+        ServeError::Tls(_) => Failure::config(format!("gateway.tls: {error}{cause}")),
+    }
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}

@@ -1,0 +1,125 @@
+//! The node's side of the control socket.
+
+use std::{
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    sync::Arc,
+};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use portico_kernel::{Ask, Blame, FieldError};
+use portico_user::{Email, Import, Imported, Name, NewAccount, PasswordHash, ResetPassword};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::Semaphore,
+};
+use tokio_util::codec::{Framed, LinesCodec};
+
+use super::{ImportLine, LINE_MAX_BYTES, Outcome, Reply, Request};
+
+/// The most connections at the same time.
+const CONNECTIONS_MAX: usize = 8;
+
+/// Answers control requests through the user domain.
+#[derive(Clone)]
+pub(crate) struct Control {
+    /// Gives one-time passwords.
+    pub(crate) reset_password: Ask<ResetPassword>,
+    /// Takes over accounts.
+    pub(crate) import: Ask<Import>,
+}
+
+impl Control {
+    /// Answers one request.
+    pub(crate) async fn answer(&self, request: Request) -> Reply {
+        let reply = match request {
+            Request::ResetPassword { email } => self.reset(&email).await,
+            Request::Import { users } => self.take_over(users).await,
+        };
+        reply.unwrap_or_else(|error| Reply::Failed { code: error.code().into(), detail: error.to_string() })
+    }
+
+    async fn reset(&self, email: &str) -> Result<Reply, portico_user::Error> {
+        let email = Email::parse(email).map_err(|_| portico_user::Error::Unknown)?;
+        let password = self.reset_password.ask(ResetPassword { email }).await?;
+        Ok(Reply::Password(password.expose().to_owned()))
+    }
+
+    async fn take_over(&self, lines: Vec<ImportLine>) -> Result<Reply, portico_user::Error> {
+        let parsed: Vec<_> = lines.into_iter().map(account).collect();
+        let users = parsed.iter().filter_map(|account| account.as_ref().ok().cloned()).collect();
+        let mut imported = self.import.ask(Import { users }).await?.into_iter();
+        let outcome = |account: Result<NewAccount, FieldError>| match account {
+            Err(error) => Outcome::refused(&error),
+            Ok(_) => match imported.next() {
+                Some(Imported::Opened(_)) => Outcome::Opened,
+                Some(Imported::EmailTaken) | None => Outcome::Present,
+            },
+        };
+        Ok(Reply::Imported(parsed.into_iter().map(outcome).collect()))
+    }
+}
+
+impl Outcome {
+    fn refused(error: &FieldError) -> Self {
+        Self::Refused { field: error.field.to_string(), code: error.code.into(), detail: error.detail.to_string() }
+    }
+}
+
+fn account(line: ImportLine) -> Result<NewAccount, FieldError> {
+    Ok(NewAccount {
+        name: Name::parse(&line.name).map_err(|rule| rule.of("name"))?,
+        email: Email::parse(&line.email).map_err(|rule| rule.of("email"))?,
+        password: PasswordHash::import(&line.password_hash).map_err(|rule| rule.of("password_hash"))?,
+    })
+}
+
+/// Listens on `path` until the returned task is aborted.
+///
+/// # Errors
+/// The operator's: the socket cannot be made, such as when the path is longer than the system allows (107 bytes).
+pub(crate) fn serve(path: &Path, control: Control) -> io::Result<tokio::task::JoinHandle<()>> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok(tokio::spawn(accept(listener, control)))
+}
+
+async fn accept(listener: UnixListener, control: Control) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let control = control.clone();
+                tokio::spawn(async move {
+                    converse(stream, &control).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "control connection failed");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: UnixStream, control: &Control) {
+    let mut lines = Framed::new(stream, LinesCodec::new_with_max_length(LINE_MAX_BYTES));
+    while let Some(Ok(line)) = lines.next().await {
+        let reply = match serde_json::from_str(&line) {
+            Ok(request) => control.answer(request).await,
+            Err(_) => Reply::Failed { code: "malformed".into(), detail: "request cannot be understood".into() },
+        };
+        let reply = serde_json::to_string(&reply).expect("plain enums serialise");
+        if lines.send(reply).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The domains of a node: one line each where they are started, below those that they ask.
+
+mod bus;
+mod log;
+mod photo;
+mod session;
+mod user;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use futures_util::future::BoxFuture;
+use portico_config::Config;
+use portico_gateway::Asks;
+use portico_kernel::{Clock, StoreError, Supervisor};
+
+pub(crate) use self::log::Journal;
+use crate::{control::Control, exit::Failure, readiness::Probe};
+
+/// What every domain is started with.
+pub(crate) struct World {
+    /// The configuration in force.
+    pub(crate) config: Config,
+    /// Tells the time.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The root of the supervision tree.
+    pub(crate) root: Supervisor,
+    /// Asks each dependency whether it works.
+    pub(crate) probes: Vec<(&'static str, Probe)>,
+    /// What to close once every actor has stopped, the first one first.
+    pub(crate) closers: Vec<BoxFuture<'static, ()>>,
+}
+
+impl World {
+    /// A path in the data directory.
+    fn data(&self, name: &str) -> PathBuf {
+        self.config.data.dir.join(name)
+    }
+
+    fn probe<F>(&mut self, name: &'static str, probe: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = Result<(), StoreError>> + Send + 'static,
+    {
+        self.probes.push((name, Box::new(move || Box::pin(probe()))));
+    }
+
+    fn close(&mut self, closer: impl Future<Output = ()> + Send + 'static) {
+        self.closers.push(Box::pin(closer));
+    }
+}
+
+/// The running domains.
+pub(crate) struct Domains {
+    session: session::Domain,
+    photo: photo::Domain,
+    user: user::Domain,
+    bus: bus::Domain,
+    /// The log, which hears the others to the last.
+    pub(crate) log: log::Domain,
+}
+
+impl Domains {
+    /// Starts every domain of the node.
+    ///
+    /// # Errors
+    /// The operator's: a store that cannot be opened, named with its path.
+    pub(crate) async fn start(world: &mut World, journal: Journal) -> Result<Self, Failure> {
+        let log = log::start(world, journal)?;
+        let session = session::start(world).await?;
+        let photo = photo::start(world).await?;
+        let user = user::start(world, &session).await?;
+        let bus = bus::start(world, &user, &session, &photo);
+        Ok(Self { session, photo, user, bus, log })
+    }
+
+    /// What the gateway asks.
+    pub(crate) fn asks(&self) -> Asks {
+        let (user, session, photo) = (&self.user.actor, &self.session.actor, &self.photo.actor);
+        Asks {
+            register: user.ask(),
+            authenticate: user.ask(),
+            delete_account: user.ask(),
+            update_account: user.ask(),
+            get_user: self.user.get_user.clone(),
+            validate_session: self.session.validate.clone(),
+            list_sessions: session.ask(),
+            delete_session: session.ask(),
+            delete_other_sessions: session.ask(),
+            load_photo: photo.ask(),
+            get_photo: photo.ask(),
+            list_photos: photo.ask(),
+            summarize_photos: self.photo.summarize.clone(),
+            open_photo: photo.ask(),
+            delete_photo: photo.ask(),
+        }
+    }
+
+    /// What the operator's commands ask.
+    pub(crate) fn control(&self) -> Control {
+        Control { reset_password: self.user.actor.ask(), import: self.user.actor.ask() }
+    }
+
+    /// Delivers the events that were committed last, once no work comes in any more.
+    pub(crate) async fn flush(&self) {
+        self.bus.flush().await;
+    }
+}
+
+/// Says which store could not be opened.
+fn unopened(path: &Path) -> impl FnOnce(StoreError) -> Failure {
+    let path = path.display().to_string();
+    move |error| {
+        let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+        Failure::cannot_create(format!("{path}: {error}{cause}"))
+    }
+}

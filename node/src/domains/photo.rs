@@ -1,0 +1,65 @@
+//! Starts the photo domain.
+
+use std::sync::Arc;
+
+use portico_kernel::{Ask, Pool, Ref, Spec};
+use portico_photo::{
+    Budget, ContentStore, Limits, Parts, Photos, Staging, Store, Summaries, Summarize, Uploads,
+};
+use portico_schema::photo::{ContentFiles, Photos as Adapter};
+
+use super::{World, unopened, user::threads};
+use crate::exit::Failure;
+
+/// The running photo domain.
+pub(super) struct Domain {
+    /// The actor.
+    pub(super) actor: Ref<Photos>,
+    /// Answers from the actor's read view, on the caller's own thread.
+    pub(super) summarize: Ask<Summarize>,
+}
+
+/// Starts the photo domain over its database and its files.
+pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
+    let (path, files) = (world.data("photo.db"), world.data("content"));
+    let store = Arc::new(Adapter::open(&path).await.map_err(unopened(&path))?);
+    let content = Arc::new(ContentFiles::local(&files).map_err(unopened(&files))?);
+    let parts = parts(world, Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&content) as Arc<dyn ContentStore>)?;
+    let summarize = parts.summaries.ask();
+    let actor = world
+        .root
+        .supervise(Spec::new("photo").capacity(4096).on("photo"), move || Photos::new(parts.clone()));
+    let probed = Arc::clone(&store);
+    world.probe("database:photo", move || {
+        let store = Arc::clone(&probed);
+        async move { Store::check(&*store).await }
+    });
+    world.probe("content:photo", move || {
+        let content = Arc::clone(&content);
+        async move { content.check().await }
+    });
+    world.close(async move { store.close().await });
+    Ok(Domain { actor, summarize })
+}
+
+fn parts(world: &World, store: Arc<dyn Store>, content: Arc<dyn ContentStore>) -> Result<Parts, Failure> {
+    let config = &world.config.photo;
+    let staging = world.data("staging");
+    Ok(Parts {
+        content,
+        pool: Pool::new("photo", threads(config.threads), config.uploads_max),
+        budget: Budget::new(config.decode_memory_bytes),
+        uploads: Uploads::new(config.uploads_max),
+        staging: Staging::open(&staging).map_err(|error| {
+            Failure::cannot_create(format!("{}: {error}", staging.display()))
+        })?,
+        summaries: Summaries::new(Arc::clone(&store), world.config.user.cache_max),
+        clock: Arc::clone(&world.clock),
+        limits: Limits {
+            upload_max_bytes: config.upload_max_bytes,
+            pixels_max: config.pixels_max,
+            photos_per_user_max: config.per_user_max,
+        },
+        store,
+    })
+}

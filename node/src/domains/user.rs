@@ -1,0 +1,62 @@
+//! Starts the user domain.
+
+use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
+
+use portico_config::Argon2;
+use portico_kernel::{Ask, Outbox, Pool, Ref, Spec};
+use portico_schema::user::Users as Adapter;
+use portico_user::{GetUser, HashParams, Hasher, PasswordPolicy, Ports, Profiles, Store, Users};
+
+use super::{World, session, unopened};
+use crate::exit::Failure;
+
+/// The running user domain.
+pub(super) struct Domain {
+    /// The actor.
+    pub(super) actor: Ref<Users>,
+    /// Answers from the actor's read view, and asks the actor where that does not suffice.
+    pub(super) get_user: Ask<GetUser>,
+    /// The events that wait to be delivered.
+    pub(super) outbox: Arc<dyn Outbox>,
+}
+
+/// Starts the user domain over its database, with a pool for its hashes.
+pub(super) async fn start(world: &mut World, session: &session::Domain) -> Result<Domain, Failure> {
+    let path = world.data("user.db");
+    let store = Arc::new(Adapter::open(&path).await.map_err(unopened(&path))?);
+    let profiles = Profiles::new(world.config.user.cache_max);
+    let ports = Ports {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        create: session.actor.ask(),
+        rotate: session.actor.ask(),
+        raise_epoch: session.actor.ask(),
+        hasher: hasher(world)?,
+        policy: PasswordPolicy::new(world.config.user.password.min_length).map_err(Failure::config)?,
+        profiles: profiles.clone(),
+        clock: Arc::clone(&world.clock),
+    };
+    let actor = world
+        .root
+        .supervise(Spec::new("user").capacity(4096).on("user"), move || Users::new(ports.clone()));
+    let get_user = Profiles::reader(profiles, actor.ask());
+    let probed = Arc::clone(&store);
+    world.probe("database:user", move || {
+        let store = Arc::clone(&probed);
+        async move { Store::check(&*store).await }
+    });
+    let outbox = Arc::clone(&store) as Arc<dyn Outbox>;
+    world.close(async move { store.close().await });
+    Ok(Domain { actor, get_user, outbox })
+}
+
+fn hasher(world: &World) -> Result<Hasher, Failure> {
+    let config = &world.config.user.password;
+    let Argon2 { memory_kib, iterations, parallelism } = config.argon2;
+    let pool = Pool::new("hash", threads(config.hash_threads), config.hash_queue_max);
+    Hasher::new(HashParams { memory_kib, iterations, parallelism }, pool).map_err(Failure::config)
+}
+
+/// As many threads as configured, or one per core.
+pub(super) fn threads(configured: Option<NonZeroUsize>) -> usize {
+    configured.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+}

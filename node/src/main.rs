@@ -1,0 +1,60 @@
+//! The binary `portico`: reads the configuration, picks the adapters, builds the supervision tree, serves and drains.
+//! The only place that knows everything.
+
+#![deny(clippy::unwrap_used)]
+
+mod cli;
+mod commands;
+mod control;
+mod domains;
+mod exit;
+mod metrics;
+mod node;
+mod operator;
+mod readiness;
+mod shutdown;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{
+    cli::{Cli, Command},
+    exit::Failure,
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// `EX_USAGE` of sysexits.h.
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _unwritable = error.print();
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    rustls::crypto::ring::default_provider().install_default().expect("no other provider was installed before");
+    match actix::System::new().block_on(run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    match &cli.command {
+        Command::Up => commands::up::run(cli.settings.load()?).await,
+        Command::Migrate => commands::migrate::run(&cli.settings.load()?).await,
+        Command::Config(command) => commands::config::run(&cli.settings, command),
+        Command::Openapi => {
+            println!("{}", portico_gateway::openapi_json());
+            Ok(())
+        }
+        Command::Logs(wanted) => commands::logs::run(&cli.settings.load()?, wanted),
+        Command::User(command) => commands::user::run(cli.settings.load()?, command).await,
+    }
+}

@@ -1,0 +1,116 @@
+//! A node without listeners: the data directory, the supervision tree and the domains in it.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use portico_config::Config;
+use portico_gateway::Asks;
+use portico_kernel::{Clock, Deadline, Intensity, Strategy, Supervisor, SystemClock};
+use portico_schema::data_dir::{DataDir, Error as DataError};
+
+use crate::{
+    control::Control,
+    domains::{Domains, Journal, World},
+    exit::Failure,
+    metrics::Metrics,
+    readiness::Readiness,
+    telemetry,
+};
+
+/// More crashes than this bring the node down, for whoever runs it to start it afresh.
+const INTENSITY: Intensity = Intensity { restarts: 30, within: Duration::from_secs(60) };
+
+/// A running node.
+pub(crate) struct Node {
+    config: Config,
+    data: DataDir,
+    root: Supervisor,
+    domains: Domains,
+    closers: Vec<BoxFuture<'static, ()>>,
+    /// Whether it can serve.
+    pub(crate) readiness: Readiness,
+    /// What it counts.
+    pub(crate) metrics: Metrics,
+}
+
+impl Node {
+    /// Takes the data directory, and starts every domain on it.
+    ///
+    /// # Errors
+    /// The operator's: the directory is held by another process or cannot be made, or a store cannot be opened.
+    pub(crate) async fn start(config: Config) -> Result<Self, Failure> {
+        let data = take(&config.data.dir)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (layer, journal) = Journal::new(&config.log, Arc::clone(&clock));
+        telemetry::install(&config.log, layer)?;
+        let root = Supervisor::root("portico", Strategy::OneForOne, INTENSITY);
+        let (probes, closers) = (Vec::new(), Vec::new());
+        let mut world = World { config, clock, root, probes, closers };
+        let domains = Domains::start(&mut world, journal).await?;
+        let World { config, root, probes, closers, .. } = world;
+        let metrics = Metrics::new();
+        metrics.observe_tree(&root.tree());
+        let readiness = Readiness::new(root.tree(), probes);
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), "node started");
+        Ok(Self { config, data, root, domains, closers, readiness, metrics })
+    }
+
+    /// The configuration in force.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The node's secret, which device cookies and fingerprints are made with.
+    pub(crate) fn secret(&self) -> [u8; 32] {
+        self.data.secret()
+    }
+
+    /// The supervision tree.
+    pub(crate) fn root(&self) -> &Supervisor {
+        &self.root
+    }
+
+    /// What the gateway asks.
+    pub(crate) fn asks(&self) -> Asks {
+        self.domains.asks()
+    }
+
+    /// What the operator's commands ask.
+    pub(crate) fn control(&self) -> Control {
+        self.domains.control()
+    }
+
+    /// When a shutdown that begins now must be over.
+    pub(crate) fn shutdown_deadline(&self) -> Deadline {
+        Deadline::within(Duration::from_millis(self.config.shutdown.deadline_ms))
+    }
+
+    /// Stops the node in order, by `deadline`: events are delivered, actors finish what they accepted
+    /// in the reverse order of their start, databases are closed, the log is written to the last record.
+    ///
+    /// # Errors
+    /// The node's own: some actor had not finished when the deadline passed.
+    pub(crate) async fn stop(self, deadline: Deadline) -> Result<(), Failure> {
+        deadline.scope(self.domains.flush()).await;
+        tracing::info!("node stops");
+        deadline.scope(self.domains.log.flush()).await;
+        let drained = self.root.drain(deadline).await;
+        for close in self.closers {
+            close.await;
+        }
+        self.domains.log.close().await;
+        drop(self.data);
+        if drained.is_clean() {
+            return Ok(());
+        }
+        let cut: Vec<_> = drained.cut.into_iter().map(|cut| format!("{} ({} calls)", cut.path, cut.in_flight)).collect();
+        Err(Failure::software(format!("cut off before they had finished: {}", cut.join(", "))))
+    }
+}
+
+fn take(directory: &Path) -> Result<DataDir, Failure> {
+    DataDir::open(directory).map_err(|error| match error {
+        DataError::Held { .. } => Failure::temporary(error),
+        DataError::Io { .. } => Failure::cannot_create(error),
+    })
+}

@@ -1,0 +1,69 @@
+//! The operator's listener: `/livez`, `/readyz`, `/metrics`, `/tree`. It has no authentication and stays on loopback.
+
+use std::{io, net::SocketAddr};
+
+use actix_web::{
+    App, HttpResponse, HttpServer,
+    dev::{Server, ServerHandle},
+    http::header::{CACHE_CONTROL, ContentType},
+    middleware::DefaultHeaders,
+    web::{self, Data, Json},
+};
+use portico_kernel::{Tree, TreeHandle};
+
+use crate::{metrics::Metrics, readiness::Readiness};
+
+/// What the listener shows.
+#[derive(Clone)]
+pub(crate) struct Operator {
+    /// The supervision tree.
+    pub(crate) tree: TreeHandle,
+    /// Whether the node can serve.
+    pub(crate) readiness: Readiness,
+    /// What the node counts.
+    pub(crate) metrics: Metrics,
+}
+
+impl Operator {
+    /// Binds the listener; it serves until its handle stops it. Answers the bound address too.
+    ///
+    /// # Errors
+    /// The operator's: the address cannot be bound.
+    pub(crate) fn serve(self, listen: SocketAddr) -> io::Result<(SocketAddr, ServerHandle, Server)> {
+        let server = HttpServer::new(move || {
+            App::new()
+                .wrap(DefaultHeaders::new().add((CACHE_CONTROL, "no-store")))
+                .app_data(Data::new(self.clone()))
+                .route("/livez", web::get().to(livez))
+                .route("/readyz", web::get().to(readyz))
+                .route("/metrics", web::get().to(metrics))
+                .route("/tree", web::get().to(tree))
+        })
+        .workers(1)
+        .disable_signals()
+        .shutdown_timeout(1)
+        .bind(listen)?;
+        let address = server.addrs()[0];
+        let server = server.run();
+        Ok((address, server.handle(), server))
+    }
+}
+
+/// The process answers: nothing more is said.
+async fn livez() -> &'static str {
+    "ok\n"
+}
+
+async fn readyz(operator: Data<Operator>) -> HttpResponse {
+    let report = operator.readiness.report().await;
+    let mut answer = if report.ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    answer.json(report)
+}
+
+async fn metrics(operator: Data<Operator>) -> HttpResponse {
+    HttpResponse::Ok().insert_header(ContentType::plaintext()).body(operator.metrics.render())
+}
+
+async fn tree(operator: Data<Operator>) -> Json<Tree> {
+    Json(operator.tree.snapshot())
+}

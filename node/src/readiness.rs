@@ -1,0 +1,109 @@
+//! Whether the node can serve: what `/readyz` answers.
+//!
+//! A node is ready when it is not draining, every actor runs and every dependency answers.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::future::{BoxFuture, join_all};
+use portico_kernel::{Node, StoreError, TreeHandle};
+use serde::Serialize;
+
+/// How long a dependency may take to answer.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long an answer is kept, so that probes cost a busy node nothing.
+const KEPT: Duration = Duration::from_millis(500);
+
+/// Asks a dependency whether it works.
+pub(crate) type Probe = Box<dyn Fn() -> BoxFuture<'static, Result<(), StoreError>> + Send + Sync>;
+
+/// What readiness is made of. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Readiness(Arc<Inner>);
+
+struct Inner {
+    tree: TreeHandle,
+    dependencies: Vec<(&'static str, Probe)>,
+    draining: AtomicBool,
+    kept: Mutex<Option<(Instant, Report)>>,
+}
+
+/// What `/readyz` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Report {
+    /// Whether requests should be sent here.
+    pub(crate) ready: bool,
+    /// Whether the node is shutting down.
+    pub(crate) draining: bool,
+    /// Each dependency and each actor.
+    pub(crate) checks: Vec<Check>,
+}
+
+/// One dependency or actor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Check {
+    /// `actor:user`, `database:session`.
+    pub(crate) name: String,
+    /// Whether it works.
+    pub(crate) ok: bool,
+    /// What is wrong, or the actor's state.
+    pub(crate) detail: String,
+}
+
+impl Readiness {
+    /// Made of all actors of `tree` and of `dependencies`.
+    pub(crate) fn new(tree: TreeHandle, dependencies: Vec<(&'static str, Probe)>) -> Self {
+        let (draining, kept) = (AtomicBool::new(false), Mutex::new(None));
+        Self(Arc::new(Inner { tree, dependencies, draining, kept }))
+    }
+
+    /// From now on the node is not ready: it is shutting down.
+    pub(crate) fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Looks at everything, or remembers a look that is fresh.
+    pub(crate) async fn report(&self) -> Report {
+        let draining = self.0.draining.load(Ordering::Relaxed);
+        if let Some(report) = self.fresh(draining) {
+            return report;
+        }
+        let mut checks = join_all(self.0.dependencies.iter().map(|(name, probe)| check(name, probe))).await;
+        checks.extend(self.actors());
+        let ready = !draining && checks.iter().all(|check| check.ok);
+        let report = Report { ready, draining, checks };
+        *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), report.clone()));
+        report
+    }
+
+    fn fresh(&self, draining: bool) -> Option<Report> {
+        let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, report) = kept.as_ref()?;
+        (at.elapsed() < KEPT && report.draining == draining).then(|| report.clone())
+    }
+
+    fn actors(&self) -> Vec<Check> {
+        let actor = |(path, node): (String, Node)| Check {
+            name: format!("actor:{path}"),
+            ok: node.state.is_running(),
+            detail: node.state.to_string(),
+        };
+        self.0.tree.snapshot().actors().into_iter().map(actor).collect()
+    }
+}
+
+async fn check(name: &str, probe: &Probe) -> Check {
+    let answer = tokio::time::timeout(CHECK_TIMEOUT, probe()).await;
+    let detail = match &answer {
+        Ok(Ok(())) => "answers".to_owned(),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "does not answer".to_owned(),
+    };
+    Check { name: name.to_owned(), ok: matches!(answer, Ok(Ok(()))), detail }
+}

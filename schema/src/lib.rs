@@ -1,0 +1,25 @@
+//! Everything that outlives a process: entities, migrations, and the adapters of the domains' store ports.
+//!
+//! - [`data_dir`]: the directory that everything embedded lies in; one process at a time, one secret.
+//! - [`user`], [`session`], [`photo`]: a folder a domain, each with a database of its own: `entities` are its tables,
+//!   `migrations` make them, and the folder's own type implements the domain's port.
+//! - [`log`]: the files that log records become.
+//! - `database`: what an adapter sees of a relational database: a pool to read from, and commands that run inside of a
+//!   write transaction. `sqlite` is the one behind it: one writer that commits in groups, a few readers beside it.
+//!
+//! Everything is opened on a Tokio runtime that must live as long as what was opened. A time is stored as nanoseconds,
+//! a UUID as 16 bytes; queries go through SeaORM alone, so that another database can stand behind the same entities.
+
+#![deny(clippy::unwrap_used)] // here and not in the workspace's list, since integration tests may unwrap
+
+pub mod data_dir;
+mod database;
+pub mod log;
+mod migration;
+mod moment;
+pub mod photo;
+mod probe;
+mod purge;
+pub mod session;
+mod sqlite;
+pub mod user;

@@ -1,0 +1,132 @@
+//! Log files: the adapter of the log domain's store, and the reader of what it wrote.
+//!
+//! One directory, one file per service and day (UTC), `user-2026-01-01.jsonl`; past a size the day goes on in
+//! `user-2026-01-01.1.jsonl`, `.2` and so on. A file that is closed becomes `.jsonl.gz`, and is deleted when it is too
+//! old. Files are 0600 in a directory of 0700.
+//!
+//! Invariant: what [`append`](Store::append) took is synced, and stands once. A file ends with a whole line, or is cut
+//! back to one before anything else is written to it.
+//!
+//! - `segment` is one open file: append, sync, cut back what failed; `marks` knows what it has.
+//! - `shelf` is the open file of each service, and when the next one begins; `recover` opens after a crash.
+//! - `tidy` compresses and deletes; `name` is the grammar of file names.
+//! - [`reader`] merges, filters, follows and prints: `portico logs`.
+//!
+//! All of it blocks, and so runs on the runtime's blocking threads.
+
+mod marks;
+mod name;
+pub mod reader;
+mod recover;
+mod segment;
+mod shelf;
+mod tidy;
+
+use std::{
+    fs, io,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use async_trait::async_trait;
+use portico_kernel::{Clock, StoreError};
+use portico_log::{Record, Store};
+
+use self::shelf::Shelf;
+
+/// Where log files lie, and how long.
+#[derive(Debug, Clone)]
+pub struct LogSettings {
+    /// Their directory; it is made when it is missing.
+    pub dir: PathBuf,
+    /// A file that would grow past this is closed and the next one begun, in bytes.
+    pub rotate_bytes: u64,
+    /// Files older than this many days are deleted; today's is day 0.
+    pub keep_days: u16,
+    /// When all files together are larger than this, in bytes, the oldest closed ones are deleted.
+    pub keep_bytes: Option<u64>,
+}
+
+/// Log records in files. Cheap to clone.
+#[derive(Clone)]
+pub struct LogFiles(Arc<Shared>);
+
+struct Shared {
+    settings: LogSettings,
+    clock: Arc<dyn Clock>,
+    shelf: Mutex<Shelf>,
+    tidying: Mutex<()>,
+}
+
+impl LogFiles {
+    /// Opens the directory. Blocks for as long as it takes to make it; files are opened when they are written to.
+    ///
+    /// # Errors
+    /// The operator's: the directory cannot be made.
+    pub fn open(settings: LogSettings, clock: Arc<dyn Clock>) -> io::Result<Self> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.dir)?;
+        let shelf = Mutex::new(Shelf::new(settings.dir.clone(), settings.rotate_bytes));
+        Ok(Self(Arc::new(Shared { settings, clock, shelf, tidying: Mutex::default() })))
+    }
+
+    async fn blocking(&self, work: impl FnOnce(&Shared) -> io::Result<()> + Send + 'static) -> Result<(), StoreError> {
+        let shared = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || work(&shared)).await;
+        done.map_err(|crashed| StoreError::Broken(crashed.into()))?.map_err(store_error)
+    }
+}
+
+#[async_trait]
+impl Store for LogFiles {
+    async fn append(&self, batch: Arc<[Record]>) -> Result<(), StoreError> {
+        self.blocking(move |shared| {
+            let mut shelf = shared.shelf(); // first: what follows the clock must not be overtaken
+            shelf.append(&batch, shared.clock.now().date())
+        })
+        .await
+    }
+
+    async fn tend(&self) -> Result<(), StoreError> {
+        self.blocking(tidy::tidy).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.blocking(|shared| probe(&shared.settings.dir)).await
+    }
+}
+
+impl Shared {
+    /// The open files. After a panic none is: what they hold is found out anew.
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(|poisoned| {
+            self.shelf.clear_poison();
+            let mut shelf = poisoned.into_inner();
+            shelf.close_all();
+            shelf
+        })
+    }
+}
+
+/// Writes and removes a file.
+fn probe(dir: &Path) -> io::Result<()> {
+    let path = dir.join(".check");
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    io::Write::write_all(&mut file, b"check\n")?;
+    fs::remove_file(path)
+}
+
+/// Makes names in `dir` durable.
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    fs::File::open(dir)?.sync_all()
+}
+
+fn store_error(error: io::Error) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            StoreError::Full(error.into())
+        }
+        io::ErrorKind::InvalidData => StoreError::Broken(error.into()),
+        _ => StoreError::Unavailable(error.into()),
+    }
+}

@@ -1,0 +1,96 @@
+//! One open file.
+//!
+//! Invariant: `length` bytes of it are whole lines and durable. Whatever a failed append left after them is cut off
+//! before the next one writes.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+};
+
+use portico_log::Record;
+
+use super::marks::{Marks, Staged};
+
+/// What a segment needs of a file. A seam, so that a test's file can be full.
+pub(super) trait Medium: Write + Send {
+    /// Makes what was written durable.
+    fn sync(&mut self) -> io::Result<()>;
+    /// Forgets all after `length` bytes; the next write goes there.
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+}
+
+/// A file that was opened to append.
+impl Medium for File {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+}
+
+/// A file that is being written.
+pub(super) struct Segment {
+    medium: Box<dyn Medium>,
+    length: u64,
+    torn: bool,
+    marks: Marks,
+}
+
+impl Segment {
+    /// Goes on after the `length` bytes that `medium` has, in a service whose files hold what `marks` says.
+    pub(super) fn new(medium: impl Medium + 'static, length: u64, marks: Marks) -> Self {
+        Self { medium: Box::new(medium), length, torn: false, marks }
+    }
+
+    /// Its size in bytes.
+    pub(super) const fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// What the files of its service hold.
+    pub(super) const fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// Closes the file and goes on in an empty one, the next of the same service.
+    pub(super) fn go_on_in(&mut self, medium: impl Medium + 'static) {
+        (self.medium, self.length, self.torn) = (Box::new(medium), 0, false);
+    }
+
+    /// Writes and syncs those of `records` that are not held yet: all of them or, on failure, none.
+    pub(super) fn append(&mut self, records: &[&Record]) -> io::Result<()> {
+        let (mut lines, mut staged) = (Vec::new(), Staged::default());
+        for record in records {
+            if self.marks.stage(&mut staged, record) {
+                lines.extend_from_slice(record.line());
+            }
+        }
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.mend()?;
+        self.torn = true;
+        let written = self.medium.write_all(&lines).and_then(|()| self.medium.sync());
+        if written.is_ok() {
+            (self.torn, self.length) = (false, self.length + lines.len() as u64);
+            self.marks.raise(staged);
+        } else {
+            let _tried_again_before_the_next_append = self.mend();
+        }
+        written
+    }
+
+    fn mend(&mut self) -> io::Result<()> {
+        if self.torn {
+            self.medium.cut(self.length)?;
+            self.torn = false;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

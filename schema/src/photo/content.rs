@@ -1,0 +1,145 @@
+//! Where the bytes of photos are kept: a local directory now, an object store behind the same operator later.
+//!
+//! Layout: `<last two digits of the owner's id>/<owner>/<photo>.orig` and `.thumb`. Ids begin with the time (UUID v7) and
+//! end at random, so that the first level spreads owners evenly over 256 directories.
+//!
+//! Invariant: once [`put`](ContentStore::put) or [`delete`](ContentStore::delete) has answered, a power cut undoes nothing
+//! of it. OpenDAL syncs a file before it renames it into place; the directories' entries are synced here ([`local`]).
+
+mod local;
+
+use std::{io, ops::Range, path::Path};
+
+use async_trait::async_trait;
+use bytes::BytesMut;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use opendal::{Error, ErrorKind, Operator, Writer, services::Fs};
+use portico_kernel::{Source, StoreError};
+use portico_photo::{ByteStream, ContentKey, ContentStore, Rendition};
+use tokio::{fs::File, io::AsyncReadExt as _};
+
+use self::local::Directory;
+
+/// Bytes that are read or written at a time.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// How often a write begins anew when the deletion of its owner's last photo takes the directory away beneath it.
+const ATTEMPTS: u32 = 5;
+/// What [`check`](ContentStore::check) writes and reads; keys never have this name.
+const CHECK_PATH: &str = ".check";
+
+/// Keeps content in files.
+#[derive(Debug, Clone)]
+pub struct ContentFiles {
+    operator: Operator,
+    directory: Directory,
+}
+
+impl ContentFiles {
+    /// Keeps content in a directory, which is made if need be (0700). It blocks: call it while the node starts, once per
+    /// process, since it removes the writes that an earlier process did not finish.
+    ///
+    /// # Errors
+    /// The server's: a directory that cannot be made, read or synced.
+    pub fn local(root: &Path) -> Result<Self, StoreError> {
+        let directory = Directory::open(root).map_err(failed)?;
+        let text = |path: &Path| path.to_str().map(str::to_owned).ok_or_else(|| failed(io::ErrorKind::InvalidFilename));
+        let files = Fs::default().root(&text(directory.root())?).atomic_write_dir(&text(&directory.unfinished())?);
+        Ok(Self { operator: Operator::new(files).map_err(failed)?, directory })
+    }
+
+    async fn write(&self, path: &str, file: &Path) -> Result<(), Source> {
+        let mut file = File::open(file).await?;
+        let mut writer = self.operator.writer(path).await?;
+        let written = copy(&mut file, &mut writer).await;
+        if written.is_err() {
+            // What stays all the same is removed at the next start; the cause is what the caller must hear of.
+            let _unfinished = writer.abort().await;
+        }
+        written
+    }
+}
+
+#[async_trait]
+impl ContentStore for ContentFiles {
+    async fn put(&self, key: ContentKey, file: &Path) -> Result<(), StoreError> {
+        let path = path(key);
+        let mut attempt = 1;
+        loop {
+            let written = match self.write(&path, file).await {
+                Ok(()) => self.directory.entry_made(&path).await.map_err(Source::from),
+                Err(error) => Err(error),
+            };
+            match written {
+                Err(error) if attempt < ATTEMPTS && kind(error.as_ref()) == Some(io::ErrorKind::NotFound) => attempt += 1,
+                written => return written.map_err(failed),
+            }
+        }
+    }
+
+    async fn open(&self, key: ContentKey, range: Range<u64>) -> Result<Option<ByteStream>, StoreError> {
+        let path = path(key);
+        if range.is_empty() {
+            let exists = self.operator.exists(&path).await.map_err(failed)?;
+            return Ok(exists.then(|| stream::empty().boxed()));
+        }
+        let reader = self.operator.reader_with(&path).chunk(CHUNK_BYTES).await.map_err(failed)?;
+        let mut bytes = reader.into_bytes_stream(range).await.map_err(failed)?;
+        // The first chunk is read at once: it opens the file, which from then on can be read to its end, deleted or not.
+        match bytes.try_next().await {
+            Ok(first) => Ok(Some(stream::iter(first.map(Ok)).chain(bytes.map_err(failed)).boxed())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    async fn delete(&self, key: ContentKey) -> Result<(), StoreError> {
+        let path = path(key);
+        self.operator.delete(&path).await.or_else(absent).map_err(failed)?;
+        self.directory.entry_gone(&path).await.map_err(failed)
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.operator.write(CHECK_PATH, "ok").await.map_err(failed)?;
+        self.operator.read(CHECK_PATH).await.map_err(failed)?;
+        Ok(())
+    }
+}
+
+fn path(key: ContentKey) -> String {
+    let owner = key.owner.to_string();
+    let extension = match key.rendition {
+        Rendition::Original => "orig",
+        Rendition::Thumb => "thumb",
+    };
+    format!("{}/{owner}/{}.{extension}", &owner[owner.len() - 2..], key.photo)
+}
+
+async fn copy(file: &mut File, writer: &mut Writer) -> Result<(), Source> {
+    loop {
+        let mut chunk = BytesMut::with_capacity(CHUNK_BYTES);
+        if file.read_buf(&mut chunk).await? == 0 {
+            writer.close().await?;
+            return Ok(());
+        }
+        writer.write(chunk.freeze()).await?;
+    }
+}
+
+/// Deleted by somebody else in between is deleted.
+fn absent(error: Error) -> Result<(), Error> {
+    if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+/// The system's own kind of an error, however deep it lies.
+fn kind(error: &(dyn std::error::Error + 'static)) -> Option<io::ErrorKind> {
+    let found = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    found.filter(|kind| *kind != io::ErrorKind::Other).or_else(|| error.source().and_then(kind))
+}
+
+fn failed(error: impl Into<Source>) -> StoreError {
+    let error = error.into();
+    match kind(error.as_ref()) {
+        Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => StoreError::Full(error),
+        _ => StoreError::Unavailable(error),
+    }
+}

@@ -1,0 +1,62 @@
+//! The binary under test: `target/<profile>/portico`, beside the test that runs.
+//!
+//! Cargo tells a test the path of a binary of its own package only. Hence it is looked up, and built when it is missing or
+//! older than a source that it was made of (cargo lists those in `portico.d` beside it). `just test` has built it already.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+    time::SystemTime,
+};
+
+/// Names another binary to test, such as one that was built for release.
+const OVERRIDE: &str = "PORTICO_TEST_BINARY";
+
+/// The binary under test.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        if let Some(path) = env::var_os(OVERRIDE) {
+            return path.into();
+        }
+        let path = profile_directory().join("portico");
+        if !is_current(&path) {
+            build();
+        }
+        assert!(path.is_file(), "{} was not built", path.display());
+        path
+    })
+}
+
+/// The cargo that runs the tests, in the repository.
+pub fn cargo_command() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(crate::repository());
+    cargo
+}
+
+/// `target/<profile>`: tests run as `target/<profile>/deps/<test>-<hash>`.
+fn profile_directory() -> PathBuf {
+    let test = env::current_exe().expect("the system knows this executable");
+    test.ancestors().nth(2).expect("tests lie two directories down").to_owned()
+}
+
+fn is_current(binary: &Path) -> bool {
+    let modified = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    let Some(built) = modified(binary) else { return false };
+    let Ok(sources) = fs::read_to_string(binary.with_extension("d")) else { return false };
+    let sources = sources.split_once(": ").map_or("", |(_, sources)| sources);
+    sources.split_whitespace().map(Path::new).all(|source| modified(source).is_some_and(|at: SystemTime| at <= built))
+}
+
+/// Builds it with the features that `cargo test --workspace` unifies, so that no dependency is built twice.
+fn build() {
+    let mut cargo = cargo_command();
+    cargo.args(["build", "--workspace", "--bins", "--tests"]);
+    if profile_directory().ends_with("release") {
+        cargo.arg("--release");
+    }
+    assert!(cargo.status().expect("cargo runs").success(), "the binary under test cannot be built");
+}

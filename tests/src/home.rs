@@ -1,0 +1,111 @@
+//! A data directory and the settings of the nodes that run on it.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use tempfile::TempDir;
+
+use crate::{Exit, Node, binary, output::Output};
+
+/// Where a node lives: a data directory of its own, and settings. Drop it last: the directory goes with it.
+pub struct Home {
+    directory: TempDir,
+    settings: Vec<(String, String)>,
+}
+
+impl Home {
+    /// An empty home. Nodes on it listen on free ports of the loopback address; rate limits are as wide as configuration
+    /// allows, so that a test meets one only when it asks for it.
+    pub fn new() -> Self {
+        let home = Self { directory: tempfile::tempdir().unwrap(), settings: Vec::new() };
+        let limits = [
+            "per_address",
+            "per_account",
+            "sign_in_failures_per_address",
+            "sign_in_failures_per_account",
+            "sign_in_failures_per_device",
+            "registrations_per_address",
+        ];
+        let wide = |home: Self, limit: &str| home.set(&format!("gateway.rate_limits.{limit}.burst"), "100000");
+        limits.into_iter().fold(home, wide).set("gateway.listen", "127.0.0.1:0").set("operator.listen", "127.0.0.1:0")
+    }
+
+    /// Sets a key of the configuration: `session.idle_s`.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        let name = format!("PORTICO__{}", key.replace('.', "__").to_uppercase());
+        self.settings.retain(|(known, _)| *known != name);
+        self.settings.push((name, value.to_owned()));
+        self
+    }
+
+    /// The directory that the processes run in; relative paths begin here.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The data directory: `data` in the home, as by default.
+    pub fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    /// Every regular file under the data directory.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let mut directories = vec![self.data()];
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => directories.push(entry.path()),
+                    Ok(kind) if kind.is_file() => files.push(entry.path()),
+                    _ => {}
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+
+    /// Starts a node and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it ends instead; its output is shown.
+    pub async fn up(&self) -> Node {
+        Node::start(self.command(&["up"])).await
+    }
+
+    /// Runs a command of the binary to its end.
+    pub fn run(&self, arguments: &[&str]) -> Exit {
+        self.run_with(arguments, "")
+    }
+
+    /// Runs a command of the binary to its end, with `input` on its standard input.
+    pub fn run_with(&self, arguments: &[&str], input: &str) -> Exit {
+        use std::io::Write as _;
+
+        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        let stdout = Output::collect(child.stdout.take().unwrap());
+        let stderr = Output::collect(child.stderr.take().unwrap());
+        let mut stdin = child.stdin.take().unwrap();
+        // A command that reads nothing has closed its end of the pipe.
+        let _unread = stdin.write_all(input.as_bytes());
+        drop(stdin);
+        Exit { status: child.wait().unwrap(), stdout: stdout.whole(), stderr: stderr.whole() }
+    }
+
+    /// The binary with `arguments`, in an environment that holds this home's settings and nothing else.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.args(arguments).current_dir(self.path()).env_clear().envs(self.settings.iter().cloned());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,30 @@
+//! Black-box tests: whole nodes, started as an operator starts them and used as a client uses them.
+//!
+//! Invariant: nothing here links Portico. A test sees what its users see: HTTP, signals, exit codes, output and files.
+//!
+//! - [`Home`]: a data directory and settings of its own; it outlives the nodes that run on it, one after the other.
+//! - [`Node`]: a running node; killed when it is dropped.
+//! - [`Client`] and [`Answer`]: somebody who calls the API, and what the API said.
+//! - [`Raw`]: a connection for what no well-behaved client sends.
+//! - [`pictures`]: uploads, good and evil.
+//! - [`cargo_command`], [`binary`]: where the binary under test comes from.
+
+mod binary;
+mod client;
+mod home;
+mod node;
+mod output;
+pub mod pictures;
+mod raw;
+
+pub use binary::{binary, cargo_command};
+pub use client::{Account, Answer, Client, PASSWORD};
+pub use home::Home;
+pub use node::{Exit, Node};
+pub use output::eventually;
+pub use raw::Raw;
+
+/// The root of the repository.
+pub fn repository() -> &'static std::path::Path {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository")
+}

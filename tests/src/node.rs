@@ -1,0 +1,121 @@
+//! A running node.
+
+use std::process::{Child, Command, ExitStatus};
+
+use reqwest::StatusCode;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{Account, Client, eventually, output::Output};
+
+/// A running node. Dropping it kills it; when the test fails, what it printed is shown.
+pub struct Node {
+    child: Child,
+    stdout: Output,
+    stderr: Output,
+    gateway: String,
+    operator: String,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub struct Exit {
+    /// Code or signal.
+    pub status: ExitStatus,
+    /// All of its standard output.
+    pub stdout: String,
+    /// All of its standard error.
+    pub stderr: String,
+}
+
+impl Exit {
+    /// The exit code; none if a signal ended it.
+    pub fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+}
+
+impl Node {
+    /// Starts a node and waits until it is ready. It prints where it listens as `gateway listening on http://...` and
+    /// `operator listening on http://...`.
+    pub(crate) async fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
+        let stdout = Output::collect(child.stdout.take().unwrap());
+        let stderr = Output::collect(child.stderr.take().unwrap());
+        let listens = |name: &str| stdout.after(&format!("{name} listening on ")).map(|url| url.trim().to_owned());
+        let (Some(gateway), Some(operator)) = (listens("gateway"), listens("operator")) else {
+            let _ended = child.kill();
+            panic!("the node does not listen: {}{}", stdout.text(), stderr.whole());
+        };
+        let node = Self { child, stdout, stderr, gateway, operator };
+        eventually("readiness", || async { (node.readiness().await? == StatusCode::OK).then_some(()) }).await;
+        node
+    }
+
+    /// Where the public API is, without a slash at the end.
+    pub fn gateway(&self) -> &str {
+        &self.gateway
+    }
+
+    /// Where the operator's listener is, without a slash at the end.
+    pub fn operator(&self) -> &str {
+        &self.operator
+    }
+
+    /// Somebody who is not signed in, with a cookie jar.
+    pub fn client(&self) -> Client {
+        Client::new(self.gateway.clone())
+    }
+
+    /// Somebody who calls the operator's listener.
+    pub fn operator_client(&self) -> Client {
+        Client::new(self.operator.clone())
+    }
+
+    /// Registers `name` with [`crate::PASSWORD`], signed in by bearer token.
+    pub async fn register(&self, name: &str) -> Account {
+        Account::register(self.gateway.clone(), name).await
+    }
+
+    /// What `/readyz` answers; none when nothing listens.
+    pub async fn readiness(&self) -> Option<StatusCode> {
+        Some(reqwest::get(format!("{}/readyz", self.operator)).await.ok()?.status())
+    }
+
+    /// Standard output and standard error until now.
+    pub fn printed(&self) -> String {
+        self.stdout.text() + &self.stderr.text()
+    }
+
+    /// Asks the node to stop (SIGTERM).
+    pub fn terminate(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
+    /// Ends the node in the middle of whatever it does (SIGKILL), and waits until the system has cleared it away.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits until the node has ended.
+    pub async fn ended(mut self) -> Exit {
+        let status = eventually("the node's end", || std::future::ready(self.child.try_wait().unwrap())).await;
+        Exit { status, stdout: self.stdout.whole(), stderr: self.stderr.whole() }
+    }
+
+    /// Asks the node to stop and waits until it has.
+    pub async fn stop(self) -> Exit {
+        self.terminate();
+        self.ended().await
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- what the node printed ---\n{}{}", self.stdout.text(), self.stderr.text());
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Bad input gets the clear error of its client, naming status, code and field, and stores nothing.
+
+mod bodies;
+mod requests;
+mod uploads;

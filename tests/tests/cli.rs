@@ -1,0 +1,159 @@
+//! The commands beside `up`.
+
+use std::fs;
+
+use portico_tests::{Home, PASSWORD, repository};
+use serde_json::{Value, json};
+
+fn line(name: &str, hash: &str) -> String {
+    json!({"name": name, "email": format!("{name}@example.com"), "password_hash": hash}).to_string()
+}
+
+/// A bcrypt hash of [`PASSWORD`], as another system would have made it.
+fn bcrypt_hash() -> String {
+    bcrypt::hash(PASSWORD, 4).unwrap()
+}
+
+#[test]
+fn the_version_is_told() {
+    let exit = Home::new().run(&["--version"]);
+
+    assert_eq!((exit.code(), exit.stdout.trim()), (Some(0), concat!("portico ", env!("CARGO_PKG_VERSION"))));
+}
+
+#[tokio::test]
+async fn the_contract_that_is_printed_is_the_one_that_is_served() {
+    let home = Home::new();
+    let node = home.up().await;
+
+    let printed: Value = serde_json::from_str(&home.run(&["openapi"]).stdout).unwrap();
+    let served = node.client().get("/openapi.json").await.expect(200);
+
+    assert!(printed["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert_eq!(printed["paths"], served["paths"]);
+}
+
+#[test]
+fn migrating_makes_the_databases_and_may_be_repeated() {
+    let home = Home::new();
+
+    let (first, second) = (home.run(&["migrate"]), home.run(&["migrate"]));
+
+    assert_eq!((first.code(), second.code()), (Some(0), Some(0)), "{first:?} {second:?}");
+    assert!(!home.files().is_empty());
+}
+
+#[tokio::test]
+async fn accounts_are_imported_without_a_node_and_sign_in_with_their_old_password() {
+    let home = Home::new();
+    fs::write(home.path().join("users.jsonl"), line("ann", &bcrypt_hash())).unwrap();
+
+    let imported = home.run(&["user", "import", "users.jsonl"]);
+    let node = home.up().await;
+    let credentials = json!({"email": "ann@example.com", "password": PASSWORD});
+    let first = node.client().post("/auth").json(&credentials).await;
+    let second = node.client().post("/auth").json(&credentials).await;
+
+    assert_eq!((imported.code(), imported.stdout.trim()), (Some(0), "1 opened, 0 present already, 0 refused"));
+    assert_eq!(first.expect(200)["user"]["name"], "ann");
+    assert_eq!(second.status, 200, "the upgraded hash verifies too");
+}
+
+#[tokio::test]
+async fn an_import_beside_a_running_node_reports_what_it_refused_and_can_be_repeated() {
+    let home = Home::new();
+    let node = home.up().await;
+    node.register("ann").await;
+    let lines = [
+        line("ann", &bcrypt_hash()),
+        line("ben", &bcrypt_hash()),
+        line("cid", "5f4dcc3b5aa765d61d8327deb882cf99"),
+        line("   ", &bcrypt_hash()),
+        "not json".to_owned(),
+    ];
+    let input = lines.join("\n");
+
+    let first = home.run_with(&["user", "import", "-", "--report", "refused.jsonl"], &input);
+    let second = home.run_with(&["user", "import", "-"], &input);
+
+    assert_eq!((first.code(), second.code()), (Some(65), Some(65)), "{first:?}");
+    assert_eq!(first.stdout.trim(), "1 opened, 1 present already, 3 refused");
+    assert_eq!(second.stdout.trim(), "0 opened, 2 present already, 3 refused");
+    let report = fs::read_to_string(home.path().join("refused.jsonl")).unwrap();
+    let mut refused: Vec<Value> = report.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    refused.sort_by_key(|refused| refused["line"].as_u64());
+    let told: Vec<_> =
+        refused.iter().map(|refused| (refused["line"].as_u64().unwrap(), refused["field"].as_str().unwrap())).collect();
+    assert_eq!(told, [(3, "password_hash"), (4, "name"), (5, "")]);
+    assert!(!report.contains("5f4dcc3b"), "a refused hash is not repeated");
+}
+
+#[test]
+fn an_import_from_a_file_that_is_not_there_is_told() {
+    let exit = Home::new().run(&["user", "import", "nowhere.jsonl"]);
+
+    assert_eq!(exit.code(), Some(66), "{exit:?}");
+}
+
+#[tokio::test]
+async fn a_reset_gives_a_one_time_password_and_ends_every_session() {
+    let home = Home::new();
+    let node = home.up().await;
+    let ann = node.register("ann").await;
+    let sign_in = async |password: &str| {
+        let credentials = json!({"email": ann.email, "password": password});
+        node.client().post("/auth").json(&credentials).await.status
+    };
+
+    let reset = home.run(&["user", "reset-password", "ANN@example.com"]);
+
+    assert_eq!(reset.code(), Some(0), "{reset:?}");
+    assert_eq!(reset.stdout.lines().count(), 1, "nothing but the password: {}", reset.stdout);
+    assert_eq!(ann.get("/me").await.problem().1, "session_dead");
+    assert_eq!((sign_in(PASSWORD).await, sign_in(reset.stdout.trim()).await), (401, 200));
+}
+
+#[test]
+fn a_reset_of_an_unknown_address_is_told() {
+    let exit = Home::new().run(&["user", "reset-password", "nobody@example.com"]);
+
+    assert_eq!(exit.code(), Some(67), "{exit:?}");
+    assert_eq!(exit.stdout, "");
+}
+
+#[tokio::test]
+async fn logs_are_found_by_the_trace_that_a_problem_names() {
+    let home = Home::new();
+    let node = home.up().await;
+    let refused = json!({"email": "nobody@example.com", "password": PASSWORD});
+    let problem = node.client().post("/auth").json(&refused).await.expect(401);
+    let trace = problem["trace_id"].as_str().unwrap();
+    node.stop().await;
+
+    let all = home.run(&["logs", "--json"]);
+    let found = home.run(&["logs", "--json", "--trace", trace]);
+    let readable = home.run(&["logs", "--trace", trace]);
+    let errors = home.run(&["logs", "--json", "--level", "error"]);
+
+    assert_eq!(found.code(), Some(0), "{found:?}");
+    assert!(found.stdout.lines().count() >= 1, "the request left a record");
+    for record in found.stdout.lines() {
+        assert!(
+            serde_json::from_str::<Value>(record).is_ok_and(|record| record.to_string().contains(trace)),
+            "{record}"
+        );
+    }
+    assert!(all.stdout.lines().count() > found.stdout.lines().count());
+    assert!(readable.stdout.contains(trace), "{}", readable.stdout);
+    assert_eq!(errors.stdout, "", "nothing went wrong");
+}
+
+#[test]
+fn the_snapshot_in_the_repository_is_what_the_binary_prints() {
+    let printed: Value = serde_json::from_str(&Home::new().run(&["openapi"]).stdout).unwrap();
+    let snapshot = repository().join("gateway/openapi.json");
+
+    let committed: Value = serde_json::from_str(&fs::read_to_string(snapshot).unwrap()).unwrap();
+
+    assert_eq!(printed, committed);
+}

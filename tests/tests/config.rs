@@ -1,0 +1,79 @@
+//! Configuration as an operator meets it: mistakes are all told at once, before anything starts.
+
+use std::fs;
+
+use portico_tests::Home;
+
+#[test]
+fn every_mistake_is_told_with_file_line_and_key_and_exit_code_78() {
+    let home = Home::new().set("session.idle_s", "soon");
+    fs::write(
+        home.path().join("my.yml"),
+        "gateway:\n  listen: here\n  tabel: 1\nuser:\n  password:\n    min_length: 4\n",
+    )
+    .unwrap();
+    // The listeners that the home sets would hide the mistake in the file.
+    let exit = home.run(&["config", "check", "--config", "my.yml", "--set", "photo.threads=many"]);
+
+    assert_eq!(exit.code(), Some(78), "{exit:?}");
+    for told in [
+        "my.yml:3: gateway.tabel",
+        "my.yml:6: user.password.min_length",
+        "$PORTICO__SESSION__IDLE_S: session.idle_s",
+        "command line: photo.threads",
+    ] {
+        assert!(exit.stderr.contains(told), "`{told}` is missing in {}", exit.stderr);
+    }
+}
+
+#[test]
+fn a_node_with_a_mistake_does_not_start_and_makes_nothing() {
+    let home = Home::new().set("gateway.listen", "0.0.0.0:0");
+
+    let exit = home.run(&["up"]);
+
+    assert_eq!(exit.code(), Some(78), "{exit:?}");
+    assert!(exit.stderr.contains("gateway.listen"), "{}", exit.stderr);
+    assert!(!home.data().exists());
+}
+
+#[test]
+fn a_file_that_is_not_there_is_a_mistake() {
+    let exit = Home::new().run(&["config", "check", "--config", "nowhere.yml"]);
+
+    assert_eq!(exit.code(), Some(78), "{exit:?}");
+    assert!(exit.stderr.contains("nowhere.yml"), "{}", exit.stderr);
+}
+
+#[test]
+fn flags_beat_the_environment_which_beats_the_file_which_beats_the_defaults() {
+    let home = Home::new().set("session.idle_s", "200").set("session.absolute_s", "3000");
+    fs::write(home.path().join("my.yml"), "session: { idle_s: 100, absolute_s: 1000, cache_max: 10 }\n").unwrap();
+
+    let shown = home.run(&["config", "show", "--config", "my.yml", "--set", "session.absolute_s=30000"]);
+
+    assert_eq!(shown.code(), Some(0), "{shown:?}");
+    for line in ["  idle_s: 200", "  absolute_s: 30000", "  cache_max: 10"] {
+        assert!(shown.stdout.lines().any(|shown| shown == line), "`{line}` is missing in {}", shown.stdout);
+    }
+}
+
+#[test]
+fn what_is_shown_is_a_configuration() {
+    let home = Home::new();
+    for arguments in [&["config", "show"][..], &["config", "show", "--default"]] {
+        let shown = home.run(arguments);
+        fs::write(home.path().join("shown.yml"), &shown.stdout).unwrap();
+
+        let checked = home.run(&["config", "check", "--config", "shown.yml"]);
+
+        assert_eq!(checked.code(), Some(0), "{arguments:?}: {checked:?}");
+    }
+}
+
+#[test]
+fn an_unknown_flag_is_the_callers_mistake() {
+    let exit = Home::new().run(&["up", "--nonsense"]);
+
+    assert_eq!(exit.code(), Some(64), "{exit:?}");
+}
