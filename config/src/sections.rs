@@ -231,6 +231,8 @@ pub struct Log {
     pub rotate_bytes: u64,
     /// How long files are kept.
     pub keep_days: u16,
+    /// How large all files together may be.
+    pub keep_bytes: Option<u64>,
     /// How often files are synced.
     pub flush_ms: u64,
     /// The most records that wait.

@@ -1,6 +1,6 @@
 //! The routes of the API, each registered once: for serving and for openapi.json.
 //!
-//! ```ignore
+//! ```text
 //! pub fn routes(api: Api) -> Api {
 //!     api.post("/reg", register).summary("Opens an account and signs in").answers(problems![EmailTaken])
 //! }

@@ -6,6 +6,7 @@
 use actix_web::{
     HttpRequest,
     cookie::{Cookie, SameSite, time::Duration},
+    http::header,
 };
 
 use crate::settings::Settings;
@@ -39,10 +40,13 @@ pub(crate) fn session_token(request: &HttpRequest) -> Option<String> {
     read(request, Purpose::Session)
 }
 
-/// The value of a cookie, if the request carries it.
+/// The value of a cookie, if the request carries it. What else stands in the header is another application's and may be
+/// malformed; the first of several wins, as the most specific one (RFC 6265, section 5.4).
 pub(crate) fn read(request: &HttpRequest, purpose: Purpose) -> Option<String> {
     let name = purpose.cookie_name(Settings::of(request).is_https());
-    request.cookie(name).map(|cookie| cookie.value().to_owned())
+    let lines = request.headers().get_all(header::COOKIE).filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().to_owned())
 }
 
 /// A cookie that lasts as long as its use can: the session's absolute lifetime, or [`DEVICE_KEPT`].

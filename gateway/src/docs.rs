@@ -77,6 +77,8 @@ struct Ui {
 impl Ui {
     fn new() -> Self {
         let html = Swagger::new("/openapi.json").with_title("Portico API").html();
+        // Else the browser asks for an icon that there is none of.
+        let html = html.replacen("<head>", "<head>\n<link rel=\"icon\" href=\"data:,\">", 1);
         let policy = format!(
             "default-src 'none'; script-src {}; style-src {}; img-src 'self' data: blob:; connect-src 'self'; \
              base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

@@ -5,7 +5,7 @@
 //! - `extract` reads requests ([`Valid`], [`Query`], [`SignedIn`], ...), `render` writes answers, [`Problem`] is every error.
 //! - `openapi` lets extractors and answers describe themselves; `docs` serves the description and Swagger UI.
 //! - `middleware` is what happens around every request; `limits` bounds rates and work in flight.
-//! - `multipart` and `conditional` are the two pieces of HTTP that photos need.
+//! - `upload` and `conditional` are the two pieces of HTTP that photos need.
 
 #![deny(clippy::unwrap_used)] // here and not in the workspace's list, since integration tests may unwrap
 
@@ -13,6 +13,7 @@
 mod problem;
 
 mod api;
+mod asks;
 mod conditional;
 mod cookie;
 mod docs;
@@ -21,16 +22,17 @@ mod gateway;
 mod limits;
 mod metrics;
 mod middleware;
-mod multipart;
 mod openapi;
 mod render;
 mod routes;
 mod settings;
 mod tls;
+mod upload;
 
 pub use api::{Api, Inputs};
+pub use asks::Asks;
 pub use extract::{Fields, Id, Invalids, Key, PageOf, Parse, PathId, Query, SignedIn, Transport, Valid};
-pub use gateway::{Asks, Gateway, ServeError, Serving};
+pub use gateway::{Gateway, ServeError, Serving};
 pub use limits::{Count, FakeTime, Time};
 pub use metrics::{Exchange, HttpMetrics, NoMetrics};
 pub use openapi::{Answer, Description, Input, answer_header};

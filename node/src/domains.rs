@@ -46,8 +46,12 @@ impl World {
         self.probes.push((name, Box::new(move || Box::pin(probe()))));
     }
 
-    fn close(&mut self, closer: impl Future<Output = ()> + Send + 'static) {
-        self.closers.push(Box::pin(closer));
+    fn close(&mut self, name: &'static str, closer: impl Future<Output = Result<(), StoreError>> + Send + 'static) {
+        self.closers.push(Box::pin(async move {
+            if let Err(error) = closer.await {
+                tracing::warn!(name, error = &error as &dyn std::error::Error, "store did not close in order");
+            }
+        }));
     }
 }
 
@@ -108,11 +112,12 @@ impl Domains {
     }
 }
 
-/// Says which store could not be opened.
-fn unopened(path: &Path) -> impl FnOnce(StoreError) -> Failure {
+/// Says which store could not be opened, and why.
+fn unopened<E: std::error::Error>(path: &Path) -> impl FnOnce(E) -> Failure + use<E> {
     let path = path.display().to_string();
     move |error| {
-        let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-        Failure::cannot_create(format!("{path}: {error}{cause}"))
+        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        let chain = causes.fold(error.to_string(), |chain, cause| format!("{chain}: {cause}"));
+        Failure::cannot_create(format!("{path}: {chain}"))
     }
 }

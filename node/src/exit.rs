@@ -10,6 +10,8 @@ pub(crate) struct Failure {
     message: String,
 }
 
+/// `EX_USAGE`: the command was used wrongly.
+pub(crate) const USAGE: u8 = 64;
 /// `EX_DATAERR`: the input was read, but some of it was refused.
 const DATA: u8 = 65;
 /// `EX_NOINPUT`: an input does not exist or cannot be read.
@@ -40,6 +42,8 @@ macro_rules! kinds {
 }
 
 kinds! {
+    /// The command was used wrongly.
+    usage = USAGE,
     /// Some of the input was refused.
     data = DATA,
     /// An input cannot be read.

@@ -21,14 +21,11 @@ use clap::Parser as _;
 
 use crate::{
     cli::{Cli, Command},
-    exit::Failure,
+    exit::{Failure, USAGE},
 };
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// `EX_USAGE` of sysexits.h.
-const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

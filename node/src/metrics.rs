@@ -30,7 +30,7 @@ impl Metrics {
         let registry = Registry::new();
         let exporter = opentelemetry_prometheus::exporter()
             .with_registry(registry.clone())
-            .without_scope_info()
+            .scope_info_enabled(false)
             .build()
             .expect("a new registry has no metric that could clash");
         let provider = Arc::new(SdkMeterProvider::builder().with_reader(exporter).build());
@@ -97,8 +97,8 @@ pub(crate) struct HttpDuration(Histogram<f64>);
 impl HttpDuration {
     /// Measures into `metrics`.
     pub(crate) fn new(metrics: &Metrics) -> Self {
-        let histogram = metrics
-            .meter()
+        let meter = metrics.meter();
+        let histogram = meter
             .f64_histogram("http.server.request.duration")
             .with_unit("s")
             .with_description("Duration of HTTP requests, by route template")

@@ -14,6 +14,7 @@ use sea_orm_migration::{
 
 use crate::database::{Database, Rollback, store_error};
 
+#[expect(unreachable_pub, reason = "what SeaORM derives is public, and needs public models")]
 mod entity {
     use sea_orm::entity::prelude::*;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::Invalid;
 
 /// How long a key is remembered.
-pub const IDEMPOTENCY_KEPT: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+pub const IDEMPOTENCY_KEPT: std::time::Duration = std::time::Duration::from_hours(24);
 
 /// A key that the client chose for one request: 1 to 128 visible ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -14,8 +14,8 @@ use std::{
 
 use actix::{Actor, AsyncContext as _, Context};
 
-use self::{driver::Driver, pump::Pump};
 pub(crate) use self::leash::{Leash, Order};
+use self::{driver::Driver, pump::Pump};
 use crate::{mailbox::Mailbox, supervision::Life, tree::Cause};
 
 /// What makes an actor, again and again. Locked only by the life that is being made.
@@ -27,8 +27,8 @@ where
     A: Actor<Context = Context<A>>,
     F: FnMut() -> A,
 {
-    if leash.order() != Order::Run {
-        return life.ended(Cause::Stopped); // called off before it began
+    if leash.order() >= Order::Stop {
+        return life.ended(Cause::Stopped); // called off before it began; a drain lets it serve those who wait
     }
     let actor = match make(factory, mailbox.node().path()) {
         Ok(actor) => actor,
@@ -36,7 +36,7 @@ where
     };
     let mut context = Context::new();
     // The pump never ends, and a context with a future in it stays alive without anybody holding an address.
-    context.spawn(Pump::new(Arc::clone(&mailbox), Arc::clone(&leash)));
+    context.spawn(Pump::new(Arc::clone(&mailbox), Arc::clone(&leash), life.announcement()));
     mailbox.serve(&leash);
     actix::spawn(Driver::new(context.into_future(actor), mailbox, leash, life));
 }

@@ -62,7 +62,7 @@ mod tests {
 
         histogram.record(Duration::from_micros(50));
         histogram.record(Duration::from_millis(600));
-        histogram.record(Duration::from_secs(60));
+        histogram.record(Duration::from_mins(1));
 
         let latency = histogram.snapshot();
         assert_eq!((latency.counts[0], latency.counts[12], latency.counts[14]), (1, 1, 1));

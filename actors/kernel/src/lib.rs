@@ -58,9 +58,7 @@ pub use reference::Ref;
 pub use respond::{AtomicResponse, ResponseFuture, Tracked};
 pub use retry::RetryBudget;
 pub use store::{Source, StoreError};
-pub use supervision::{
-    Backoff, Cut, CutBecause, Drained, Intensity, Placement, Spec, Strategy, Supervisor,
-};
+pub use supervision::{Backoff, Cut, CutBecause, Drained, Intensity, Placement, Spec, Strategy, Supervisor};
 pub use threads::Watchdog;
 pub use trace::{TraceContext, TraceparentError};
 pub use tree::{Kind, Node, Restarts, State, Tree, TreeHandle};

@@ -6,13 +6,11 @@
 
 mod call;
 mod letter;
+mod state;
 mod ticket;
 mod works;
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix::{Actor, Handler, Message};
 use tokio::{sync::oneshot, time::Instant};
@@ -23,7 +21,11 @@ pub(crate) use self::{
     ticket::Refusal,
     works::Works,
 };
-use self::{letter::Letter, ticket::Ticket};
+use self::{
+    letter::Letter,
+    state::{Phase, State},
+    ticket::Ticket,
+};
 use crate::{AskError, Deadline, incarnation::Leash, tree::NodeCell};
 
 /// A bounded queue of calls of any type to actors of type `A`, one incarnation after the other.
@@ -31,29 +33,6 @@ pub(crate) struct Mailbox<A: Actor> {
     state: Mutex<State<A>>,
     capacity: usize,
     node: Arc<NodeCell>,
-}
-
-struct State<A: Actor> {
-    queue: VecDeque<Box<dyn Envelope<A>>>,
-    /// About how many of the queue were cancelled by their callers.
-    cancelled: usize,
-    phase: Phase,
-    /// The leash of the incarnation that is being given calls.
-    serving: Option<Arc<Leash>>,
-    /// Whether that incarnation has seen the queue empty and must be woken.
-    idle: bool,
-    works: Arc<Works>,
-}
-
-/// What happens to a new call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// It waits, unless its deadline is before the earliest instant at which somebody could serve it.
-    Open { away_until: Option<Instant> },
-    /// It is refused; those that wait are still served.
-    Draining,
-    /// It is refused and nobody waits.
-    Closed(Refusal),
 }
 
 /// What a mailbox holds at one moment.
@@ -66,15 +45,7 @@ pub(crate) struct Load {
 
 impl<A: Actor> Mailbox<A> {
     pub(crate) fn new(capacity: usize, node: Arc<NodeCell>) -> Arc<Self> {
-        let state = State {
-            queue: VecDeque::new(),
-            cancelled: 0,
-            phase: Phase::Open { away_until: None },
-            serving: None,
-            idle: false,
-            works: Arc::default(),
-        };
-        Arc::new(Self { state: Mutex::new(state), capacity: capacity.max(1), node })
+        Arc::new(Self { state: Mutex::new(State::new()), capacity: capacity.max(1), node })
     }
 
     pub(crate) fn node(&self) -> &Arc<NodeCell> {
@@ -91,11 +62,10 @@ impl<A: Actor> Mailbox<A> {
         let (answer, answered) = oneshot::channel();
         let ticket = Arc::new(Ticket::new(deadline));
         let letter = Letter::new(message, answer, Arc::clone(&ticket));
-        self.push(Box::new(letter), &ticket).map_err(|refusal| {
-            if refusal == AskError::Overloaded {
+        self.push(Box::new(letter), &ticket).inspect_err(|error| {
+            if *error == AskError::Overloaded {
                 self.node.overloaded();
             }
-            refusal
         })?;
         Ok(Waiting::new(answered, ticket, Arc::clone(self)))
     }
@@ -224,32 +194,5 @@ impl<A: Actor> Mailbox<A> {
 
     fn lock(&self) -> MutexGuard<'_, State<A>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<A: Actor> State<A> {
-    fn serves(&self, leash: &Arc<Leash>) -> bool {
-        self.serving.as_ref().is_some_and(|serving| Arc::ptr_eq(serving, leash))
-    }
-
-    fn admit(&self, ticket: &Ticket, capacity: usize) -> Result<(), AskError> {
-        match self.phase {
-            Phase::Closed(refusal) => return Err(refusal.into()),
-            Phase::Draining => return Err(AskError::Draining),
-            Phase::Open { away_until: Some(until) } if ticket.deadline() < until => return Err(AskError::Unavailable),
-            Phase::Open { .. } => {}
-        }
-        if ticket.has_expired() {
-            return Err(AskError::Unavailable);
-        }
-        if self.queue.len() + self.works.begun() >= capacity { Err(AskError::Overloaded) } else { Ok(()) }
-    }
-
-    /// Takes the envelopes whose ticket is `out` from the queue, to be dropped without the lock.
-    fn sweep(&mut self, out: impl Fn(&Ticket) -> bool) -> Vec<Box<dyn Envelope<A>>> {
-        let (swept, kept): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|envelope| out(envelope.ticket()));
-        self.queue = kept.into();
-        self.cancelled = 0;
-        swept
     }
 }

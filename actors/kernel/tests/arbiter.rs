@@ -69,7 +69,7 @@ async fn a_blocked_thread_is_left_behind_and_its_old_life_gets_nothing_more() {
     let victim = add(&root, spec("victim").on("hanging").capacity(2), &world);
     let neighbour = add(&root, spec("neighbour").on("hanging"), &World::default());
     neighbour.ask::<Do>().ask(Do::Count).await.unwrap();
-    let hanging = actix::spawn(victim.call(Do::Hang, Deadline::within(Duration::from_secs(60))));
+    let hanging = actix::spawn(victim.call(Do::Hang, Deadline::within(Duration::from_mins(1))));
     until("the blockage", || world.begun() == 1).await;
 
     let behind = victim.ask::<Do>().ask(Do::Count).await;

@@ -121,7 +121,7 @@ async fn a_group_waits_for_started_of_each() {
 async fn a_branch_that_gives_up_is_started_afresh_by_its_parent() {
     let parent = root(Strategy::OneForOne);
     let branch =
-        parent.branch("branch", Strategy::OneForOne, Intensity { restarts: 1, within: Duration::from_secs(60) });
+        parent.branch("branch", Strategy::OneForOne, Intensity { restarts: 1, within: Duration::from_mins(1) });
     let trio = Trio::under(&branch);
     trio.log(3).await;
 

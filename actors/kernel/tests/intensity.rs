@@ -9,7 +9,7 @@ use tokio::time::{Instant, advance, pause};
 mod support;
 use support::{Do, Error, Victim, World, add, spec, victim_as};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// tokio's timers end with the millisecond that follows, so that each wait takes one more.
 const TIMER: u128 = 1;
@@ -89,12 +89,8 @@ async fn waits(victim: &Ref<Victim>, world: &World, count: usize) -> Vec<u128> {
     waits
 }
 
-const GROWING: Backoff = Backoff {
-    first: Duration::from_millis(100),
-    most: Duration::from_millis(1000),
-    jitter: 0.0,
-    healthy: MINUTE,
-};
+const GROWING: Backoff =
+    Backoff { first: Duration::from_millis(100), most: Duration::from_secs(1), jitter: 0.0, healthy: MINUTE };
 
 #[actix::test]
 async fn waits_double_up_to_a_cap_and_begin_anew_after_a_healthy_life() {
@@ -163,7 +159,8 @@ async fn calls_that_waited_already_are_refused_when_the_next_life_comes_too_late
     let ask = victim.ask::<Do>().timeout(Duration::from_millis(50));
     let since = Instant::now();
 
-    let (crashed, behind) = Deadline::within(MINUTE).scope(async { tokio::join!(ask.ask(Do::PanicInHandler), ask.ask(Do::Count)) }).await;
+    let (crashed, behind) =
+        Deadline::within(MINUTE).scope(async { tokio::join!(ask.ask(Do::PanicInHandler), ask.ask(Do::Count)) }).await;
 
     assert_eq!(crashed, Err(Error::Ask(AskError::Crashed)));
     assert_eq!(behind, Err(Error::Ask(AskError::Unavailable)));

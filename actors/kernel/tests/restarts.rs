@@ -150,8 +150,7 @@ async fn calls_that_wait_survive_a_crash_and_the_one_that_crashed_never_runs_aga
     let victim = victim(&world);
     let ask = victim.ask::<Do>().timeout(Duration::from_secs(5));
 
-    let (fatal, second, third) =
-        tokio::join!(ask.ask(Do::PanicInHandler), ask.ask(Do::Count), ask.ask(Do::Count));
+    let (fatal, second, third) = tokio::join!(ask.ask(Do::PanicInHandler), ask.ask(Do::Count), ask.ask(Do::Count));
 
     assert_eq!(fatal, Err(Error::Ask(AskError::Crashed)));
     assert_eq!((second, third), (Ok(1), Ok(2)), "the next life served them, in order");

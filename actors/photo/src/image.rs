@@ -11,6 +11,7 @@ mod gif;
 mod header;
 mod input;
 mod jpeg;
+mod lzw;
 mod memory;
 mod png;
 mod rendition;

@@ -58,13 +58,13 @@ pub struct Photo {
     pub width: u32,
     /// Pixels down, as shown.
     pub height: u32,
-    /// SHA-256 of the stored content; its strong ETag.
+    /// SHA-256 of the stored content; its strong `ETag`.
     pub sha256: [u8; 32],
     /// The rendition's type.
     pub thumb_type: ContentType,
     /// The rendition's size.
     pub thumb_size_bytes: u64,
-    /// SHA-256 of the rendition; its strong ETag.
+    /// SHA-256 of the rendition; its strong `ETag`.
     pub thumb_sha256: [u8; 32],
     /// When it was uploaded.
     pub created_at: OffsetDateTime,

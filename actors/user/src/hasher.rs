@@ -11,7 +11,10 @@ use argon2::{
 };
 use portico_kernel::{Invalid, Pool, PoolError};
 
-use crate::{Error, Password, PasswordHash};
+use crate::{
+    Error, Password, PasswordHash,
+    imported::{is_bcrypt, parse},
+};
 
 /// What a hash costs (argon2id, RFC 9106). The default is OWASP's (Password Storage Cheat Sheet).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,60 +161,6 @@ fn dummy(params: &Params) -> PasswordHash {
         hash: Some(phc::Output::new(&output).expect("32 bytes are an output")),
     };
     PasswordHash::new(hash.to_string())
-}
-
-/// The most that a hash from another system may cost: it is paid again at each sign-in until its upgrade.
-mod imported {
-    pub(super) const MEMORY_KIB_MAX: u32 = 256 * 1024;
-    pub(super) const ITERATIONS_MAX: u32 = 16;
-    pub(super) const PARALLELISM_MAX: u32 = 16;
-    pub(super) const BCRYPT_COST: std::ops::RangeInclusive<u32> = 4..=15;
-}
-
-impl PasswordHash {
-    /// Checks a hash that another system made: argon2 in the PHC string format, or bcrypt (`$2a$`, `$2b$`, `$2y$`).
-    ///
-    /// # Errors
-    /// The importer's: `unknown_hash` for any other, `too_costly` for one that would make each sign-in a burden.
-    pub fn import(text: &str) -> Result<Self, Invalid> {
-        let costs_little = if is_bcrypt(text) { bcrypt_costs_little(text) } else { argon2_costs_little(text) };
-        match costs_little {
-            Some(true) => Ok(Self::new(text)),
-            Some(false) => Err(Invalid::new("too_costly", "must cost at most 256 MiB, 16 passes, or bcrypt's cost 15")),
-            None => {
-                Err(Invalid::new("unknown_hash", "must be argon2 (PHC string format) or bcrypt ($2a$, $2b$, $2y$)"))
-            }
-        }
-    }
-}
-
-fn is_bcrypt(hash: &str) -> bool {
-    // $2x$ marks hashes of a broken implementation, which this one does not repeat.
-    ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| hash.starts_with(prefix))
-}
-
-fn bcrypt_costs_little(hash: &str) -> Option<bool> {
-    let parts: bcrypt::HashParts = hash.parse().ok()?;
-    Some(imported::BCRYPT_COST.contains(&parts.get_cost()))
-}
-
-fn argon2_costs_little(hash: &str) -> Option<bool> {
-    let phc = parse(hash).ok()?;
-    Algorithm::try_from(phc.algorithm.as_str()).ok()?;
-    phc.version.and_then(|version| Version::try_from(version).ok())?;
-    let (_, _, params) = (phc.salt?, phc.hash?, Params::try_from(&phc).ok()?);
-    Some(
-        params.m_cost() <= imported::MEMORY_KIB_MAX
-            && params.t_cost() <= imported::ITERATIONS_MAX
-            && params.p_cost() <= imported::PARALLELISM_MAX,
-    )
-}
-
-/// Reads a PHC string. One without a version is of argon2's first, as its reference implementation has it.
-fn parse(hash: &str) -> Result<phc::PasswordHash, phc::Error> {
-    let mut phc = phc::PasswordHash::new(hash)?;
-    phc.version.get_or_insert(Version::V0x10.into());
-    Ok(phc)
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //! `messages` is the domain's contract, `model` its values (parsed, so that an invalid one cannot exist), `credential`
 //! the passwords and their hashes, `event` what the domain tells the others, `store` its port, `actor` its behaviour,
 //! `error` its faults. `policy` says which passwords may be chosen, `hasher` makes and verifies hashes on a pool of its
-//! own, and `profiles` is what the actor publishes of its users, so that a hot profile costs no hop.
+//! own, `imported` checks those of other systems, and `profiles` is what the actor publishes of its users, so that a
+//! hot profile costs no hop.
 //!
 //! A node wires it so (hasher and profiles outlive the actor's restarts; whoever reads profiles gets the reader):
 //!
@@ -24,6 +25,7 @@ mod credential;
 mod error;
 mod event;
 mod hasher;
+mod imported;
 mod log;
 mod messages;
 mod model;

@@ -116,7 +116,7 @@ pub struct NewAccount {
     pub name: Name,
     /// Where the user signs in from.
     pub email: Email,
-    /// The hash that the password is verified against, of a kind that [`PasswordHash`] knows.
+    /// The hash that the password is verified against, as [`PasswordHash::import`] checked it.
     pub password: PasswordHash,
 }
 

@@ -17,17 +17,26 @@ pub trait Inputs: Sized + 'static {
     fn describe(description: &mut Description<'_>);
 }
 
+/// A handler that reads nothing.
+impl Inputs for () {
+    const STREAMS: bool = false;
+
+    async fn read(_: &HttpRequest, _: &mut Payload) -> Result<Self, Error> {
+        Ok(())
+    }
+
+    fn describe(_: &mut Description<'_>) {}
+}
+
 macro_rules! inputs {
     ($($input:ident)*) => {
         impl<$($input: Input),*> Inputs for ($($input,)*) {
             const STREAMS: bool = false $(|| $input::STREAMS)*;
 
-            #[allow(unused_variables, clippy::unused_unit, reason = "the empty tuple reads nothing")]
             async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Self, Error> {
                 Ok(($($input::from_request(request, payload).await.map_err(Into::into)?,)*))
             }
 
-            #[allow(unused_variables, reason = "the empty tuple describes nothing")]
             fn describe(description: &mut Description<'_>) {
                 $($input::describe(description);)*
             }
@@ -35,7 +44,6 @@ macro_rules! inputs {
     };
 }
 
-inputs!();
 inputs!(A);
 inputs!(A B);
 inputs!(A B C);

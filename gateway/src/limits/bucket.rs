@@ -67,7 +67,7 @@ impl<K: Hash + Eq + Copy + Send + Sync + 'static> Bucket<K> {
 
 fn quota(rate: Rate) -> Quota {
     /// Past this a bucket never refills in practice; it keeps nanoseconds inside of 64 bits.
-    const REFILL_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    const REFILL_MAX: Duration = Duration::from_hours(100 * 365 * 24);
     let interval = Duration::from_secs_f64(1.0 / rate.per_s).max(Duration::from_nanos(1));
     let burst_max = u32::try_from(REFILL_MAX.as_nanos() / interval.as_nanos()).unwrap_or(u32::MAX);
     let burst = NonZeroU32::new(rate.burst.min(burst_max)).unwrap_or(NonZeroU32::MIN);

@@ -19,6 +19,8 @@ mod in_flight;
 mod standing;
 mod time;
 
+use std::sync::Arc;
+
 use actix_web::{
     Error, HttpMessage as _, HttpRequest,
     body::{BoxBody, MessageBody},
@@ -27,7 +29,8 @@ use actix_web::{
     web::{Data, ServiceConfig},
 };
 use portico_config::Config;
-use portico_kernel::UserId;
+use portico_kernel::{AskError, UserId};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use self::{
     bucket::Count,
@@ -54,6 +57,7 @@ pub(crate) struct Limits {
     requests_of_address: Bucket<AddressKey>,
     requests_of_account: Bucket<UserId>,
     registrations: Bucket<AddressKey>,
+    uploads: Arc<Semaphore>,
     guard: Data<SignInGuard>,
     in_flight_max: usize,
 }
@@ -67,6 +71,7 @@ impl Limits {
             requests_of_address: Bucket::new("address", rates.per_address, keys_max, time),
             requests_of_account: Bucket::new("account", rates.per_account, keys_max, time),
             registrations: Bucket::new("registration", rates.registrations_per_address, keys_max, time),
+            uploads: Arc::new(Semaphore::new(settings.uploads_max.min(Semaphore::MAX_PERMITS))),
             guard: Data::new(SignInGuard::new(rates, keys_max, settings, Passwords::new(&config.user.password), time)),
             in_flight_max: config.gateway.limits.in_flight_max,
         }
@@ -124,6 +129,15 @@ pub(crate) fn admit_account(request: &HttpRequest, account: UserId) -> Result<()
 pub(crate) fn admit_registration(request: &HttpRequest) -> Result<(), Problem> {
     let address = AddressKey::from(client_address(request));
     Limits::of(request).registrations.take(address).map(drop).map_err(Problem::from)
+}
+
+/// Takes one of the places of uploads that are received at the same time.
+///
+/// # Errors
+/// The server's: `overloaded`.
+pub(crate) fn admit_upload(request: &HttpRequest) -> Result<OwnedSemaphorePermit, Problem> {
+    let place = Arc::clone(&Limits::of(request).uploads).try_acquire_owned();
+    place.map_err(|_| AskError::Overloaded.into())
 }
 
 /// Remembers where the client stands, for the answer's headers.

@@ -25,8 +25,8 @@ const ALWAYS: [(HeaderName, &str); 7] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-/// Two years, as browsers' preload lists ask.
-const HSTS: (HeaderName, &str) = (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains");
+/// Two years. Other hosts beneath this one are their operators' business.
+const HSTS: (HeaderName, &str) = (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000");
 
 /// Adds the headers that the answer does not have.
 pub(crate) async fn dress<B: MessageBody + 'static>(

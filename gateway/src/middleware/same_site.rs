@@ -15,7 +15,7 @@ use actix_web::{
 use super::refuse;
 use crate::{Problem, cookie, problem::Code, settings::Settings};
 
-/// Refuses unsafe requests that a browser makes for another site.
+/// Refuses unsafe requests that a browser makes for another site, and the preflights of them.
 pub(crate) async fn same_site<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -27,7 +27,8 @@ pub(crate) async fn same_site<B: MessageBody + 'static>(
 }
 
 fn is_forged(request: &ServiceRequest) -> bool {
-    if request.method().is_safe() || carries_only_a_bearer_token(request) {
+    let asks_leave = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if !asks_leave && (request.method().is_safe() || carries_only_a_bearer_token(request)) {
         return false;
     }
     let settings = request.app_data::<Data<Settings>>().expect("the gateway gives every application its settings");

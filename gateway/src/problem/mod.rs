@@ -77,18 +77,26 @@ impl<E: Blame> From<E> for Problem {
         let fault = error.fault();
         let code = Code::named(error.code()).unwrap_or(Code::Internal);
         let problem = Self { status: status(fault), ..Self::new(code) };
-        let problem = match fault {
-            Fault::Client(_) => problem.detail(error.to_string()).errors(error.fields()),
+        let (problem, least_wait) = match fault {
+            Fault::Client(_) => (problem.detail(innermost(&error)).errors(error.fields()), None),
             Fault::Server(fault) => {
                 log(fault, code, &error);
-                problem
+                (problem, matches!(fault, Server::Unavailable | Server::Overloaded).then_some(LEAST_WAIT))
             }
         };
-        match error.retry_after() {
+        match error.retry_after().or(least_wait) {
             Some(wait) => problem.retry_after(wait),
             None => problem,
         }
     }
+}
+
+/// What every 503 asks for when nothing better is known.
+const LEAST_WAIT: Duration = Duration::from_secs(1);
+
+/// A domain that asked another hands its error on; what the client did wrong is told by the one that found it.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
 }
 
 /// The only place where a fault becomes a status.

@@ -1,60 +1,155 @@
-//! Photos. (The colleague's file: what stands here is what the profile needs of it.)
+//! Photos: parse, ask, render.
+//!
+//! Invariant: whoever is signed in reads the photos of every user that there is; only their owner adds and deletes them.
 
-use portico_kernel::UserId;
-use portico_photo as photo;
-use schemars::JsonSchema;
-use serde::Serialize;
-use uuid::Uuid;
+mod content;
+mod known;
+mod shapes;
 
-use crate::{Api, Timestamp};
+use actix_web::web::Data;
+use portico_kernel::Ask;
+use portico_photo::{Delete, Get, List, Load, Open, PhotoId, Rendition};
+
+pub(crate) use shapes::{Of, Photo};
+
+use self::{
+    content::{Content, Picture, Size},
+    known::Known,
+    shapes::Page,
+};
+use crate::{
+    Api, Created, Id, Json, Key, NoContent, PageOf, Problem, Query, SignedIn,
+    conditional::{Conditions, Wanted},
+    upload::{Upload, tap},
+};
 
 /// The routes of photos.
 pub(crate) fn routes(api: Api) -> Api {
-    api
+    const CONTENT: &str = "Content never changes: its entity tag is its SHA-256. Caches must ask before they show it, so that \
+                           a deleted photo is gone.";
+    api.post("/me/photos", load_photo)
+        .summary("Keeps a picture: JPEG, PNG, WebP or GIF, told by its content")
+        .description(
+            "Send the picture as the body, or in a form as the field `file`. EXIF, GPS and other metadata are cut out of it; \
+             a JPEG is turned upright. The answer comes once the picture is durable.",
+        )
+        .answers(problems![PhotoQuotaReached, StorageFull])
+        .get("/me/photos", list_my_photos)
+        .summary("Lists the signed-in user's photos, latest first")
+        .get("/me/photos/{photo_id}", my_photo)
+        .summary("Tells about one of the signed-in user's photos")
+        .get("/me/photos/{photo_id}/content", my_photo_content)
+        .summary("Sends the picture, or its 256 px rendition")
+        .description(CONTENT)
+        .delete("/me/photos/{photo_id}", delete_photo)
+        .summary("Deletes a photo and its content")
+        .get("/users/id/{id}/photos", list_user_photos)
+        .summary("Lists a user's photos, latest first")
+        .get("/users/id/{id}/photos/{photo_id}", user_photo)
+        .summary("Tells about one of a user's photos")
+        .get("/users/id/{id}/photos/{photo_id}/content", user_photo_content)
+        .summary("Sends a user's picture, or its 256 px rendition")
+        .description(CONTENT)
 }
 
-/// A photo without its bytes.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Photo {
-    id: Uuid,
-    content_type: &'static str,
-    /// The stored content's size, after metadata was cut out.
-    size_bytes: u64,
-    width: u32,
-    height: u32,
-    /// SHA-256 of the stored content, in hexadecimal: its strong ETag.
-    sha256: String,
-    created_at: Timestamp,
-    content_url: String,
-    thumb_url: String,
+async fn load_photo(
+    photos: Data<Ask<Load>>,
+    signed_in: SignedIn,
+    Key(idempotency): Key,
+    upload: Upload,
+) -> Result<Created<Photo>, Problem> {
+    let (tap, picture) = tap();
+    let load = photos.ask(Load { owner: signed_in.user(), upload: picture, idempotency });
+    let photo = upload.feed(tap, load).await?;
+    Ok(Created(Photo::new(&photo, Of::Me)))
 }
 
-/// Under which path a photo is shown.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Of {
-    /// `/me/photos/...`
-    Me,
-    /// `/users/id/{id}/photos/...`
-    User(UserId),
+async fn list_my_photos(
+    photos: Data<Ask<List>>,
+    signed_in: SignedIn,
+    Query((limit, after)): Query<PageOf>,
+) -> Result<Json<Page>, Problem> {
+    let page = photos.ask(List { owner: signed_in.user(), after, limit }).await?;
+    Ok(Json(Page::new(&page, Of::Me)))
 }
 
-impl Photo {
-    /// A photo as it is shown under a path.
-    pub(crate) fn new(photo: &photo::Photo, of: Of) -> Self {
-        let path = match of {
-            Of::Me => format!("/me/photos/{}", photo.id),
-            Of::User(user) => format!("/users/id/{user}/photos/{}", photo.id),
-        };
-        Self {
-            id: photo.id.uuid(),
-            content_type: photo.content_type.as_str(),
-            size_bytes: photo.size_bytes,
-            width: photo.width,
-            height: photo.height,
-            sha256: photo.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
-            created_at: Timestamp(photo.created_at),
-            content_url: format!("{path}/content"),
-            thumb_url: format!("{path}/content?size=thumb"),
-        }
-    }
+async fn list_user_photos(
+    photos: Data<Ask<List>>,
+    _: SignedIn,
+    Known(owner): Known,
+    Query((limit, after)): Query<PageOf>,
+) -> Result<Json<Page>, Problem> {
+    let page = photos.ask(List { owner, after, limit }).await?;
+    Ok(Json(Page::new(&page, Of::User(owner))))
+}
+
+async fn my_photo(
+    photos: Data<Ask<Get>>,
+    signed_in: SignedIn,
+    Id(photo): Id<PhotoId>,
+) -> Result<Json<Photo>, Problem> {
+    let photo = photos.ask(Get { owner: signed_in.user(), photo }).await?;
+    Ok(Json(Photo::new(&photo, Of::Me)))
+}
+
+async fn user_photo(
+    photos: Data<Ask<Get>>,
+    _: SignedIn,
+    Known(owner): Known,
+    Id(photo): Id<PhotoId>,
+) -> Result<Json<Photo>, Problem> {
+    let photo = photos.ask(Get { owner, photo }).await?;
+    Ok(Json(Photo::new(&photo, Of::User(owner))))
+}
+
+async fn my_photo_content(
+    photos: Data<Ask<Get>>,
+    contents: Data<Ask<Open>>,
+    signed_in: SignedIn,
+    Id(photo): Id<PhotoId>,
+    Query(rendition): Query<Size>,
+    conditions: Conditions,
+) -> Result<Content, Problem> {
+    let photo = photos.ask(Get { owner: signed_in.user(), photo }).await?;
+    content(&contents, photo, rendition, &conditions).await
+}
+
+async fn user_photo_content(
+    photos: Data<Ask<Get>>,
+    contents: Data<Ask<Open>>,
+    _: SignedIn,
+    Known(owner): Known,
+    Id(photo): Id<PhotoId>,
+    Query(rendition): Query<Size>,
+    conditions: Conditions,
+) -> Result<Content, Problem> {
+    let photo = photos.ask(Get { owner, photo }).await?;
+    content(&contents, photo, rendition, &conditions).await
+}
+
+/// Opens no more of the content than the conditions ask for.
+async fn content(
+    contents: &Ask<Open>,
+    photo: portico_photo::Photo,
+    rendition: Rendition,
+    conditions: &Conditions,
+) -> Result<Content, Problem> {
+    let picture = Picture::new(&photo, rendition);
+    let wanted = conditions.weigh(&picture.tag(), picture.size)?;
+    let range = match &wanted {
+        Wanted::Nothing | Wanted::Head => return Ok(Content { picture, wanted, stream: None }),
+        Wanted::Whole => None,
+        Wanted::Part(part) => Some(part.clone()),
+    };
+    let stream = contents.ask(Open { photo, rendition, range }).await?.0;
+    Ok(Content { picture, wanted, stream: Some(stream) })
+}
+
+async fn delete_photo(
+    photos: Data<Ask<Delete>>,
+    signed_in: SignedIn,
+    Id(photo): Id<PhotoId>,
+) -> Result<NoContent, Problem> {
+    photos.ask(Delete { owner: signed_in.user(), photo }).await?;
+    Ok(NoContent::default())
 }

@@ -1,16 +1,17 @@
 //! Accounts: parse, ask, render.
 
-mod bodies;
-
+mod answers;
 mod caller;
+mod requests;
 
 use actix_web::web::Data;
-use bodies::{As, Change, Confirmation, Credentials, Me, NewUser, Profile, Updated, User, Welcome};
+use answers::{Me, Profile, Updated, User, Welcome};
 use caller::{Admitted, Caller};
 use futures_util::future::join;
 use portico_kernel::{Ask, Idempotency, UserId};
 use portico_photo::Summarize;
 use portico_user::{Authenticate, DeleteAccount, Email, Error, GetUser, Name, Register, UpdateAccount};
+use requests::{As, Change, Confirmation, Credentials, NewUser};
 
 use super::photo::{Of, Photo};
 use crate::{

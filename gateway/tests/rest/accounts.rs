@@ -1,10 +1,11 @@
 //! Every account and session route, once as it should go and once as it should fail.
 
-use crate::world::{PASSWORD, fields, new_user, refused, world, world_with};
 use portico_kernel::UserId;
 use portico_session::SessionId;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
+
+use crate::world::{PASSWORD, fields, new_user, refused, world, world_with};
 
 fn cookie(answer: &Response, name: &str) -> Option<String> {
     let mut cookies = answer.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap().to_owned());

@@ -1,8 +1,9 @@
 //! Input that is wrong gets a clear client error that names what is wrong, and reaches no domain.
 
-use crate::world::{World, fields, new_user, refused, world, world_with};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+
+use crate::world::{World, fields, new_user, refused, world, world_with};
 
 fn nothing_was_registered(world: &World) -> bool {
     world.seen.clients.lock().unwrap().is_empty()
@@ -230,6 +231,20 @@ async fn a_cut_off_head_and_a_malformed_request_line_get_a_status_at_least() {
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 400"), "{request:?}: {answer}");
     }
+}
+
+#[actix_web::test]
+async fn a_head_that_does_not_come_in_time_is_cut_off() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let world = world_with(|config| config.gateway.deadlines.head_ms = 100, |_| {}).await;
+    let mut stream = tokio::net::TcpStream::connect(world.address).await.unwrap();
+    stream.write_all(b"GET /me HTTP/1.1\r\nHost: ").await.unwrap();
+
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
 }
 
 #[actix_web::test]

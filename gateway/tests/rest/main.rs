@@ -4,4 +4,5 @@ mod accounts;
 mod bad_input;
 mod openapi;
 mod surroundings;
+mod tls;
 mod world;

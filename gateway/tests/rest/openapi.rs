@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use crate::world::world;
 use portico_gateway::{Code, openapi_json};
 use serde_json::Value;
+
+use crate::world::world;
 
 /// Set this to write the snapshot anew.
 const UPDATE: &str = "UPDATE_OPENAPI";

@@ -1,9 +1,13 @@
 //! What happens around every request: identity, headers, cross-site checks, deadlines, panics.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
+
+use portico_kernel::Ask;
+use portico_user::GetUser;
+use reqwest::{Method, StatusCode};
+use tokio::sync::Notify;
 
 use crate::world::{World, new_user, problem, refused, world, world_with};
-use reqwest::{Method, StatusCode};
 
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -180,6 +184,15 @@ async fn a_configured_origin_may_call_with_credentials() {
 }
 
 #[actix_web::test]
+async fn another_sites_preflight_is_a_problem() {
+    let world = world().await;
+
+    let preflight = world.request(Method::OPTIONS, "/auth").header("origin", "https://evil.example");
+
+    refused(preflight.header("access-control-request-method", "POST"), 403, "cross_site").await;
+}
+
+#[actix_web::test]
 async fn an_answer_that_takes_too_long_is_given_up() {
     let world = world_with(|config| config.gateway.deadlines.request_ms = 100, |_| {}).await;
 
@@ -267,4 +280,46 @@ async fn a_draining_gateway_closes_its_connections() {
 
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(answer.headers()["connection"], "close");
+}
+
+#[actix_web::test]
+async fn another_applications_broken_cookie_does_not_hide_the_session() {
+    let world = world().await;
+
+    let cookies = format!("nonsense; other=%zz; session={}; more", world.token());
+    let answer = world.get("/me").header("cookie", cookies).send().await.unwrap();
+
+    assert_eq!(answer.status(), StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn a_gateway_that_stops_lets_requests_in_flight_end_and_takes_no_others() {
+    let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (enter, left) = (Arc::clone(&entered), Arc::clone(&leave));
+    let world = world_with(
+        |_| {},
+        |asks| {
+            asks.get_user = Ask::from_fn(move |_: GetUser| {
+                let (enter, left) = (Arc::clone(&enter), Arc::clone(&left));
+                async move {
+                    enter.notify_one();
+                    left.notified().await;
+                    Err(portico_user::Error::Conflict)
+                }
+            });
+        },
+    )
+    .await;
+
+    let in_flight = actix_web::rt::spawn(world.as_ann(Method::GET, "/me").send());
+    entered.notified().await;
+    let stopped = actix_web::rt::spawn(world.handle.stop(true));
+    while tokio::net::TcpStream::connect(world.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    leave.notify_one();
+
+    let answer = in_flight.await.unwrap().unwrap();
+    assert_eq!(problem(answer).await["code"], "conflict");
+    stopped.await.unwrap();
 }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use actix_web::dev::ServerHandle;
 use portico_config::{Config, Sources};
 use portico_gateway::{Asks, Exchange, Gateway, HttpMetrics};
 use portico_kernel::{Ask, AskError, Idempotency, Invalid, StoreError, UserId};
@@ -27,6 +28,7 @@ pub(crate) struct World {
     pub(crate) address: std::net::SocketAddr,
     pub(crate) http: Client,
     pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) handle: ServerHandle,
     pub(crate) seen: Arc<Seen>,
 }
 
@@ -54,9 +56,7 @@ pub(crate) async fn world() -> World {
 
 /// A world with another configuration or other domains.
 pub(crate) async fn world_with(configure: impl FnOnce(&mut Config), replace: impl FnOnce(&mut Asks)) -> World {
-    let mut config = portico_config::load(&Sources::default()).unwrap();
-    config.gateway.listen = "127.0.0.1:0".parse().unwrap();
-    config.gateway.workers = Some(std::num::NonZeroUsize::MIN);
+    let mut config = config();
     configure(&mut config);
     let seen = Arc::new(Seen::new());
     let mut asks = asks(&seen);
@@ -66,7 +66,22 @@ pub(crate) async fn world_with(configure: impl FnOnce(&mut Config), replace: imp
     let serving = gateway.serve(Duration::from_secs(1)).unwrap();
     actix_web::rt::spawn(serving.server);
     let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    World { url: format!("http://{}", serving.address), address: serving.address, http, draining, seen }
+    World {
+        url: format!("http://{}", serving.address),
+        address: serving.address,
+        http,
+        draining,
+        handle: serving.handle,
+        seen,
+    }
+}
+
+/// The defaults, with a port of its own and one worker.
+pub(crate) fn config() -> Config {
+    let mut config = portico_config::load(&Sources::default()).unwrap();
+    config.gateway.listen = "127.0.0.1:0".parse().unwrap();
+    config.gateway.workers = Some(std::num::NonZeroUsize::MIN);
+    config
 }
 
 impl World {
@@ -133,7 +148,7 @@ pub(crate) fn fields(problem: &Value) -> Vec<(&str, &str)> {
 }
 
 impl Seen {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             ann: user("ann@example.com"),
             sessions: Mutex::default(),
@@ -191,42 +206,42 @@ pub(crate) fn photo_of(owner: UserId) -> photo::Photo {
 }
 
 /// Asks that `answer` answers at once.
-fn asking<M, T, E>(seen: &Arc<Seen>, answer: fn(&Seen, M) -> Result<T, E>) -> Ask<M>
+fn asking<M, T, E>(seen: &Arc<Seen>, answer: fn(&Seen, &M) -> Result<T, E>) -> Ask<M>
 where
     M: actix::Message<Result = Result<T, E>> + Send + 'static,
     T: Send + 'static,
     E: From<AskError> + Send + 'static,
 {
     let seen = Arc::clone(seen);
-    Ask::from_fn(move |message| ready(answer(&seen, message)))
+    Ask::from_fn(move |message| ready(answer(&seen, &message)))
 }
 
-fn asks(seen: &Arc<Seen>) -> Asks {
+pub(crate) fn asks(seen: &Arc<Seen>) -> Asks {
     let registering = Arc::clone(seen);
     Asks {
         register: Ask::from_fn(move |message| register(Arc::clone(&registering), message)),
         authenticate: asking(seen, authenticate),
         delete_account: asking(seen, delete_account),
         update_account: asking(seen, update_account),
-        get_user: asking(seen, |seen, message: user::GetUser| {
+        get_user: asking(seen, |seen, message: &user::GetUser| {
             if message.id == seen.ann.id { Ok(seen.ann.clone()) } else { Err(user::Error::Unknown) }
         }),
-        validate_session: asking(seen, |seen, message: session::Validate| {
+        validate_session: asking(seen, |seen, message: &session::Validate| {
             seen.sessions.lock().unwrap().get(&message.token.hash()).cloned().ok_or(session::Error::Dead)
         }),
-        list_sessions: asking(seen, |seen, _: session::List| {
+        list_sessions: asking(seen, |seen, _: &session::List| {
             Ok(seen.sessions.lock().unwrap().values().cloned().collect())
         }),
         delete_session: asking(seen, delete_session),
-        delete_other_sessions: asking(seen, |_, _: session::DeleteOthers| Ok(())),
-        load_photo: asking(seen, |_, _: photo::Load| Err(photo::Error::BadImage)),
-        get_photo: asking(seen, |_, _: photo::Get| Err(photo::Error::Unknown)),
-        list_photos: asking(seen, |_, _: photo::List| Ok(photo::Page { items: Vec::new(), next: None })),
-        summarize_photos: asking(seen, |_, message: photo::Summarize| {
+        delete_other_sessions: asking(seen, |_, _: &session::DeleteOthers| Ok(())),
+        load_photo: asking(seen, |_, _: &photo::Load| Err(photo::Error::BadImage)),
+        get_photo: asking(seen, |_, _: &photo::Get| Err(photo::Error::Unknown)),
+        list_photos: asking(seen, |_, _: &photo::List| Ok(photo::Page { items: Vec::new(), next: None })),
+        summarize_photos: asking(seen, |_, message: &photo::Summarize| {
             Ok(photo::Summary { count: 12, latest: vec![photo_of(message.owner)] })
         }),
-        open_photo: asking(seen, |_, _: photo::Open| Err(photo::Error::Unknown)),
-        delete_photo: asking(seen, |_, _: photo::Delete| Err(photo::Error::Unknown)),
+        open_photo: asking(seen, |_, _: &photo::Open| Err(photo::Error::Unknown)),
+        delete_photo: asking(seen, |_, _: &photo::Delete| Err(photo::Error::Unknown)),
     }
 }
 
@@ -246,7 +261,7 @@ async fn register(seen: Arc<Seen>, message: user::Register) -> Result<user::Sign
     }
 }
 
-fn authenticate(seen: &Seen, message: user::Authenticate) -> Result<user::SignedIn, user::Error> {
+fn authenticate(seen: &Seen, message: &user::Authenticate) -> Result<user::SignedIn, user::Error> {
     if message.email.key() == seen.ann.email.key() && message.password.expose() == PASSWORD {
         Ok(user::SignedIn { user: seen.ann.clone(), opened: seen.open() })
     } else {
@@ -254,25 +269,25 @@ fn authenticate(seen: &Seen, message: user::Authenticate) -> Result<user::Signed
     }
 }
 
-fn delete_account(_: &Seen, message: user::DeleteAccount) -> Result<(), user::Error> {
+fn delete_account(_: &Seen, message: &user::DeleteAccount) -> Result<(), user::Error> {
     if message.password.expose() == PASSWORD { Ok(()) } else { Err(user::Error::WrongPassword) }
 }
 
-fn update_account(seen: &Seen, message: user::UpdateAccount) -> Result<user::Updated, user::Error> {
+fn update_account(seen: &Seen, message: &user::UpdateAccount) -> Result<user::Updated, user::Error> {
     let name = message.name.clone().unwrap_or_else(|| seen.ann.name.clone());
     let user = User { name, ..seen.ann.clone() };
     if message.email.is_none() && message.new_password.is_none() {
         return Ok(user::Updated { user, rotated: None });
     }
-    match message.current_password {
+    match &message.current_password {
         None => Err(user::Error::PasswordRequired),
         Some(password) if password.expose() != PASSWORD => Err(user::Error::WrongPassword),
         Some(_) => Ok(user::Updated { user, rotated: Some(seen.open()) }),
     }
 }
 
-fn delete_session(seen: &Seen, message: session::Delete) -> Result<(), session::Error> {
+fn delete_session(seen: &Seen, message: &session::Delete) -> Result<(), session::Error> {
     let known = seen.sessions.lock().unwrap().values().any(|session| session.id == message.session);
-    seen.deleted.lock().unwrap().push(message);
+    seen.deleted.lock().unwrap().push(message.clone());
     if known { Ok(()) } else { Err(session::Error::Unknown) }
 }

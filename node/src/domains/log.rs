@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use portico_config::Log;
 use portico_kernel::{Clock, Ref, Spec};
 use portico_log::{Flush, Inbox, Layer, Limits, Logs, Origin, Store, channel};
-use portico_schema::log::{LogFiles, Settings};
+use portico_schema::log::{LogFiles, LogSettings};
 
 use super::{World, unopened};
 use crate::exit::Failure;
@@ -42,7 +42,12 @@ pub(crate) struct Domain {
 /// Starts the log domain over its files.
 pub(super) fn start(world: &mut World, journal: Journal) -> Result<Domain, Failure> {
     let (directory, config) = (world.data("logs"), &world.config.log);
-    let settings = Settings { rotate_bytes: config.rotate_bytes, keep_days: config.keep_days, ..Settings::new(&directory) };
+    let settings = LogSettings {
+        dir: directory.clone(),
+        rotate_bytes: config.rotate_bytes,
+        keep_days: config.keep_days,
+        keep_bytes: config.keep_bytes,
+    };
     let files = LogFiles::open(settings, Arc::clone(&world.clock)).map_err(unopened(&directory))?;
     let store: Arc<dyn Store> = Arc::new(files);
     let (Journal(inbox), flush) = (journal, Duration::from_millis(config.flush_ms));

@@ -23,6 +23,7 @@ pub(super) struct Domain {
 pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
     let (path, files) = (world.data("photo.db"), world.data("content"));
     let store = Arc::new(Adapter::open(&path).await.map_err(unopened(&path))?);
+    store.migrate().await.map_err(unopened(&path))?;
     let content = Arc::new(ContentFiles::local(&files).map_err(unopened(&files))?);
     let parts = parts(world, Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&content) as Arc<dyn ContentStore>)?;
     let summarize = parts.summaries.ask();
@@ -38,7 +39,7 @@ pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
         let content = Arc::clone(&content);
         async move { content.check().await }
     });
-    world.close(async move { store.close().await });
+    world.close("photo.db", async move { store.close().await });
     Ok(Domain { actor, summarize })
 }
 

@@ -22,6 +22,7 @@ pub(super) struct Domain {
 pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
     let path = world.data("session.db");
     let store = Arc::new(Adapter::open(&path).await.map_err(unopened(&path))?);
+    store.migrate().await.map_err(unopened(&path))?;
     let seconds = |seconds: u64| Duration::seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
     let config = &world.config.session;
     let lifetimes = Lifetimes { idle: seconds(config.idle_s), absolute: seconds(config.absolute_s) };
@@ -36,6 +37,6 @@ pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
         let store = Arc::clone(&probed);
         async move { Store::check(&*store).await }
     });
-    world.close(async move { store.close().await });
+    world.close("session.db", async move { store.close().await });
     Ok(Domain { actor, validate })
 }

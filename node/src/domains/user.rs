@@ -24,6 +24,7 @@ pub(super) struct Domain {
 pub(super) async fn start(world: &mut World, session: &session::Domain) -> Result<Domain, Failure> {
     let path = world.data("user.db");
     let store = Arc::new(Adapter::open(&path).await.map_err(unopened(&path))?);
+    store.migrate().await.map_err(unopened(&path))?;
     let profiles = Profiles::new(world.config.user.cache_max);
     let ports = Ports {
         store: Arc::clone(&store) as Arc<dyn Store>,
@@ -45,7 +46,7 @@ pub(super) async fn start(world: &mut World, session: &session::Domain) -> Resul
         async move { Store::check(&*store).await }
     });
     let outbox = Arc::clone(&store) as Arc<dyn Outbox>;
-    world.close(async move { store.close().await });
+    world.close("user.db", async move { store.close().await });
     Ok(Domain { actor, get_user, outbox })
 }
 

@@ -81,8 +81,8 @@ impl LogFiles {
 impl Store for LogFiles {
     async fn append(&self, batch: Arc<[Record]>) -> Result<(), StoreError> {
         self.blocking(move |shared| {
-            let mut shelf = shared.shelf(); // first: what follows the clock must not be overtaken
-            shelf.append(&batch, shared.clock.now().date())
+            let mut open = shared.shelf(); // before the clock is asked: two appends see its days in their order
+            open.append(&batch, shared.clock.now().date())
         })
         .await
     }
@@ -101,9 +101,9 @@ impl Shared {
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
         self.shelf.lock().unwrap_or_else(|poisoned| {
             self.shelf.clear_poison();
-            let mut shelf = poisoned.into_inner();
-            shelf.close_all();
-            shelf
+            let mut recovered = poisoned.into_inner();
+            recovered.close_all();
+            recovered
         })
     }
 }

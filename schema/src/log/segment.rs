@@ -60,8 +60,10 @@ impl Segment {
         (self.medium, self.length, self.torn) = (Box::new(medium), 0, false);
     }
 
-    /// Writes and syncs those of `records` that are not held yet: all of them or, on failure, none.
+    /// Writes and syncs those of `records` that are not held yet: all of them or, on failure, none. On success, also when
+    /// there was nothing to write, the file is whole.
     pub(super) fn append(&mut self, records: &[&Record]) -> io::Result<()> {
+        self.mend()?;
         let (mut lines, mut staged) = (Vec::new(), Staged::default());
         for record in records {
             if self.marks.stage(&mut staged, record) {
@@ -71,7 +73,6 @@ impl Segment {
         if lines.is_empty() {
             return Ok(());
         }
-        self.mend()?;
         self.torn = true;
         let written = self.medium.write_all(&lines).and_then(|()| self.medium.sync());
         if written.is_ok() {

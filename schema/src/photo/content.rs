@@ -42,7 +42,7 @@ impl ContentFiles {
     /// The server's: a directory that cannot be made, read or synced.
     pub fn local(root: &Path) -> Result<Self, StoreError> {
         let directory = Directory::open(root).map_err(failed)?;
-        let text = |path: &Path| path.to_str().map(str::to_owned).ok_or_else(|| failed(io::ErrorKind::InvalidFilename));
+        let text = |path: &Path| path.to_str().map(str::to_owned).ok_or_else(|| failed(io::Error::from(io::ErrorKind::InvalidFilename)));
         let files = Fs::default().root(&text(directory.root())?).atomic_write_dir(&text(&directory.unfinished())?);
         Ok(Self { operator: Operator::new(files).map_err(failed)?, directory })
     }
@@ -70,7 +70,9 @@ impl ContentStore for ContentFiles {
                 Err(error) => Err(error),
             };
             match written {
-                Err(error) if attempt < ATTEMPTS && kind(error.as_ref()) == Some(io::ErrorKind::NotFound) => attempt += 1,
+                Err(error) if attempt < ATTEMPTS && kind(error.as_ref()) == Some(io::ErrorKind::NotFound) => {
+                    attempt += 1
+                }
                 written => return written.map_err(failed),
             }
         }
@@ -141,5 +143,23 @@ fn failed(error: impl Into<Source>) -> StoreError {
     match kind(error.as_ref()) {
         Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => StoreError::Full(error),
         _ => StoreError::Unavailable(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_or_quota_is_told_apart_however_deep_it_lies() {
+        let beneath = |kind: io::ErrorKind| Error::new(ErrorKind::Unexpected, "write").set_source(io::Error::from(kind));
+
+        let full = failed(beneath(io::ErrorKind::StorageFull));
+        let quota = failed(io::Error::other(beneath(io::ErrorKind::QuotaExceeded)));
+        let away = failed(beneath(io::ErrorKind::NotConnected));
+
+        assert!(matches!(full, StoreError::Full(_)));
+        assert!(matches!(quota, StoreError::Full(_)));
+        assert!(matches!(away, StoreError::Unavailable(_)));
     }
 }

@@ -146,8 +146,11 @@ impl Task {
 
     /// A connection whose transaction went wrong is in an unknown state: it may be in a transaction, or in none.
     async fn replace_connection(&mut self, error: &DbErr) {
-        let error = error as &dyn std::error::Error;
-        tracing::error!(error, db.file = %self.path.display(), "write transaction failed; its commands are undone");
+        tracing::error!(
+            error = error as &dyn std::error::Error,
+            db.file = %self.path.display(),
+            "write transaction failed; its commands are undone"
+        );
         if let Some(connection) = self.connection.take()
             && let Err(error) = connection.close().await
         {

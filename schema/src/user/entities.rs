@@ -1,5 +1,7 @@
 //! The tables of the user database.
 
+#![expect(unreachable_pub, reason = "what SeaORM derives is public, and needs public models")]
+
 use portico_kernel::{Idempotency, Invalid, StoreError, UserId};
 use portico_user::{Account, Email, Name, PasswordHash, Remembered, User};
 use sea_orm::ActiveValue::Set;
@@ -31,6 +33,19 @@ pub(super) mod user {
     }
 
     impl ActiveModelBehavior for ActiveModel {}
+
+    /// A row holds personal data and a hash: it names itself by its id alone.
+    impl std::fmt::Debug for Model {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("users::Model").field("id", &self.id).finish_non_exhaustive()
+        }
+    }
+
+    impl std::fmt::Debug for ModelEx {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("users::ModelEx").field("id", &self.id).finish_non_exhaustive()
+        }
+    }
 }
 
 /// The registrations that were made under an idempotency key.

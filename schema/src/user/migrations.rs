@@ -5,7 +5,78 @@ use sea_orm::DbErr;
 use sea_orm_migration::{
     MigrationName, MigrationTrait, MigratorTrait, SchemaManager,
     prelude::{ForeignKey, ForeignKeyAction, Index, Table},
-    schema::{big_integer, big_pk_auto?, binary_len, string_len, text, uuid, uuid_uniq},
+    schema::{big_integer, big_pk_auto, binary_len, string_len, string_len_uniq, text, uuid, uuid_uniq},
 };
 
 use crate::{migration::create_clustered, probe};
+
+pub(super) struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(First)]
+    }
+}
+
+/// Accounts, the outbox, and idempotency keys.
+struct First;
+
+impl MigrationName for First {
+    fn name(&self) -> &'static str {
+        "m0001_first"
+    }
+}
+
+#[async_trait]
+#[expect(elided_lifetimes_in_paths, reason = "the trait's own signature elides it, and async_trait tells the two apart")]
+impl MigrationTrait for First {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        probe::create_table(manager).await?;
+        users(manager).await?;
+        idempotency_keys(manager).await?;
+        outbox(manager).await
+    }
+}
+
+async fn users(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let mut table = Table::create();
+    table
+        .table("users")
+        .col(uuid("id").primary_key())
+        .col(string_len("name", 256))
+        .col(string_len("email", 254))
+        .col(string_len_uniq("email_key", 254))
+        .col(string_len("password", 512));
+    for column in ["epoch", "version", "created_at", "updated_at"] {
+        table.col(big_integer(column));
+    }
+    create_clustered(manager, &mut table).await
+}
+
+async fn idempotency_keys(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let mut owner = ForeignKey::create();
+    owner.from("idempotency_keys", "user_id").to("users", "id").on_delete(ForeignKeyAction::Cascade);
+    let mut table = Table::create();
+    table
+        .table("idempotency_keys")
+        .col(string_len("key", 128).primary_key())
+        .col(uuid("user_id"))
+        .col(binary_len("fingerprint", 32))
+        .col(big_integer("created_at"))
+        .foreign_key(&mut owner);
+    create_clustered(manager, &mut table).await?;
+    for column in ["user_id", "created_at"] {
+        let name = format!("idempotency_keys_by_{column}");
+        manager.create_index(Index::create().name(name).table("idempotency_keys").col(column).take()).await?;
+    }
+    Ok(())
+}
+
+async fn outbox(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let mut waiting = Table::create();
+    waiting.table("outbox").col(big_pk_auto("position")).col(uuid_uniq("id")).col(text("event"));
+    manager.create_table(waiting).await?;
+    let mut aside = Table::create();
+    aside.table("set_aside").col(uuid("id").primary_key()).col(text("event")).col(text("reason"));
+    create_clustered(manager, &mut aside).await
+}

@@ -18,7 +18,6 @@ pub(crate) struct Driver<A: Actor<Context = Context<A>>> {
     mailbox: Arc<Mailbox<A>>,
     leash: Arc<Leash>,
     living: Option<(ContextFut<A, Context<A>>, Life)>,
-    started: bool,
 }
 
 impl<A: Actor<Context = Context<A>>> Driver<A> {
@@ -28,12 +27,12 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
         leash: Arc<Leash>,
         life: Life,
     ) -> Self {
-        Self { mailbox, leash, living: Some((context, life)), started: false }
+        Self { mailbox, leash, living: Some((context, life)) }
     }
 
     /// One poll of the actor under its orders. Ready when the actor has stopped.
     fn step(&mut self, task: &mut Task<'_>) -> Poll<()> {
-        let Some((context, life)) = &mut self.living else { return Poll::Ready(()) };
+        let Some((context, _)) = &mut self.living else { return Poll::Ready(()) };
         let order = self.leash.order();
         match order {
             Order::Run => {}
@@ -42,9 +41,6 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
             Order::Kill => return Poll::Ready(()),
         }
         let mut polled = Pin::new(&mut *context).poll(task);
-        if !std::mem::replace(&mut self.started, true) {
-            life.started();
-        }
         if polled.is_pending() && order == Order::Drain && self.mailbox.is_idle() {
             context.ctx().stop(); // `stopping` may ask for more time by answering `Continue`
             polled = Pin::new(context).poll(task);

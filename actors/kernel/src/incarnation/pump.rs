@@ -16,15 +16,17 @@ const BATCH: usize = 64;
 
 /// A future in the actor's context that never ends.
 ///
-/// Invariant: while the actor waits for exclusive work (`AtomicResponse`, `ctx.wait`), it is given nothing.
+/// Invariant: while the actor waits for exclusive work (`AtomicResponse`, `ctx.wait`), it is given nothing. So an actor
+/// has started when the pump is polled first: `started` has run, and what it told the context to wait for.
 pub(crate) struct Pump<A: Actor> {
     mailbox: Arc<Mailbox<A>>,
     leash: Arc<Leash>,
+    started: Option<Box<dyn FnOnce()>>,
 }
 
 impl<A: Actor> Pump<A> {
-    pub(crate) fn new(mailbox: Arc<Mailbox<A>>, leash: Arc<Leash>) -> Self {
-        Self { mailbox, leash }
+    pub(crate) fn new(mailbox: Arc<Mailbox<A>>, leash: Arc<Leash>, started: impl FnOnce() + 'static) -> Self {
+        Self { mailbox, leash, started: Some(Box::new(started)) }
     }
 }
 
@@ -32,11 +34,14 @@ impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Pump<A> {
     type Output = ();
 
     fn poll(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         actor: &mut A,
         context: &mut Context<A>,
         task: &mut task::Context<'_>,
     ) -> Poll<()> {
+        if let Some(started) = self.started.take() {
+            started();
+        }
         for _ in 0..BATCH {
             if context.waiting() {
                 return Poll::Pending;

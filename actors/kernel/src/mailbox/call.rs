@@ -52,11 +52,7 @@ impl Call {
     }
 
     /// Answers with what `work` comes to, beside the actor. A panic in it fails this call only.
-    pub(crate) fn work<T: 'static>(
-        self,
-        work: impl Future<Output = T> + 'static,
-        answer: Option<oneshot::Sender<T>>,
-    ) {
+    pub(crate) fn work<T: 'static>(self, work: impl Future<Output = T> + 'static, answer: Option<oneshot::Sender<T>>) {
         let works = Arc::clone(&self.works);
         works.spawn(async move {
             match AssertUnwindSafe(work).catch_unwind().await {

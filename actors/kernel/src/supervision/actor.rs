@@ -96,7 +96,7 @@ where
             None => CutBecause::Away,
             Some(Cause::Blocked) => CutBecause::Hangs,
             Some(Cause::Stopped) if self.leash.order() == Order::Kill => CutBecause::Deadline,
-            Some(Cause::Stopped) => return drain.report().finished.push(path),
+            Some(Cause::Stopped) if queued == 0 => return drain.report().finished.push(path),
             Some(_) => CutBecause::Crashed,
         };
         drain.report().cut.push(Cut { path, because, queued, in_flight });

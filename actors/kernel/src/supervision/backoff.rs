@@ -18,7 +18,7 @@ pub struct Backoff {
 impl Backoff {
     /// Never waits.
     pub const NONE: Self =
-        Self { first: Duration::ZERO, most: Duration::ZERO, jitter: 0.0, healthy: Duration::from_secs(60) };
+        Self { first: Duration::ZERO, most: Duration::ZERO, jitter: 0.0, healthy: Duration::from_mins(1) };
 
     /// The wait after `failures` crashes in a row that were waited for before.
     pub(crate) fn wait(&self, failures: u32) -> Duration {
@@ -40,7 +40,7 @@ impl Default for Backoff {
             first: Duration::from_millis(10),
             most: Duration::from_secs(10),
             jitter: 0.25,
-            healthy: Duration::from_secs(60),
+            healthy: Duration::from_mins(1),
         }
     }
 }

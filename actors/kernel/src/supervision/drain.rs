@@ -33,7 +33,7 @@ pub struct Cut {
 pub enum CutBecause {
     /// The deadline passed.
     Deadline,
-    /// It crashed while it drained.
+    /// It crashed, or stopped by itself, while calls still waited.
     Crashed,
     /// It was not running when its turn came.
     Away,

@@ -32,6 +32,12 @@ impl Life {
         self.tell(Event::Started(self.id));
     }
 
+    /// Does the same, from where the life itself is not at hand.
+    pub(crate) fn announcement(&self) -> impl FnOnce() + use<> {
+        let (supervisor, id) = (self.supervisor.clone(), self.id);
+        move || drop(supervisor.send(Event::Started(id)))
+    }
+
     pub(crate) fn ended(mut self, cause: Cause) {
         self.over = true;
         self.tell(Event::Ended(self.id, cause));

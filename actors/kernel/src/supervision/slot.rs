@@ -119,10 +119,10 @@ impl Slot {
         self.not_before = now;
     }
 
-    /// When something must happen even if nothing is heard.
-    pub(crate) fn alarm(&self) -> Option<Instant> {
+    /// When something must happen even if nothing is heard. A child that is due and yet down waits for another one.
+    pub(crate) fn alarm(&self, now: Instant) -> Option<Instant> {
         match self.status {
-            Status::Down => Some(self.not_before),
+            Status::Down => Some(self.not_before).filter(|due| *due > now),
             Status::Up => None,
             Status::Starting { limit } | Status::Stopping { limit, .. } => limit,
         }

@@ -56,8 +56,8 @@ impl Supervisor {
 
     fn new(node: Arc<NodeCell>, strategy: Strategy, intensity: Intensity, threads: Arc<Threads>) -> (Self, Task) {
         let (inbox, events) = unbounded_channel();
-        let (escalates, escalated) = watch::channel(false);
-        let task = Task::new(Arc::clone(&node), strategy, intensity, (inbox.clone(), events), escalates);
+        let (gives_up, escalated) = watch::channel(false);
+        let task = Task::new(Arc::clone(&node), strategy, intensity, (inbox.clone(), events), gives_up);
         (Self { inbox, node, threads, escalated }, task)
     }
 

@@ -3,6 +3,8 @@
 //! Invariant: every decision is made in [`Task::settle`] from the state of the slots alone, so that an event may come at
 //! any moment, also during a group restart. Nothing here waits for a single child, so that a drain is heard at once.
 
+mod settle;
+
 use std::sync::Arc;
 
 use tokio::{
@@ -13,14 +15,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{
-    Intensity, Life, Strategy,
-    child::{Child, Stop},
-    drain::Drain,
-    intensity::Crashes,
-    life::LifeId,
-    slot::{Slot, Status},
-};
+use super::{Intensity, Life, Strategy, child::Child, drain::Drain, intensity::Crashes, life::LifeId, slot::Slot};
 use crate::{
     mailbox::Refusal,
     tree::{Cause, NodeCell, State},
@@ -60,7 +55,7 @@ pub(crate) struct Task {
     /// For the lives of its children; gone when there will be no more.
     own: Option<UnboundedSender<Event>>,
     inbox: UnboundedReceiver<Event>,
-    escalates: watch::Sender<bool>,
+    gives_up: watch::Sender<bool>,
 }
 
 /// What a supervisor is about.
@@ -82,6 +77,7 @@ enum Mode {
 struct Drainers {
     /// They are told when these are dropped.
     handles: Vec<oneshot::Sender<()>>,
+    /// Whether the parent waits as well.
     parent: bool,
 }
 
@@ -91,7 +87,7 @@ impl Task {
         strategy: Strategy,
         intensity: Intensity,
         (own, inbox): (UnboundedSender<Event>, UnboundedReceiver<Event>),
-        escalates: watch::Sender<bool>,
+        gives_up: watch::Sender<bool>,
     ) -> Self {
         Self {
             node,
@@ -104,7 +100,7 @@ impl Task {
             announced: false,
             own: Some(own),
             inbox,
-            escalates,
+            gives_up,
         }
     }
 
@@ -117,8 +113,9 @@ impl Task {
     /// Runs until it is over and every handle is gone.
     pub(crate) async fn run(mut self) {
         loop {
-            self.settle(Instant::now());
-            let alarm = self.alarm();
+            let now = Instant::now();
+            self.settle(now);
+            let alarm = self.alarm(now);
             tokio::select! {
                 biased;
                 event = self.inbox.recv() => match event {
@@ -182,10 +179,11 @@ impl Task {
     }
 
     fn stop(&mut self) {
-        match self.mode {
+        match &mut self.mode {
             Mode::Open => self.stop_all(Cause::Stopped),
+            Mode::Draining(_, drainers) => drainers.parent = true,
             Mode::Closed(_) => self.end(Cause::Stopped),
-            Mode::Stopping(_) | Mode::Draining(..) | Mode::Parked => {}
+            Mode::Stopping(_) | Mode::Parked => {}
         }
     }
 
@@ -265,115 +263,9 @@ impl Task {
     }
 
     fn abandon(&mut self, index: usize, now: Instant) {
-        let child = &mut self.slots[index].child;
-        tracing::error!(actor = child.node().path(), "actor's thread is blocked: it is abandoned");
-        child.abandon();
-        self.ended(index, Cause::Blocked, now);
-    }
-
-    /// Ends what should have started or stopped by now.
-    fn enforce_limits(&mut self, now: Instant) {
-        for index in 0..self.slots.len() {
-            let slot = &mut self.slots[index];
-            match slot.status {
-                Status::Stopping { limit: Some(limit), killed: false } if limit <= now => slot.stop(&Stop::Kill, now),
-                Status::Starting { limit: Some(limit) } | Status::Stopping { limit: Some(limit), .. }
-                    if limit <= now =>
-                {
-                    self.abandon(index, now);
-                }
-                Status::Starting { .. } | Status::Stopping { .. } | Status::Up | Status::Down => {}
-            }
-        }
-    }
-
-    /// When to look again even if nothing is heard.
-    fn alarm(&self) -> Option<Instant> {
-        let starts = matches!(self.mode, Mode::Open);
-        self.slots.iter().filter(|slot| starts || !slot.is_down()).filter_map(Slot::alarm).min()
-    }
-
-    /// Does everything that can be done now.
-    fn settle(&mut self, now: Instant) {
-        match &self.mode {
-            Mode::Open => {
-                if !self.stop_last(&Stop::Now, now) {
-                    self.slots.iter_mut().for_each(|slot| slot.doomed = false);
-                    self.start_due(now);
-                }
-            }
-            Mode::Stopping(cause) => {
-                let cause = *cause;
-                if !self.stop_last(&Stop::Now, now) {
-                    self.stopped(cause);
-                }
-            }
-            Mode::Draining(drain, drainers) => {
-                let (stop, by_parent) = (Stop::Drain(drain.clone()), drainers.parent);
-                if !self.stop_last(&stop, now) {
-                    self.drained(by_parent);
-                }
-            }
-            Mode::Parked | Mode::Closed(_) => {}
-        }
-    }
-
-    /// Stops the last child that is doomed. One at a time: false when none is left.
-    fn stop_last(&mut self, stop: &Stop, now: Instant) -> bool {
-        let Some(slot) = self.slots.iter_mut().rev().find(|slot| slot.doomed && !slot.is_down()) else { return false };
-        if !matches!(slot.status, Status::Stopping { .. }) {
-            slot.stop(stop, now);
-        }
-        true
-    }
-
-    /// Starts what is due. Where children share their fate, each waits until the one before it has started.
-    fn start_due(&mut self, now: Instant) {
-        let in_turn = self.strategy != Strategy::OneForOne;
-        let Some(own) = &self.own else { return };
-        for (index, slot) in self.slots.iter_mut().enumerate() {
-            if slot.is_down() && slot.not_before <= now {
-                let id = slot.starting(index, now);
-                slot.child.start(Life::new(own.clone(), id));
-            }
-            if in_turn && slot.status != Status::Up {
-                return;
-            }
-        }
-        self.announce();
-    }
-
-    /// Tells the parent, once, that all children have started.
-    fn announce(&mut self) {
-        if self.slots.iter().all(|slot| slot.status == Status::Up) {
-            self.node.set(State::Running);
-            if let (Some(life), false) = (&self.life, self.announced) {
-                self.announced = true;
-                life.started();
-            }
-        }
-    }
-
-    /// All children are down because it stopped, or gave up.
-    fn stopped(&mut self, cause: Cause) {
-        self.mode = Mode::Parked;
-        self.node.set(if cause == Cause::Escalated { State::Escalated } else { State::Stopped });
-        if self.life.is_none() {
-            self.close(Refusal::Unavailable); // a root has nobody who would open it again
-        }
-        self.end(cause);
-        if cause == Cause::Escalated {
-            self.escalates.send_replace(true);
-        }
-    }
-
-    /// All children are down after a drain.
-    fn drained(&mut self, by_parent: bool) {
-        self.node.set(State::Stopped);
-        self.close(Refusal::Draining); // drops the handles that wait for the drain
-        if by_parent {
-            self.end(Cause::Stopped);
-        }
+        tracing::error!(actor = self.slots[index].child.node().path(), "actor's thread is blocked: it is abandoned");
+        self.ended(index, Cause::Blocked, now); // first, since a drain reports what is being left behind
+        self.slots[index].child.abandon();
     }
 }
 

@@ -15,6 +15,9 @@ use super::Threads;
 /// take its threads for blocked.
 const MISSED_MAX: u32 = 4;
 
+/// The shortest time between two looks.
+const TICK_MIN: Duration = Duration::from_millis(1);
+
 /// What happens to a thread that is blocked.
 #[derive(Clone)]
 pub struct Watchdog {
@@ -32,17 +35,13 @@ const EXIT_SOFTWARE: i32 = 70;
 impl Default for Watchdog {
     /// 10 s, 4 threads, and exit code 70.
     fn default() -> Self {
-        Self {
-            limit: Duration::from_secs(10),
-            abandon_most: 4,
-            fatal: Arc::new(|| std::process::exit(EXIT_SOFTWARE)),
-        }
+        Self { limit: Duration::from_secs(10), abandon_most: 4, fatal: Arc::new(|| std::process::exit(EXIT_SOFTWARE)) }
     }
 }
 
 impl Watchdog {
     pub(super) fn tick(&self) -> Duration {
-        self.limit / MISSED_MAX
+        (self.limit / MISSED_MAX).max(TICK_MIN)
     }
 }
 
@@ -72,7 +71,8 @@ impl Threads {
     /// Looks at every thread once, and leaves behind those that are blocked.
     fn look(&self) {
         let mut state = self.lock();
-        let blocked: Vec<_> = state.places.extract_if(|_, place| place.arbiter.alive() && place.ping(MISSED_MAX)).collect();
+        let blocked: Vec<_> =
+            state.places.extract_if(|_, place| place.arbiter.alive() && place.ping(MISSED_MAX)).collect();
         for (name, place) in blocked {
             tracing::error!(thread = name, "thread is blocked");
             place.arbiter.stop(); // should it ever come back, it ends

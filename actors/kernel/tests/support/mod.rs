@@ -1,6 +1,6 @@
 //! An actor that can be made to fail in every way, and trees to put it in.
 
-#![allow(dead_code, reason = "each test binary uses a part")]
+#![expect(dead_code, reason = "each test binary uses a part")]
 
 use std::{
     sync::{
@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler, Message, WrapFuture as _};
+use actix::{
+    Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler, Message, WrapFuture as _,
+};
 use portico_kernel::{
     AskError, AtomicResponse, Backoff, Deadline, Intensity, Ref, ResponseFuture, Spec, Strategy, Supervisor,
     testkit::Recorder,
@@ -36,6 +38,10 @@ pub(crate) struct World {
     pub(crate) started_panics: Arc<AtomicU32>,
     /// What work that waits, waits for.
     pub(crate) gate: Arc<Gate>,
+    /// Whether `stopped` panics.
+    pub(crate) stopped_panics: bool,
+    /// Keeps no log, which would grow.
+    pub(crate) forgets: bool,
     pub(crate) name: &'static str,
 }
 
@@ -67,6 +73,8 @@ impl Default for World {
             factory_panics: Arc::default(),
             started_panics: Arc::default(),
             gate: Arc::default(),
+            stopped_panics: false,
+            forgets: false,
             name: "",
         }
     }
@@ -91,13 +99,14 @@ impl World {
     }
 
     pub(crate) fn victim(&self) -> Victim {
-        if take_one(&self.factory_panics) {
-            panic!("told to panic in the factory");
-        }
+        assert!(!take_one(&self.factory_panics), "told to panic in the factory");
         Victim { count: 0, world: self.clone() }
     }
 
     pub(crate) fn note(&self, what: &str) {
+        if self.forgets {
+            return;
+        }
         self.log.record(format!("{} {what}", self.name).trim().to_owned());
     }
 
@@ -114,14 +123,13 @@ impl Actor for Victim {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Context<Self>) {
-        if take_one(&self.world.started_panics) {
-            panic!("told to panic in started");
-        }
+        assert!(!take_one(&self.world.started_panics), "told to panic in started");
         self.world.note("started");
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
         self.world.note("stopped");
+        assert!(!self.world.stopped_panics, "told to panic in stopped");
     }
 }
 
@@ -270,7 +278,7 @@ pub(crate) const STEADY: Backoff = Backoff {
     first: Duration::from_millis(1),
     most: Duration::from_millis(1),
     jitter: 0.0,
-    healthy: Duration::from_secs(60),
+    healthy: Duration::from_mins(1),
 };
 
 pub(crate) fn root(strategy: Strategy) -> Supervisor {

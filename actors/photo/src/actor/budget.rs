@@ -84,7 +84,7 @@ mod tests {
     async fn what_exceeds_the_whole_budget_is_refused_at_once() {
         let budget = Budget::new(10 * UNIT_BYTES);
 
-        let refused = budget.reserve(10 * UNIT_BYTES + 1, Deadline::within(Duration::from_secs(3600))).await;
+        let refused = budget.reserve(10 * UNIT_BYTES + 1, Deadline::within(Duration::from_hours(1))).await;
 
         assert!(matches!(refused, Err(Error::Overloaded)));
     }

@@ -20,9 +20,9 @@ use crate::{
 
 /// When content that no row has taken over is deleted: long after [`KEPT_WITHIN`], so that a sweep never meets an upload
 /// that is still being kept.
-const RESERVED_FOR: Duration = Duration::from_secs(60 * 60);
+const RESERVED_FOR: Duration = Duration::from_hours(1);
 /// How long keeping an upload's content may take.
-const KEPT_WITHIN: Duration = Duration::from_secs(10 * 60);
+const KEPT_WITHIN: Duration = Duration::from_mins(10);
 /// How long a picture waits for memory, unless the caller's deadline is sooner.
 const MEMORY_WITHIN: Duration = Duration::from_secs(10);
 

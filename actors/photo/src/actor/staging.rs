@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::{Error, Upload};
 
 /// The longest pause within an upload. The gateway has a limit of its own; this one frees the slot if it ever fails.
-const IDLE_MAX: Duration = Duration::from_secs(60);
+const IDLE_MAX: Duration = Duration::from_mins(1);
 
 /// A directory for staged files. Cheap to clone.
 #[derive(Debug, Clone)]

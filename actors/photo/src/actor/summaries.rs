@@ -18,7 +18,7 @@ use crate::{Error, Store, Summarize, Summary};
 const STRIPES: usize = 1024;
 
 /// A second line of defence: what no invalidation reaches (another node's change) is forgotten after this.
-const KEPT: Duration = Duration::from_secs(60);
+const KEPT: Duration = Duration::from_mins(1);
 
 /// Summaries by owner. Cheap to clone.
 #[derive(Clone)]

@@ -17,9 +17,9 @@ use crate::{ContentKey, ContentWork, Error, Rendition};
 /// How often the list is looked at when nobody wakes the sweeper: for what was put off.
 const INTERVAL: Duration = Duration::from_secs(15);
 /// How often idempotency keys and inbox entries are purged.
-const PURGE_INTERVAL: Duration = Duration::from_secs(60 * 60);
+const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 /// How long an applied event is remembered: longer than any broker redelivers. Versions protect even after it.
-const INBOX_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const INBOX_KEPT: Duration = Duration::from_hours(7 * 24);
 /// Entries that are read at a time.
 const BATCH: u32 = 100;
 /// Batches of one sweep: a deleted owner's thousand photos, and some.
@@ -29,7 +29,7 @@ const CONCURRENT: usize = 4;
 /// A deletion that failed is repeated after this,
 const BACKOFF_MIN: Duration = Duration::from_secs(5);
 /// then after twice as long each time, up to this.
-const BACKOFF_MAX: Duration = Duration::from_secs(60 * 60);
+const BACKOFF_MAX: Duration = Duration::from_hours(1);
 
 /// Deletes what is due.
 pub(super) struct Sweeper {

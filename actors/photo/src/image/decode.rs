@@ -11,7 +11,9 @@
 
 use std::{io::Cursor, num::NonZeroU64};
 
-use image::{DynamicImage, GenericImage as _, GrayImage, ImageDecoder as _, RgbImage, RgbaImage, codecs::png::PngDecoder};
+use image::{
+    DynamicImage, GenericImage as _, GrayImage, ImageDecoder as _, RgbImage, RgbaImage, codecs::png::PngDecoder,
+};
 use zune_jpeg::zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
 
 use super::Header;

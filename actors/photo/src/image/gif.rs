@@ -1,10 +1,11 @@
-//! GIF89a: its container without metadata.
+//! GIF (version 89a): its container without metadata.
 //!
-//! Invariant: what is kept is the screen, the colour tables, the frames with their timing, and the loop count. Comments,
+//! Invariant: what is kept is the screen, the colour tables, the frames with their timing and as much data as their pixels
+//! take, and the loop count. Comments,
 //! texts, all other extensions (XMP, private ones, the colour profiles that no browser reads) and whatever follows the
 //! trailer go.
 
-use super::input::Input;
+use super::{input::Input, lzw};
 use crate::Error;
 
 const EXTENSION: u8 = 0x21;
@@ -69,7 +70,7 @@ impl Copy<'_> {
 
     fn image(&mut self) -> Result<(), Error> {
         let descriptor: [u8; 9] = self.input.array()?;
-        self.within_screen(&descriptor)?;
+        let pixels = self.pixels_within_screen(&descriptor)?;
         if let Some(control) = self.control.take() {
             self.kept.extend([EXTENSION, GRAPHIC_CONTROL, 4]);
             self.kept.extend(control);
@@ -78,9 +79,16 @@ impl Copy<'_> {
         self.kept.push(IMAGE);
         self.kept.extend(descriptor);
         self.colour_table(descriptor[8])?;
-        self.kept.push(self.input.u8()?); // the least code size
+        let least_code_bits = self.input.u8()?;
+        self.kept.push(least_code_bits);
+        let mut data = Vec::new();
         while let Some(block) = self.sub_block()? {
-            self.kept.push(u8::try_from(block.len()).expect("its length is a byte"));
+            data.extend(block);
+        }
+        // What stands behind a frame's last pixel is shown by nobody, and may be anything.
+        data.truncate(lzw::length(&data, least_code_bits, pixels)?);
+        for block in data.chunks(usize::from(u8::MAX)) {
+            self.kept.push(u8::try_from(block.len()).expect("chunks have at most as many bytes"));
             self.kept.extend(block);
         }
         self.kept.push(0);
@@ -88,12 +96,14 @@ impl Copy<'_> {
         Ok(())
     }
 
-    fn within_screen(&self, descriptor: &[u8; 9]) -> Result<(), Error> {
+    /// How many pixels a frame has, which must lie on the screen.
+    fn pixels_within_screen(&self, descriptor: &[u8; 9]) -> Result<u64, Error> {
         let mut sides = Input::new(descriptor);
         let (left, top) = (sides.u16_le()?, sides.u16_le()?);
         let (width, height) = (sides.u16_le()?, sides.u16_le()?);
         let fits = |at: u16, side: u16, whole: u16| at.checked_add(side).is_some_and(|end| end <= whole) && side > 0;
-        if fits(left, width, self.screen.0) && fits(top, height, self.screen.1) { Ok(()) } else { Err(Error::BadImage) }
+        let within = fits(left, width, self.screen.0) && fits(top, height, self.screen.1);
+        within.then(|| u64::from(width) * u64::from(height)).ok_or(Error::BadImage)
     }
 
     fn extension(&mut self) -> Result<(), Error> {

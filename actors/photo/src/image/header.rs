@@ -90,7 +90,13 @@ fn png(head: &[u8]) -> Option<Header> {
     let width = u32::from_be_bytes(*head.get(16..)?.first_chunk()?);
     let height = u32::from_be_bytes(*head.get(20..)?.first_chunk()?);
     let bytes_per_pixel = memory::png(*head.get(24)?);
-    Some(Header { content_type: ContentType::Png, width, height, orientation: Orientation::NoTransforms, bytes_per_pixel })
+    Some(Header {
+        content_type: ContentType::Png,
+        width,
+        height,
+        orientation: Orientation::NoTransforms,
+        bytes_per_pixel,
+    })
 }
 
 /// GIF: the logical screen.
@@ -106,7 +112,9 @@ fn webp(head: &[u8]) -> Option<Header> {
     let chunk = head.get(20..)?;
     let (width, height, bytes_per_pixel) = match head.get(12..16)? {
         b"VP8X" => {
-            let side = |at: usize| Some(1 + u32::from_le_bytes([*chunk.get(at)?, *chunk.get(at + 1)?, *chunk.get(at + 2)?, 0]));
+            let side = |at: usize| {
+                Some(1 + u32::from_le_bytes([*chunk.get(at)?, *chunk.get(at + 1)?, *chunk.get(at + 2)?, 0]))
+            };
             (side(4)?, side(7)?, memory::webp_extended(*chunk.first()?))
         }
         b"VP8 " => super::webp::lossy_size(chunk).map(|(width, height)| (width, height, memory::WEBP_LOSSY))?,

@@ -39,8 +39,8 @@ pub(super) fn rendition(picture: &DynamicImage, icc: Option<&[u8]>) -> Result<(V
 
 /// Encodes an opaque picture.
 pub(super) fn jpeg(picture: &DynamicImage, icc: Option<&[u8]>) -> Result<(Vec<u8>, ContentType), Error> {
-    let mut encoded = Vec::new();
-    let mut encoder = JpegEncoder::new_with_quality(&mut encoded, QUALITY);
+    let mut file = Vec::new();
+    let mut encoder = JpegEncoder::new_with_quality(&mut file, QUALITY);
     if let Some(icc) = icc.filter(|icc| describes(icc, picture)) {
         encoder.set_icc_profile(icc.to_vec()).map_err(broken)?;
     }
@@ -50,17 +50,17 @@ pub(super) fn jpeg(picture: &DynamicImage, icc: Option<&[u8]>) -> Result<(Vec<u8
         _ => picture.to_luma8().write_with_encoder(encoder),
     }
     .map_err(broken)?;
-    Ok((encoded, ContentType::Jpeg))
+    Ok((file, ContentType::Jpeg))
 }
 
 fn png(picture: &DynamicImage, icc: Option<&[u8]>) -> Result<(Vec<u8>, ContentType), Error> {
-    let mut encoded = Vec::new();
-    let mut encoder = PngEncoder::new(&mut encoded);
+    let mut file = Vec::new();
+    let mut encoder = PngEncoder::new(&mut file);
     if let Some(icc) = icc.filter(|icc| describes(icc, picture)) {
         encoder.set_icc_profile(icc.to_vec()).map_err(broken)?;
     }
     picture.write_with_encoder(encoder).map_err(broken)?;
-    Ok((encoded, ContentType::Png))
+    Ok((file, ContentType::Png))
 }
 
 /// Whether a profile's colour space (ICC.1:2022, table 19) is that of the pixels: one for CMYK says nothing of the RGB

@@ -38,7 +38,7 @@ fn a_jpeg_loses_its_metadata_and_keeps_every_bit_of_its_pixels() {
     let kept = processed(&upload).unwrap();
 
     assert!(!holds(&kept.original, CANARY) && !holds(&kept.thumb, CANARY));
-    assert!(holds(&kept.original, &pictures::icc(b"RGB ")), "the colour profile stays");
+    assert!(holds(&kept.original, &pictures::icc(*b"RGB ")), "the colour profile stays");
     assert_eq!(scans(&kept.original), scans(&upload));
     assert_eq!(shown(&kept.original), shown(&pictures::jpeg(300, 200)));
     assert_eq!((kept.width, kept.height), (300, 200));
@@ -54,7 +54,7 @@ fn a_jpeg_that_was_taken_upright_is_turned() {
     assert_eq!(shown(&kept.original).dimensions(), (200, 300));
     assert_eq!(shown(&kept.thumb).dimensions(), (170, 256));
     assert!(!holds(&kept.original, CANARY) && !holds(&kept.thumb, CANARY));
-    assert!(holds(&kept.original, &pictures::icc(b"RGB ")), "the colour profile stays");
+    assert!(holds(&kept.original, &pictures::icc(*b"RGB ")), "the colour profile stays");
     // Turned to the right: what was at the bottom left (blue, no green) is at the top left.
     let corner = shown(&kept.original).get_pixel(2, 2).0;
     assert!(corner[1] < 40 && corner[2] > 200, "{corner:?}");
@@ -112,7 +112,7 @@ fn a_webp_loses_its_metadata_with_its_flags_and_keeps_its_profile() {
     assert!(!holds(&kept.original, CANARY) && !holds(&kept.thumb, CANARY));
     assert_eq!(decoder.exif_metadata().unwrap(), None);
     assert_eq!(decoder.xmp_metadata().unwrap(), None);
-    assert_eq!(decoder.icc_profile().unwrap(), Some(pictures::icc(b"RGB ")));
+    assert_eq!(decoder.icc_profile().unwrap(), Some(pictures::icc(*b"RGB ")));
     assert_eq!(kept.original[20], 0x20, "of the flags only the profile's is left");
     let mut pixels = vec![0; decoder.output_buffer_size().unwrap()];
     decoder.read_image(&mut pixels).unwrap();

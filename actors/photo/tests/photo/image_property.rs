@@ -35,7 +35,7 @@ fn damage() -> impl Strategy<Value = Vec<(prop::sample::Index, u8)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 30_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_damaged_picture_is_refused_or_kept_without_its_metadata(
@@ -63,6 +63,18 @@ proptest! {
                 "{error:?}"
             ),
         }
+    }
+
+    #[test]
+    fn a_gif_shows_the_same_frames_after_as_before(
+        side in 1_u16..90,
+        frames in prop::collection::vec((any::<u64>(), 1_u8..=255), 1..4),
+    ) {
+        let upload = pictures::noisy_gif(side, &frames);
+
+        let kept = processed(&upload).unwrap();
+
+        prop_assert_eq!(pictures::gif_frames(&kept.original), pictures::gif_frames(&upload));
     }
 
     #[test]

@@ -1,5 +1,10 @@
 //! The photo domain from outside: pictures, and the actor over stores in memory that fail on demand.
 
+mod deletions;
 mod image;
 mod image_property;
+mod memory;
 mod pictures;
+mod summaries;
+mod uploads;
+mod world;

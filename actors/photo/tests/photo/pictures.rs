@@ -14,11 +14,11 @@ pub(crate) fn gradient(width: u32, height: u32) -> RgbImage {
 }
 
 /// A colour profile's header (ICC.1:2022, 7.2) with some bytes behind it.
-pub(crate) fn icc(space: &[u8; 4]) -> Vec<u8> {
+pub(crate) fn icc(space: [u8; 4]) -> Vec<u8> {
     let mut profile = vec![0; 128];
     profile[3] = 200;
     profile[12..16].copy_from_slice(b"mntr");
-    profile[16..20].copy_from_slice(space);
+    profile[16..20].copy_from_slice(&space);
     profile[36..40].copy_from_slice(b"acsp");
     profile.extend((0..72).map(|byte| byte ^ 0x5A));
     profile
@@ -27,7 +27,7 @@ pub(crate) fn icc(space: &[u8; 4]) -> Vec<u8> {
 pub(crate) fn jpeg(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 85);
-    encoder.set_icc_profile(icc(b"RGB ")).unwrap();
+    encoder.set_icc_profile(icc(*b"RGB ")).unwrap();
     encoder.write_image(&gradient(width, height), width, height, ExtendedColorType::Rgb8).unwrap();
     bytes
 }
@@ -104,7 +104,7 @@ fn encode_png(width: u32, height: u32, frames: u32, pixels: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut info = png::Info::with_size(width, height);
     (info.color_type, info.bit_depth) = (png::ColorType::Rgba, png::BitDepth::Eight);
-    info.icc_profile = Some(Cow::Owned(icc(b"RGB ")));
+    info.icc_profile = Some(Cow::Owned(icc(*b"RGB ")));
     let mut encoder = png::Encoder::with_info(&mut bytes, info).unwrap();
     if frames > 1 {
         encoder.set_animated(frames, 0).unwrap();
@@ -153,13 +153,40 @@ pub(crate) fn gif(width: u16, height: u16, frames: u16) -> Vec<u8> {
     let mut encoder = gif::Encoder::new(&mut bytes, width, height, &[0, 0, 0, 255, 0, 0, 0, 0, 255]).unwrap();
     encoder.set_repeat(gif::Repeat::Infinite).unwrap();
     for index in 0..frames {
-        let pixels = (0..usize::from(width) * usize::from(height)).map(|at| 1 + u8::from(at % 7 == usize::from(index) % 7));
+        let pixels =
+            (0..usize::from(width) * usize::from(height)).map(|at| 1 + u8::from(at % 7 == usize::from(index) % 7));
         let mut frame = gif::Frame::from_indexed_pixels(width, height, pixels.collect::<Vec<_>>(), None);
         frame.delay = 5;
         encoder.write_frame(&frame).unwrap();
     }
     drop(encoder);
     bytes
+}
+
+/// A GIF whose frames are noise of up to so many colours: its code tables fill up and are cleared.
+pub(crate) fn noisy_gif(side: u16, frames: &[(u64, u8)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let palette: Vec<u8> = (0..=255).flat_map(|shade| [shade, 255 - shade, shade / 2]).collect();
+    let mut encoder = gif::Encoder::new(&mut bytes, side, side, &palette).unwrap();
+    for (seed, colours) in frames {
+        let mut state = seed | 1;
+        let noise = |_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            u8::try_from(state % u64::from(*colours)).unwrap()
+        };
+        let pixels: Vec<u8> = (0..u32::from(side) * u32::from(side)).map(noise).collect();
+        encoder.write_frame(&gif::Frame::from_indexed_pixels(side, side, pixels, None)).unwrap();
+    }
+    drop(encoder);
+    bytes
+}
+
+/// The indexes of every frame's pixels.
+pub(crate) fn gif_frames(gif: &[u8]) -> Vec<Vec<u8>> {
+    let decoder = gif::DecodeOptions::new().read_info(gif).unwrap();
+    decoder.into_iter().map(|frame| frame.unwrap().buffer.into_owned()).collect()
 }
 
 /// An animated GIF with canaries in every kind of extension.
@@ -197,7 +224,7 @@ pub(crate) fn webp_with_metadata(width: u32, height: u32) -> Vec<u8> {
     let picture = riff_chunk(*b"VP8L", &webp(width, height)[20..]);
     let chunks = [
         vp8x(0x20 | 0x08 | 0x04, width, height),
-        riff_chunk(*b"ICCP", &icc(b"RGB ")),
+        riff_chunk(*b"ICCP", &icc(*b"RGB ")),
         picture,
         riff_chunk(*b"EXIF", &exif(6)),
         riff_chunk(*b"XMP ", CANARY),

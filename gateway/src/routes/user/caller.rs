@@ -6,7 +6,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Data};
 use portico_session::{ClientInfo, SessionId};
 use portico_user::{Email, Error};
 
-use super::bodies::DEVICE_HEADER;
+use super::answers::DEVICE_HEADER;
 use crate::{
     Input, Problem,
     cookie::{self, Purpose},

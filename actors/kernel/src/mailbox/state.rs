@@ -1,0 +1,74 @@
+//! The state behind a mailbox's lock.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use actix::Actor;
+use tokio::time::Instant;
+
+use super::{
+    Envelope, Works,
+    ticket::{Refusal, Ticket},
+};
+use crate::{AskError, incarnation::Leash};
+
+/// Who waits, who serves, and whether anybody may still come.
+pub(super) struct State<A: Actor> {
+    pub(super) queue: VecDeque<Box<dyn Envelope<A>>>,
+    /// About how many of the queue were cancelled by their callers.
+    pub(super) cancelled: usize,
+    pub(super) phase: Phase,
+    /// The leash of the incarnation that is being given calls.
+    pub(super) serving: Option<Arc<Leash>>,
+    /// Whether that incarnation has seen the queue empty and must be woken.
+    pub(super) idle: bool,
+    pub(super) works: Arc<Works>,
+}
+
+/// What happens to a new call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It waits, unless its deadline is before the earliest instant at which somebody could serve it.
+    Open { away_until: Option<Instant> },
+    /// It is refused; those that wait are still served.
+    Draining,
+    /// It is refused and nobody waits.
+    Closed(Refusal),
+}
+
+impl<A: Actor> State<A> {
+    pub(super) fn new() -> Self {
+        Self {
+            queue: VecDeque::new(),
+            cancelled: 0,
+            phase: Phase::Open { away_until: None },
+            serving: None,
+            idle: false,
+            works: Arc::default(),
+        }
+    }
+
+    pub(super) fn serves(&self, leash: &Arc<Leash>) -> bool {
+        self.serving.as_ref().is_some_and(|serving| Arc::ptr_eq(serving, leash))
+    }
+
+    pub(super) fn admit(&self, ticket: &Ticket, capacity: usize) -> Result<(), AskError> {
+        match self.phase {
+            Phase::Closed(refusal) => return Err(refusal.into()),
+            Phase::Draining => return Err(AskError::Draining),
+            Phase::Open { away_until: Some(until) } if ticket.deadline() < until => return Err(AskError::Unavailable),
+            Phase::Open { .. } => {}
+        }
+        if ticket.has_expired() {
+            return Err(AskError::Unavailable);
+        }
+        if self.queue.len() + self.works.begun() >= capacity { Err(AskError::Overloaded) } else { Ok(()) }
+    }
+
+    /// Takes the envelopes whose ticket is `out` from the queue, to be dropped without the lock.
+    pub(super) fn sweep(&mut self, out: impl Fn(&Ticket) -> bool) -> Vec<Box<dyn Envelope<A>>> {
+        let (swept, kept): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|envelope| out(envelope.ticket()));
+        self.queue = kept.into();
+        self.cancelled = 0;
+        swept
+    }
+}

@@ -1,0 +1,126 @@
+//! The pool for work that burns CPU.
+
+use std::{
+    sync::{Arc, Barrier},
+    time::Duration,
+};
+
+use portico_kernel::{Blame as _, Deadline, Fault, Pool, PoolError, PoolLoad, Server, TraceContext, testkit::until};
+
+mod support;
+use support::quiet;
+
+/// Keeps every thread of `pool` busy until the barrier is met once more.
+fn occupy(pool: &Pool, jobs: usize) -> Arc<Barrier> {
+    let barrier = Arc::new(Barrier::new(2));
+    for _ in 0..jobs {
+        let (pool, barrier) = (pool.clone(), Arc::clone(&barrier));
+        actix::spawn(async move { pool.run(move || barrier.wait()).await });
+    }
+    barrier
+}
+
+#[actix::test]
+async fn work_runs_on_a_thread_of_the_pool() {
+    let pool = Pool::new("hashes", 2, 10);
+
+    let name = pool.run(|| std::thread::current().name().unwrap_or_default().to_owned()).await.unwrap();
+
+    assert!(name.starts_with("hashes-"), "{name}");
+}
+
+#[actix::test]
+async fn its_threads_give_way_to_all_others() {
+    let pool = Pool::new("hashes", 1, 1);
+
+    let nice = pool.run(|| rustix::process::getpriority_process(None)).await.unwrap().unwrap();
+
+    let own = rustix::process::getpriority_process(None).unwrap();
+    assert!(nice > own, "{nice} is no nicer than {own}");
+}
+
+#[actix::test]
+async fn a_full_pool_refuses_at_once() {
+    let pool = Pool::new("hashes", 1, 2);
+    let barrier = occupy(&pool, 3);
+    until("a full pool", || pool.load() == PoolLoad { queued: 2, running: 1, done: 0 }).await;
+
+    let refused = pool.run(|| ()).await;
+
+    assert_eq!(refused, Err(PoolError::Overloaded));
+    assert_eq!(PoolError::Overloaded.fault(), Fault::Server(Server::Overloaded));
+    for _ in 0..3 {
+        barrier.wait();
+    }
+    until("the end", || pool.load() == PoolLoad { queued: 0, running: 0, done: 3 }).await;
+}
+
+#[actix::test]
+async fn without_a_queue_an_idle_thread_still_takes_work() {
+    let pool = Pool::new("hashes", 1, 0);
+
+    for number in 0..100 {
+        assert_eq!(pool.run(move || number).await, Ok(number));
+    }
+}
+
+#[actix::test]
+async fn a_panic_fails_that_work_only_and_keeps_the_thread() {
+    quiet();
+    let pool = Pool::new("hashes", 1, 1);
+
+    let crashed = pool.run(|| panic!("told to panic in a pool")).await;
+
+    assert_eq!(crashed, Err::<(), _>(PoolError::Crashed));
+    assert_eq!(pool.run(|| 7).await, Ok(7));
+    assert_eq!(pool.load(), PoolLoad { queued: 0, running: 0, done: 2 });
+}
+
+#[actix::test]
+async fn work_whose_caller_went_away_before_it_began_is_skipped() {
+    let pool = Pool::new("hashes", 1, 10);
+    let barrier = occupy(&pool, 1);
+    until("a busy thread", || pool.load().running == 1).await;
+    let (pool_too, ran) = (pool.clone(), Arc::new(std::sync::atomic::AtomicBool::new(false)));
+    let waiting = actix::spawn({
+        let ran = Arc::clone(&ran);
+        async move { pool_too.run(move || ran.store(true, std::sync::atomic::Ordering::SeqCst)).await }
+    });
+    until("work that waits", || pool.load().queued == 1).await;
+
+    waiting.abort();
+    assert!(waiting.await.unwrap_err().is_cancelled());
+    barrier.wait();
+    until("the end", || pool.load().done == 2).await;
+
+    assert!(!ran.load(std::sync::atomic::Ordering::SeqCst));
+}
+
+#[actix::test]
+async fn deadline_and_trace_travel_into_the_work() {
+    let pool = Pool::new("hashes", 1, 1);
+    let (trace, deadline) = (TraceContext::new_root(), Deadline::within(Duration::from_secs(1)));
+
+    let there = deadline.scope(trace.scope(pool.run(|| (Deadline::current(), TraceContext::current())))).await.unwrap();
+
+    assert_eq!(there, (Some(deadline), Some(trace)));
+}
+
+#[actix::test]
+async fn dropping_it_waits_for_nothing_and_ends_its_threads() {
+    let pool = Pool::new("hashes", 1, 1);
+    let barrier = Arc::new(Barrier::new(2));
+    let (sender, ended) = std::sync::mpsc::channel::<()>();
+    let busy = actix::spawn({
+        let (pool, barrier) = (pool.clone(), Arc::clone(&barrier));
+        async move { pool.run(move || (barrier.wait(), drop(sender))).await }
+    });
+    until("a busy thread", || pool.load().running == 1).await;
+
+    busy.abort();
+    drop((pool, busy.await)); // returns although the thread is still busy
+
+    assert!(ended.try_recv().is_err_and(|error| error == std::sync::mpsc::TryRecvError::Empty));
+    barrier.wait();
+    assert!(ended.recv().is_err(), "the work ended, and nothing more comes");
+}

@@ -1,0 +1,144 @@
+//! The directory that everything embedded lies in.
+//!
+//! Invariant: one process at a time holds it, and nobody but its owner may look into it.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io::{self, Read as _, Seek as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+/// The file whose lock says who holds the directory; it names that process.
+const LOCK: &str = "lock";
+/// The file with the node's secret.
+const SECRET: &str = "secret";
+/// How long the secret is, in bytes.
+const SECRET_BYTES: usize = 32;
+
+/// A data directory that this process holds until this is dropped, or the process ends, however it does.
+pub struct DataDir {
+    _lock: File,
+    secret: [u8; SECRET_BYTES],
+}
+
+/// Why a data directory cannot be held. Each is the operator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another process holds it.
+    #[error("{path} is in use by another process ({holder}); stop it, or name another data directory")]
+    Held {
+        /// The directory.
+        path: PathBuf,
+        /// The process that holds it.
+        holder: String,
+    },
+    /// It cannot be made, read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// What cannot.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl DataDir {
+    /// Makes the directory if need be (mode 0700), holds it, and reads or makes its secret.
+    ///
+    /// # Errors
+    /// The operator's: another process holds it, or the file system refuses.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let failed = |path: PathBuf| move |source| Error::Io { path, source };
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path.to_owned()))?;
+        let lock = hold(path)?;
+        let secret = secret(path).map_err(failed(path.join(SECRET)))?;
+        Ok(Self { _lock: lock, secret })
+    }
+
+    /// The node's secret: random, made once, and the same at every start.
+    pub fn secret(&self) -> [u8; SECRET_BYTES] {
+        self.secret
+    }
+}
+
+fn hold(directory: &Path) -> Result<File, Error> {
+    let path = directory.join(LOCK);
+    let failed = |source| Error::Io { path: path.clone(), source };
+    let mut options = OpenOptions::new();
+    let mut lock = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _unreadable = lock.read_to_string(&mut holder);
+            return Err(Error::Held { path: directory.to_owned(), holder: format!("pid {}", holder.trim()) });
+        }
+    }
+    lock.set_len(0).and_then(|()| lock.rewind()).map_err(failed)?;
+    writeln!(lock, "{}", std::process::id()).map_err(failed)?;
+    Ok(lock)
+}
+
+fn secret(directory: &Path) -> io::Result<[u8; SECRET_BYTES]> {
+    let path = directory.join(SECRET);
+    match fs::read(&path) {
+        Ok(bytes) => bytes.try_into().map_err(|_| io::Error::other("must be 32 bytes long; it is damaged")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make_secret(directory, &path),
+        Err(error) => Err(error),
+    }
+}
+
+/// Under another name first, so that a crash leaves a whole secret or none.
+fn make_secret(directory: &Path, path: &Path) -> io::Result<[u8; SECRET_BYTES]> {
+    let mut secret = [0; SECRET_BYTES];
+    getrandom::fill(&mut secret).map_err(io::Error::other)?;
+    let unfinished = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    file.write_all(&secret)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    File::open(directory)?.sync_all()?;
+    Ok(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_directory_is_its_owners_alone_and_its_secret_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("data");
+
+        let first = DataDir::open(&path).unwrap().secret();
+        let second = DataDir::open(&path).unwrap().secret();
+
+        assert_eq!(first, second);
+        assert_ne!(first, [0; 32]);
+        let mode = |name: &str| fs::metadata(path.join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(""), mode("secret"), mode("lock")), (0o700, 0o600, 0o600));
+    }
+
+    #[test]
+    fn a_second_holder_is_told_who_holds_it() {
+        let root = tempfile::tempdir().unwrap();
+        let _first = DataDir::open(root.path()).unwrap();
+
+        let refused = DataDir::open(root.path()).err().unwrap();
+
+        let pid = std::process::id().to_string();
+        assert!(matches!(&refused, Error::Held { holder, .. } if holder.contains(&pid)), "{refused}");
+    }
+
+    #[test]
+    fn a_damaged_secret_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("secret"), b"short").unwrap();
+
+        assert!(matches!(DataDir::open(root.path()), Err(Error::Io { .. })));
+    }
+}

@@ -1,0 +1,233 @@
+//! What is done to photos' rows inside of a write transaction.
+
+use portico_kernel::{Idempotency, UserId};
+use portico_photo::{Inserted, OwnerChange, Photo, PhotoId, Reserved};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, ExprTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, TryInsertResult,
+    sea_query::{Expr, OnConflict, Query},
+};
+use uuid::Uuid;
+
+use super::entities::{content_work, idempotency_key, inbox, owner, photo};
+use crate::{database::Rollback, purge};
+
+/// Why an owner may not have another photo.
+enum Denied {
+    Deleted,
+    QuotaReached,
+}
+
+/// Looks at an owner, makes it if the event of its registration has not come yet, and says whether it may have another
+/// photo.
+async fn admit(tx: &DatabaseTransaction, id: UserId, quota: u32) -> Result<Result<(), Denied>, DbErr> {
+    let Some(row) = owner::Entity::find_by_id(id.uuid()).one(tx).await? else {
+        owner::Entity::insert(fresh(id, 0, false)).exec_without_returning(tx).await?;
+        return Ok(if quota == 0 { Err(Denied::QuotaReached) } else { Ok(()) });
+    };
+    Ok(match row {
+        owner::Model { deleted: true, .. } => Err(Denied::Deleted),
+        owner::Model { photo_count, .. } if photo_count >= i64::from(quota) => Err(Denied::QuotaReached),
+        owner::Model { .. } => Ok(()),
+    })
+}
+
+fn fresh(id: UserId, version: i64, deleted: bool) -> owner::ActiveModel {
+    owner::ActiveModel { id: Set(id.uuid()), version: Set(version), deleted: Set(deleted), photo_count: Set(0) }
+}
+
+pub(super) async fn reserve(
+    tx: &DatabaseTransaction,
+    owner: UserId,
+    photo: PhotoId,
+    due: i64,
+    quota: u32,
+) -> Result<Reserved, Rollback<Reserved>> {
+    match admit(tx, owner, quota).await? {
+        Err(Denied::Deleted) => return Ok(Reserved::OwnerDeleted),
+        Err(Denied::QuotaReached) => return Ok(Reserved::QuotaReached),
+        Ok(()) => {}
+    }
+    plan_deletion(tx, owner.uuid(), photo.uuid(), due).await?;
+    Ok(Reserved::Granted)
+}
+
+async fn plan_deletion(tx: &DatabaseTransaction, owner_id: Uuid, photo_id: Uuid, due: i64) -> Result<(), DbErr> {
+    let (owner_id, photo_id) = (Set(owner_id), Set(photo_id));
+    let work = content_work::ActiveModel { photo_id, owner_id, due: Set(due), attempts: Set(0) };
+    content_work::Entity::insert(work)
+        .on_conflict(OnConflict::column(content_work::Column::PhotoId).update_column(content_work::Column::Due).to_owned())
+        .exec_without_returning(tx)
+        .await
+        .map(drop)
+}
+
+pub(super) async fn insert(
+    tx: &DatabaseTransaction,
+    photo: Photo,
+    idempotency: Option<Idempotency>,
+    quota: u32,
+) -> Result<Inserted, Rollback<Inserted>> {
+    match admit(tx, photo.owner, quota).await? {
+        Err(Denied::Deleted) => return Ok(Inserted::OwnerDeleted),
+        Err(Denied::QuotaReached) => return Ok(Inserted::QuotaReached),
+        Ok(()) => {}
+    }
+    if let Some(idempotency) = &idempotency
+        && !remember(tx, &photo, idempotency).await?
+    {
+        return Ok(Inserted::KeyKnown);
+    }
+    let taken_over = content_work::Entity::delete_by_id(photo.id.uuid()).exec(tx).await?;
+    if taken_over.rows_affected == 0 {
+        // Past its time, the reservation was used: the content is gone or going.
+        return Err(Rollback::Refused(portico_kernel::StoreError::Unavailable("the reservation has expired".into())));
+    }
+    photo::Entity::insert(photo::ActiveModel::from(&photo)).exec_without_returning(tx).await?;
+    count(tx, photo.owner, 1).await?;
+    Ok(Inserted::Kept)
+}
+
+/// Remembers the key of an upload; false when it is remembered already.
+async fn remember(tx: &DatabaseTransaction, photo: &Photo, idempotency: &Idempotency) -> Result<bool, DbErr> {
+    let key = idempotency_key::ActiveModel {
+        owner_id: Set(photo.owner.uuid()),
+        key: Set(idempotency.key.as_str().to_owned()),
+        photo_id: Set(photo.id.uuid()),
+        fingerprint: Set(idempotency.fingerprint.to_vec()),
+        created_at: Set(crate::moment::to_nanos(photo.created_at)),
+    };
+    let inserted = idempotency_key::Entity::insert(key).on_conflict_do_nothing().exec_without_returning(tx).await?;
+    Ok(matches!(inserted, TryInsertResult::Inserted(1)))
+}
+
+async fn count(tx: &DatabaseTransaction, owner: UserId, change: i64) -> Result<(), DbErr> {
+    owner::Entity::update_many()
+        .col_expr(owner::Column::PhotoCount, Expr::col(owner::Column::PhotoCount).add(change))
+        .filter(owner::Column::Id.eq(owner.uuid()))
+        .exec(tx)
+        .await
+        .map(drop)
+}
+
+pub(super) async fn delete(
+    tx: &DatabaseTransaction,
+    owner: UserId,
+    photo: PhotoId,
+    now: i64,
+) -> Result<bool, Rollback<bool>> {
+    let deleted = photo::Entity::delete_by_id((owner.uuid(), photo.uuid())).exec(tx).await?;
+    if deleted.rows_affected == 0 {
+        return Ok(false);
+    }
+    count(tx, owner, -1).await?;
+    plan_deletion(tx, owner.uuid(), photo.uuid(), now).await?;
+    Ok(true)
+}
+
+pub(super) async fn apply(
+    tx: &DatabaseTransaction,
+    event: Uuid,
+    change: OwnerChange,
+    now: i64,
+) -> Result<(), Rollback<()>> {
+    let seen = inbox::ActiveModel { event_id: Set(event), applied_at: Set(now) };
+    let first = inbox::Entity::insert(seen).on_conflict_do_nothing().exec_without_returning(tx).await?;
+    if !matches!(first, TryInsertResult::Inserted(1)) {
+        return Ok(());
+    }
+    match owner::Entity::find_by_id(change.owner.uuid()).one(tx).await? {
+        None => {
+            let made = fresh(change.owner, change.version, change.deleted);
+            owner::Entity::insert(made).exec_without_returning(tx).await?;
+        }
+        Some(owner::Model { deleted: true, .. }) => {}
+        Some(_) if change.deleted => bury(tx, change, now).await?,
+        Some(known) if known.version >= change.version => {}
+        Some(_) => {
+            owner::Entity::update_many()
+                .col_expr(owner::Column::Version, Expr::value(change.version))
+                .filter(owner::Column::Id.eq(change.owner.uuid()))
+                .exec(tx)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Turns an owner into its tombstone, and plans the deletion of all its content.
+async fn bury(tx: &DatabaseTransaction, change: OwnerChange, now: i64) -> Result<(), DbErr> {
+    let id = change.owner.uuid();
+    let content = Query::select()
+        .columns([photo::Column::Id, photo::Column::OwnerId])
+        .exprs([Expr::value(now), Expr::value(0_i64)])
+        .from(photo::Entity)
+        .and_where(photo::Column::OwnerId.eq(id))
+        .take();
+    let plan = Query::insert()
+        .into_table(content_work::Entity)
+        .columns([
+            content_work::Column::PhotoId,
+            content_work::Column::OwnerId,
+            content_work::Column::Due,
+            content_work::Column::Attempts,
+        ])
+        .select_from(content)
+        .map_err(|error| DbErr::Custom(error.to_string()))?
+        .take();
+    tx.execute(&plan).await?;
+    photo::Entity::delete_many().filter(photo::Column::OwnerId.eq(id)).exec(tx).await?;
+    idempotency_key::Entity::delete_many().filter(idempotency_key::Column::OwnerId.eq(id)).exec(tx).await?;
+    let tombstone = owner::ActiveModel {
+        version: Set(change.version),
+        deleted: Set(true),
+        photo_count: Set(0),
+        ..owner::ActiveModel::default()
+    };
+    owner::Entity::update_many().set(tombstone).filter(owner::Column::Id.eq(id)).exec(tx).await.map(drop)
+}
+
+pub(super) async fn done(tx: &DatabaseTransaction, photo: PhotoId) -> Result<(), Rollback<()>> {
+    content_work::Entity::delete_by_id(photo.uuid()).exec(tx).await?;
+    Ok(())
+}
+
+pub(super) async fn postpone(tx: &DatabaseTransaction, photo: PhotoId, due: i64) -> Result<(), Rollback<()>> {
+    content_work::Entity::update_many()
+        .col_expr(content_work::Column::Due, Expr::value(due))
+        .col_expr(content_work::Column::Attempts, Expr::col(content_work::Column::Attempts).add(1))
+        .filter(content_work::Column::PhotoId.eq(photo.uuid()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Forgets at most [`purge::BATCH_MAX`] keys from before `before`.
+pub(super) async fn forget_keys(tx: &DatabaseTransaction, before: i64) -> Result<u64, Rollback<u64>> {
+    let oldest = idempotency_key::Entity::find()
+        .filter(idempotency_key::Column::CreatedAt.lt(before))
+        .order_by_asc(idempotency_key::Column::CreatedAt)
+        .limit(purge::BATCH_MAX)
+        .all(tx)
+        .await?;
+    let mut forgotten = 0;
+    for key in oldest {
+        let deleted = idempotency_key::Entity::delete_by_id((key.owner_id, key.key)).exec(tx).await?;
+        forgotten += deleted.rows_affected;
+    }
+    Ok(forgotten)
+}
+
+/// Forgets at most [`purge::BATCH_MAX`] events that were applied before `before`.
+pub(super) async fn empty_inbox(tx: &DatabaseTransaction, before: i64) -> Result<u64, Rollback<u64>> {
+    let oldest = inbox::Entity::find()
+        .select_only()
+        .column(inbox::Column::EventId)
+        .filter(inbox::Column::AppliedAt.lt(before))
+        .order_by_asc(inbox::Column::AppliedAt)
+        .limit(purge::BATCH_MAX)
+        .into_query();
+    let deleted = inbox::Entity::delete_many().filter(inbox::Column::EventId.in_subquery(oldest)).exec(tx).await?;
+    Ok(deleted.rows_affected)
+}

@@ -1,0 +1,208 @@
+//! The contract of the content store, against the local directory.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use futures_util::TryStreamExt as _;
+use portico_kernel::UserId;
+use portico_photo::{ContentKey, ContentStore as _, PhotoId, Rendition};
+use portico_schema::photo::ContentFiles;
+
+struct World {
+    dir: tempfile::TempDir,
+    content: ContentFiles,
+    owner: UserId,
+}
+
+fn world() -> World {
+    let dir = tempfile::tempdir().unwrap();
+    let content = ContentFiles::local(&dir.path().join("content")).unwrap();
+    World { dir, content, owner: UserId::new() }
+}
+
+impl World {
+    fn key(&self, rendition: Rendition) -> ContentKey {
+        ContentKey { owner: self.owner, photo: PhotoId::new(), rendition }
+    }
+
+    fn file(&self, bytes: &[u8]) -> PathBuf {
+        let path = self.dir.path().join(PhotoId::new().to_string());
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    async fn put(&self, key: ContentKey, bytes: &[u8]) {
+        self.content.put(key, &self.file(bytes)).await.unwrap();
+    }
+
+    async fn read(&self, key: ContentKey, range: std::ops::Range<u64>) -> Option<Vec<u8>> {
+        let stream = self.content.open(key, range).await.unwrap()?;
+        Some(stream.try_collect::<Vec<_>>().await.unwrap().concat())
+    }
+
+    /// Every file and directory below the content directory, but for OpenDAL's own.
+    fn entries(&self) -> Vec<PathBuf> {
+        fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
+            for entry in fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    walk(&path, found);
+                }
+                found.push(path);
+            }
+        }
+        let mut found = Vec::new();
+        walk(&self.dir.path().join("content"), &mut found);
+        found.retain(|path| !path.ends_with(".unfinished"));
+        found
+    }
+}
+
+/// Bytes of which no two chunks are alike.
+fn bytes(length: usize) -> Vec<u8> {
+    (0..length).map(|at| u8::try_from((at ^ (at >> 8) ^ (at >> 16)) & 0xFF).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn what_was_put_is_read_back_whole_and_in_part() {
+    let (world, long) = (world(), bytes(1_000_000));
+    let key = world.key(Rendition::Original);
+
+    world.put(key, &long).await;
+
+    assert_eq!(world.read(key, 0..1_000_000).await.unwrap(), long);
+    assert_eq!(world.read(key, 0..1).await.unwrap(), long[..1]);
+    assert_eq!(world.read(key, 262_143..600_000).await.unwrap(), long[262_143..600_000]);
+    assert_eq!(world.read(key, 999_999..1_000_000).await.unwrap(), long[999_999..]);
+    assert!(world.read(key, 5..5).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn renditions_are_kept_apart_and_a_later_put_replaces() {
+    let world = world();
+    let original = world.key(Rendition::Original);
+    let thumb = ContentKey { rendition: Rendition::Thumb, ..original };
+
+    world.put(original, b"original").await;
+    world.put(thumb, b"thumb").await;
+    world.put(original, b"replaced").await;
+
+    assert_eq!(world.read(original, 0..8).await.unwrap(), b"replaced");
+    assert_eq!(world.read(thumb, 0..5).await.unwrap(), b"thumb");
+}
+
+#[tokio::test]
+async fn what_was_never_put_is_none() {
+    let world = world();
+
+    let nothing = world.read(world.key(Rendition::Original), 0..1).await;
+    let empty = world.read(world.key(Rendition::Original), 0..0).await;
+
+    assert_eq!((nothing, empty), (None, None));
+}
+
+#[tokio::test]
+async fn a_deletion_is_repeatable_and_takes_only_its_own() {
+    let world = world();
+    let (gone, stays) = (world.key(Rendition::Original), world.key(Rendition::Original));
+    world.put(gone, b"gone").await;
+    world.put(stays, b"stays").await;
+
+    for _ in 0..2 {
+        world.content.delete(gone).await.unwrap();
+    }
+    world.content.delete(world.key(Rendition::Thumb)).await.unwrap();
+
+    assert_eq!(world.read(gone, 0..1).await, None);
+    assert_eq!(world.read(stays, 0..5).await.unwrap(), b"stays");
+}
+
+#[tokio::test]
+async fn the_last_deletion_removes_the_owners_directory() {
+    let world = world();
+    let key = world.key(Rendition::Original);
+    world.put(key, b"bytes").await;
+    let before = world.entries().len();
+
+    world.content.delete(key).await.unwrap();
+
+    let owner = world.owner.to_string();
+    assert_eq!(before, 3, "the file, its owner's directory, and one of the 256 above");
+    assert!(world.entries().iter().all(|entry| !entry.ends_with(&owner)));
+}
+
+#[tokio::test]
+async fn a_reader_reads_on_to_the_end_while_the_content_is_deleted() {
+    let (world, long) = (world(), bytes(1_000_000));
+    let key = world.key(Rendition::Original);
+    world.put(key, &long).await;
+
+    let stream = world.content.open(key, 0..1_000_000).await.unwrap().unwrap();
+    world.content.delete(key).await.unwrap();
+
+    assert_eq!(stream.try_collect::<Vec<_>>().await.unwrap().concat(), long);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn puts_and_deletions_of_one_owner_do_not_get_into_each_others_way() {
+    let world = world();
+    let file = world.file(b"bytes");
+
+    let rounds = (0..8).map(|_| {
+        let (content, file, keys) =
+            (world.content.clone(), file.clone(), [(); 12].map(|()| world.key(Rendition::Thumb)));
+        tokio::spawn(async move {
+            for key in keys {
+                content.put(key, &file).await.unwrap();
+                content.delete(key).await.unwrap();
+            }
+        })
+    });
+    futures_util::future::try_join_all(rounds).await.unwrap();
+
+    let files = world.entries().into_iter().filter(|entry| entry.is_file()).count();
+    assert_eq!(files, 0);
+}
+
+#[tokio::test]
+async fn content_survives_a_restart_and_unfinished_writes_do_not() {
+    let world = world();
+    let key = world.key(Rendition::Original);
+    world.put(key, b"bytes").await;
+    let root = world.dir.path().join("content");
+    fs::write(root.join(".unfinished").join("photo.orig.Ab12"), b"half").unwrap();
+
+    let reopened = ContentFiles::local(&root).unwrap();
+
+    let stream = reopened.open(key, 0..5).await.unwrap().unwrap();
+    assert_eq!(stream.try_collect::<Vec<_>>().await.unwrap().concat(), b"bytes");
+    assert_eq!(fs::read_dir(root.join(".unfinished")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_put_that_fails_leaves_nothing_unfinished() {
+    let world = world();
+    let key = world.key(Rendition::Original);
+
+    let failed = world.content.put(key, &world.dir.path().join("no such file")).await;
+
+    assert!(failed.is_err());
+    assert_eq!(world.read(key, 0..1).await, None);
+    assert!(world.entries().iter().all(|entry| !entry.is_file()));
+}
+
+#[tokio::test]
+async fn the_directory_is_its_owners_alone_and_a_check_leaves_the_content_as_it_was() {
+    let world = world();
+    let key = world.key(Rendition::Original);
+    world.put(key, b"bytes").await;
+
+    world.content.check().await.unwrap();
+
+    let mode = fs::metadata(world.dir.path().join("content")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    assert_eq!(world.read(key, 0..5).await.unwrap(), b"bytes");
+}
