@@ -142,7 +142,8 @@ fn announced(request: &HttpRequest) -> Option<u64> {
 /// Whether the picture comes in a form. Which picture type it is, the content alone tells.
 fn is_form(request: &HttpRequest) -> Result<bool, Problem> {
     let unsupported = || {
-        let text = "body must be a picture (image/* or application/octet-stream) or multipart/form-data, and not encoded";
+        let text =
+            "body must be a picture (image/* or application/octet-stream) or multipart/form-data, and not encoded";
         Problem::new(Code::UnsupportedMediaType).detail(text)
     };
     if request.headers().contains_key(header::CONTENT_ENCODING) {

@@ -43,7 +43,7 @@ impl World {
         Some(stream.try_collect::<Vec<_>>().await.unwrap().concat())
     }
 
-    /// Every file and directory below the content directory, but for OpenDAL's own.
+    /// Every file and directory below the content directory, but for where writes begin.
     fn entries(&self) -> Vec<PathBuf> {
         fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
             for entry in fs::read_dir(dir).unwrap() {

@@ -75,3 +75,18 @@ async fn calls_that_wait_through_a_crash_stay_in_the_bound() {
     assert_eq!((second, third), (Ok(1), Ok(2)));
     assert_eq!(fourth, Err(Error::Ask(AskError::Overloaded)));
 }
+
+#[actix::test]
+async fn a_full_mailbox_leaves_the_threads_other_tasks_their_turn() {
+    let victim = victim_as(spec("victim").capacity(1000), &World::default());
+    victim.ask::<Do>().ask(Do::Count).await.unwrap();
+    let calls: Vec<_> = (0..1000).map(|_| victim.call(Do::Count, soon())).collect();
+
+    let other = actix::spawn({
+        let victim = victim.clone();
+        async move { victim.snapshot().depth }
+    });
+
+    assert!(other.await.unwrap() > 0, "it had to wait for the whole mailbox");
+    assert!(join_all(calls).await.iter().all(Result::is_ok));
+}

@@ -180,3 +180,35 @@ async fn a_branch_that_was_drained_alone_stays_down_while_its_siblings_restart()
     assert_eq!(world.log.seen(), ["first started", "inner started", "inner stopped", "first started"]);
     assert!(root.drain(soon()).await.is_clean());
 }
+
+#[actix::test]
+async fn a_branch_that_drains_by_itself_does_not_hold_up_its_siblings_restart() {
+    let root = root(Strategy::OneForAll);
+    let first = add(&root, spec("first"), &World::default());
+    let branch = root.branch("branch", Strategy::OneForOne, Intensity::UNLIMITED);
+    let inner_world = World::default();
+    let inner = add(&branch, spec("inner"), &inner_world);
+    let held = actix::spawn(inner.call(Do::CountLater, soon()));
+    until("work in the branch", || inner_world.begun() == 1).await;
+    let drained = actix::spawn(async move { branch.drain(soon()).await });
+    until("the drain", || inner.snapshot().state == State::Draining).await;
+
+    let _crashed = first.ask::<Do>().ask(Do::PanicInHandler).await;
+    inner_world.gate.open();
+
+    assert_eq!(first.ask::<Do>().ask(Do::Count).await, Ok(1));
+    assert_eq!(held.await.unwrap(), Ok(Ok(1)));
+    assert!(drained.await.unwrap().is_clean());
+}
+
+#[actix::test]
+async fn a_drain_before_the_start_still_serves_those_who_wait() {
+    let root = root(Strategy::OneForOne);
+    let victim = add(&root, spec("victim"), &World::default());
+    let waiting = victim.call(Do::Count, soon());
+
+    let drained = root.drain(soon()).await;
+
+    assert_eq!(waiting.await, Ok(Ok(1)));
+    assert_eq!(drained.finished, ["victim"]);
+}

@@ -118,6 +118,24 @@ async fn a_group_waits_for_started_of_each() {
 }
 
 #[actix::test]
+async fn a_supervisor_that_waits_for_a_start_does_nothing_meanwhile() {
+    tokio::time::pause();
+    let supervisor = root(Strategy::RestForOne);
+    let world = World { waits_to_start: true, ..World::named("a") };
+    let first = add(&supervisor, spec("a"), &world);
+    let last = add(&supervisor, spec("b"), &World { log: world.log.clone(), ..World::named("b") });
+    world.log.wait_for(1).await;
+
+    // Paused time moves on only when no task has anything to do: a busy supervisor would hang this test.
+    tokio::time::timeout(Duration::from_secs(1), world.log.wait_for(2)).await.unwrap_err();
+    assert_eq!((first.snapshot().state, last.snapshot().incarnation), (State::Starting, 0));
+    world.gate.open();
+
+    assert_eq!(world.log.wait_for(2).await, ["a started", "b started"]);
+    until("a's start", || first.snapshot().state == State::Running).await;
+}
+
+#[actix::test]
 async fn a_branch_that_gives_up_is_started_afresh_by_its_parent() {
     let parent = root(Strategy::OneForOne);
     let branch =

@@ -83,11 +83,7 @@ async fn list_user_photos(
     Ok(Json(Page::new(&page, Of::User(owner))))
 }
 
-async fn my_photo(
-    photos: Data<Ask<Get>>,
-    signed_in: SignedIn,
-    Id(photo): Id<PhotoId>,
-) -> Result<Json<Photo>, Problem> {
+async fn my_photo(photos: Data<Ask<Get>>, signed_in: SignedIn, Id(photo): Id<PhotoId>) -> Result<Json<Photo>, Problem> {
     let photo = photos.ask(Get { owner: signed_in.user(), photo }).await?;
     Ok(Json(Photo::new(&photo, Of::Me)))
 }

@@ -9,7 +9,7 @@ use std::{
 
 use actix_web::{dev::Payload, error::PayloadError};
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _, ready};
+use futures_util::{Stream, StreamExt as _, ready, stream::Fuse};
 use portico_photo::{Upload, UploadAborted};
 use tokio::sync::mpsc;
 
@@ -61,13 +61,14 @@ impl Drop for Tap {
 pub(crate) struct Incoming(Rc<RefCell<Bounded>>);
 
 struct Bounded {
-    payload: Payload,
+    /// Fused: the form's parser asks past the end.
+    payload: Fuse<Payload>,
     left: u64,
 }
 
 impl Incoming {
     pub(crate) fn new(payload: Payload, max_bytes: u64) -> Self {
-        Self(Rc::new(RefCell::new(Bounded { payload, left: max_bytes })))
+        Self(Rc::new(RefCell::new(Bounded { payload: payload.fuse(), left: max_bytes })))
     }
 }
 

@@ -2,7 +2,12 @@
 
 mod accounts;
 mod bad_input;
+mod limits;
 mod openapi;
+mod overload;
+mod photo_content;
+mod photo_uploads;
+mod photos;
 mod surroundings;
 mod tls;
 mod world;

@@ -9,7 +9,7 @@ use std::{
 
 use actix_web::dev::ServerHandle;
 use portico_config::{Config, Sources};
-use portico_gateway::{Asks, Exchange, Gateway, HttpMetrics};
+use portico_gateway::{Asks, Exchange, FakeTime, Gateway, HttpMetrics};
 use portico_kernel::{Ask, AskError, Idempotency, Invalid, StoreError, UserId};
 use portico_photo as photo;
 use portico_session::{self as session, ClientInfo, Opened, Session, SessionId, Token, TokenHash};
@@ -56,6 +56,15 @@ pub(crate) async fn world() -> World {
 
 /// A world with another configuration or other domains.
 pub(crate) async fn world_with(configure: impl FnOnce(&mut Config), replace: impl FnOnce(&mut Asks)) -> World {
+    world_at(&FakeTime::default(), configure, replace).await
+}
+
+/// A world whose limits run by `time`.
+pub(crate) async fn world_at(
+    time: &FakeTime,
+    configure: impl FnOnce(&mut Config),
+    replace: impl FnOnce(&mut Asks),
+) -> World {
     let mut config = config();
     configure(&mut config);
     let seen = Arc::new(Seen::new());
@@ -63,6 +72,7 @@ pub(crate) async fn world_with(configure: impl FnOnce(&mut Config), replace: imp
     replace(&mut asks);
     let draining = Arc::new(AtomicBool::new(false));
     let gateway = Gateway::new(&config, asks, SECRET, Arc::clone(&draining), Arc::clone(&seen) as Arc<dyn HttpMetrics>);
+    let gateway = gateway.by_clock(&config, &time.clone().into());
     let serving = gateway.serve(Duration::from_secs(1)).unwrap();
     actix_web::rt::spawn(serving.server);
     let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();

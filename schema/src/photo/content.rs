@@ -4,7 +4,7 @@
 //! end at random, so that the first level spreads owners evenly over 256 directories.
 //!
 //! Invariant: once [`put`](ContentStore::put) or [`delete`](ContentStore::delete) has answered, a power cut undoes nothing
-//! of it. OpenDAL syncs a file before it renames it into place; the directories' entries are synced here ([`local`]).
+//! of it. `OpenDAL` syncs a file before it renames it into place; the directories' entries are synced here (`local`).
 
 mod local;
 
@@ -42,7 +42,9 @@ impl ContentFiles {
     /// The server's: a directory that cannot be made, read or synced.
     pub fn local(root: &Path) -> Result<Self, StoreError> {
         let directory = Directory::open(root).map_err(failed)?;
-        let text = |path: &Path| path.to_str().map(str::to_owned).ok_or_else(|| failed(io::Error::from(io::ErrorKind::InvalidFilename)));
+        let text = |path: &Path| {
+            path.to_str().map(str::to_owned).ok_or_else(|| failed(io::Error::from(io::ErrorKind::InvalidFilename)))
+        };
         let files = Fs::default().root(&text(directory.root())?).atomic_write_dir(&text(&directory.unfinished())?);
         Ok(Self { operator: Operator::new(files).map_err(failed)?, directory })
     }
@@ -71,7 +73,7 @@ impl ContentStore for ContentFiles {
             };
             match written {
                 Err(error) if attempt < ATTEMPTS && kind(error.as_ref()) == Some(io::ErrorKind::NotFound) => {
-                    attempt += 1
+                    attempt += 1;
                 }
                 written => return written.map_err(failed),
             }
@@ -152,7 +154,8 @@ mod tests {
 
     #[test]
     fn a_full_disk_or_quota_is_told_apart_however_deep_it_lies() {
-        let beneath = |kind: io::ErrorKind| Error::new(ErrorKind::Unexpected, "write").set_source(io::Error::from(kind));
+        let beneath =
+            |kind: io::ErrorKind| Error::new(ErrorKind::Unexpected, "write").set_source(io::Error::from(kind));
 
         let full = failed(beneath(io::ErrorKind::StorageFull));
         let quota = failed(io::Error::other(beneath(io::ErrorKind::QuotaExceeded)));

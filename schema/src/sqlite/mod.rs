@@ -119,6 +119,8 @@ async fn writing(path: &Path) -> Result<DatabaseConnection, DbErr> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // What was deleted is overwritten with zeros: a deleted account stays in no free page.
+        .pragma("secure_delete", "ON")
         .pragma("cache_size", format!("-{CACHE_KIB}"))
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
         .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT.to_string());

@@ -1,4 +1,4 @@
-//! GIF's LZW (GIF89a, appendix F), as far as it takes to see where a frame's data ends.
+//! GIF's LZW (version 89a, appendix F), as far as it takes to see where a frame's data ends.
 //!
 //! Invariant: only the lengths of strings are followed, in a table of fixed size; no pixel is produced.
 

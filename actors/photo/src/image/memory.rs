@@ -1,6 +1,11 @@
 //! How much memory a picture takes while it is processed.
 //!
-//! Invariant: never less than what the decoders allocate. The figures are read off their source, and stand beside each.
+//! Invariant: never less than what the decoders allocate for pixels. The figures are read off their source, and stand
+//! beside each.
+//!
+//! Not counted: the code tables of a lossless WebP. One that was made for it can have 65,536 groups of five, some 4 KiB
+//! each, out of a few megabytes; `image-webp` reads them all and takes no limit for it. Pictures as encoders make them have
+//! a few hundred groups at the most.
 
 use super::{Header, rendition};
 

@@ -142,7 +142,9 @@ impl Answer for Content {
         for (status, text) in [(200, "The content."), (206, "The part that `Range` asked for.")] {
             for media_type in Self::MEDIA {
                 let answer = operation.content_answer(status, text, media_type, binary.clone());
-                answer.headers.insert("ETag".into(), answer_header("The SHA-256 of the whole content, in hexadecimal."));
+                answer
+                    .headers
+                    .insert("ETag".into(), answer_header("The SHA-256 of the whole content, in hexadecimal."));
                 answer.headers.insert("Accept-Ranges".into(), answer_header("`bytes`"));
                 if status == 206 {
                     answer.headers.insert("Content-Range".into(), answer_header("Which part of how many bytes."));

@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-/// Where OpenDAL writes files before it renames them into place.
+/// Where `OpenDAL` writes files before it renames them into place.
 const UNFINISHED: &str = ".unfinished";
 
 /// The directory that content lies in.
