@@ -22,6 +22,7 @@ use portico_config::Config;
 use crate::{
     Asks, HttpMetrics, Problem, Settings, docs,
     limits::{Count, Limits, Time, bound_rate, shed_load},
+    listener,
     middleware::{bound_head, dress, observe, same_site, watch_body},
     problem::Code,
     routes,
@@ -111,13 +112,15 @@ impl Gateway {
         if let Some(workers) = http.workers {
             server = server.workers(workers.get());
         }
+        let failed = |source| ServeError::Bind { address: http.listen, source };
+        let listener = listener::listen(http.listen, Duration::from_millis(deadlines.body_idle_ms)).map_err(failed)?;
         let server = match (&http.tls.certificate_file, &http.tls.key_file) {
             (Some(certificate), Some(key)) => {
-                server.bind_rustls_0_23(http.listen, tls::server_config(certificate, key)?)
+                server.listen_rustls_0_23(listener, tls::server_config(certificate, key)?)
             }
-            _ => server.bind(http.listen),
+            _ => server.listen(listener),
         };
-        let server = server.map_err(|source| ServeError::Bind { address: http.listen, source })?;
+        let server = server.map_err(failed)?;
         let address = server.addrs().first().copied().expect("binding succeeded");
         let server = server.run();
         Ok(Serving { address, handle: server.handle(), server })

@@ -14,10 +14,10 @@ use std::{
 use futures_util::future::BoxFuture;
 use portico_config::Config;
 use portico_gateway::Asks;
-use portico_kernel::{Clock, StoreError, Supervisor};
+use portico_kernel::{Clock, Pool, StoreError, Supervisor};
 
 pub(crate) use self::log::Journal;
-use crate::{control::Control, exit::Failure, readiness::Probe};
+use crate::{control::Control, exit::Failure, metrics::Metrics, readiness::Probe};
 
 /// What every domain is started with.
 pub(crate) struct World {
@@ -27,6 +27,10 @@ pub(crate) struct World {
     pub(crate) clock: Arc<dyn Clock>,
     /// The root of the supervision tree.
     pub(crate) root: Supervisor,
+    /// What the node counts.
+    pub(crate) metrics: Metrics,
+    /// The pools of threads, by name.
+    pub(crate) pools: Vec<(&'static str, Pool)>,
     /// Asks each dependency whether it works.
     pub(crate) probes: Vec<(&'static str, Probe)>,
     /// What to close once every actor has stopped, the first one first.

@@ -9,13 +9,13 @@ use opentelemetry::{
     metrics::{Histogram, Meter, MeterProvider as _},
 };
 use opentelemetry_sdk::metrics::SdkMeterProvider;
-use portico_gateway::{Exchange, HttpMetrics};
-use portico_kernel::{Node, TreeHandle};
+use portico_gateway::{Exchange, HttpMetrics, LimitCount};
+use portico_kernel::{Node, Pool, PoolLoad, TreeHandle};
+use portico_log::Stats;
 use prometheus::{Registry, TextEncoder};
 
 /// Upper bounds of the latency buckets, in seconds (OpenTelemetry semantic conventions for HTTP).
-const LATENCY_BOUNDS_S: [f64; 14] =
-    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+const LATENCY_BOUNDS_S: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
 /// Everything that is counted. Cheap to clone.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ impl Metrics {
     }
 
     /// The meter that instruments of the node are made with.
-    pub(crate) fn meter(&self) -> Meter {
+    fn meter(&self) -> Meter {
         self.provider.meter("portico")
     }
 
@@ -49,46 +49,88 @@ impl Metrics {
 
     /// Shows every actor of a supervision tree.
     pub(crate) fn observe_tree(&self, tree: &TreeHandle) {
-        type Reading = fn(&Node) -> u64;
-        let counters: [(&str, &str, Reading); 4] = [
-            ("portico.actor.handled", "Calls that an actor answered", |node| node.handled),
-            ("portico.actor.crashed", "Calls that died in a crash", |node| node.crashed),
-            ("portico.actor.overloaded", "Calls that were refused at the bound", |node| node.overloaded),
-            ("portico.actor.late", "Calls whose deadline passed while they ran", |node| node.late),
-        ];
-        for (name, description, reading) in counters {
-            let observe = each_actor(tree, reading);
-            self.meter()
-                .u64_observable_counter(name)
-                .with_description(description)
-                .with_callback(move |observer| observe(&mut |value, labels| observer.observe(value, labels)))
-                .build();
-        }
-        let gauges: [(&str, &str, &str, Reading); 3] = [
-            ("portico.actor.mailbox.depth", "{message}", "Messages that wait", |node| node.depth),
-            ("portico.actor.mailbox.age", "ms", "Age of the oldest message that waits", |node| node.oldest_ms),
-            ("portico.actor.in_flight", "{call}", "Calls that were accepted and not finished", |node| node.in_flight),
-        ];
-        for (name, unit, description, reading) in gauges {
-            let observe = each_actor(tree, reading);
-            self.meter()
-                .u64_observable_gauge(name)
-                .with_unit(unit)
-                .with_description(description)
-                .with_callback(move |observer| observe(&mut |value, labels| observer.observe(value, labels)))
-                .build();
-        }
+        let each_actor = |reading: fn(&Node) -> u64| {
+            let tree = tree.clone();
+            move || {
+                tree.snapshot()
+                    .actors()
+                    .into_iter()
+                    .map(|(path, node)| (labels("actor", path), reading(&node)))
+                    .collect()
+            }
+        };
+        self.counter("portico.actor.handled", "Calls that an actor answered", each_actor(|node| node.handled));
+        self.counter("portico.actor.crashed", "Calls that died in a crash", each_actor(|node| node.crashed));
+        self.counter("portico.actor.overloaded", "Calls refused at the bound", each_actor(|node| node.overloaded));
+        self.counter("portico.actor.late", "Calls past their deadline", each_actor(|node| node.late));
+        self.counter(
+            "portico.actor.restarts",
+            "Times an actor was restarted",
+            each_actor(|node| node.restarts.total()),
+        );
+        self.gauge("portico.actor.mailbox.depth", "Messages that wait", each_actor(|node| node.depth));
+        self.gauge("portico.actor.mailbox.age_ms", "Age of the oldest message", each_actor(|node| node.oldest_ms));
+        self.gauge("portico.actor.in_flight", "Calls accepted and not finished", each_actor(|node| node.in_flight));
+    }
+
+    /// Shows the log pipeline.
+    pub(crate) fn observe_log(&self, stats: impl Fn() -> Stats + Clone + Send + Sync + 'static) {
+        let reading = |reading: fn(&Stats) -> u64| {
+            let stats = stats.clone();
+            move || vec![(Vec::new(), reading(&stats()))]
+        };
+        self.counter("portico.log.offered", "Records that were logged", reading(|stats| stats.offered));
+        self.counter("portico.log.accepted", "Records that are on disk", reading(|stats| stats.accepted));
+        self.counter("portico.log.refused", "Records that found the queue full", reading(|stats| stats.refused));
+        self.counter("portico.log.failures", "Times that the log files failed", reading(|stats| stats.failures));
+        self.gauge("portico.log.waiting", "Records that wait for the disk", reading(|stats| stats.waiting));
+    }
+
+    /// Shows how often each rate limit allowed and refused.
+    pub(crate) fn observe_limits(&self, counts: impl Fn() -> Vec<LimitCount> + Send + Sync + 'static) {
+        let counts = Arc::new(counts);
+        let each_limit = |reading: fn(&LimitCount) -> u64| {
+            let counts = Arc::clone(&counts);
+            move || counts().iter().map(|count| (labels("limit", count.limit), reading(count))).collect()
+        };
+        self.counter("portico.limit.allowed", "Requests that a limit let through", each_limit(|count| count.allowed));
+        self.counter("portico.limit.limited", "Requests that a limit refused", each_limit(|count| count.limited));
+    }
+
+    /// Shows the pools of threads.
+    pub(crate) fn observe_pools(&self, pools: Vec<(&'static str, Pool)>) {
+        let pools = Arc::new(pools);
+        let each_pool = |reading: fn(&PoolLoad) -> u64| {
+            let pools = Arc::clone(&pools);
+            move || pools.iter().map(|(name, pool)| (labels("pool", *name), reading(&pool.load()))).collect()
+        };
+        self.counter("portico.pool.done", "Jobs that ended", each_pool(|load| load.done));
+        self.gauge("portico.pool.queued", "Jobs that wait", each_pool(|load| load.queued as u64));
+        self.gauge("portico.pool.running", "Jobs that run", each_pool(|load| load.running as u64));
+    }
+
+    fn counter(&self, name: &str, description: &'static str, read: impl Fn() -> Readings + Send + Sync + 'static) {
+        self.meter()
+            .u64_observable_counter(name.to_owned())
+            .with_description(description)
+            .with_callback(move |observer| read().iter().for_each(|(labels, value)| observer.observe(*value, labels)))
+            .build();
+    }
+
+    fn gauge(&self, name: &str, description: &'static str, read: impl Fn() -> Readings + Send + Sync + 'static) {
+        self.meter()
+            .u64_observable_gauge(name.to_owned())
+            .with_description(description)
+            .with_callback(move |observer| read().iter().for_each(|(labels, value)| observer.observe(*value, labels)))
+            .build();
     }
 }
 
-/// Reads a number off every actor and names the actor beside it.
-fn each_actor(tree: &TreeHandle, reading: fn(&Node) -> u64) -> impl Fn(&mut dyn FnMut(u64, &[KeyValue])) + use<> {
-    let tree = tree.clone();
-    move |observe| {
-        for (path, node) in tree.snapshot().actors() {
-            observe(reading(&node), &[KeyValue::new("actor", path)]);
-        }
-    }
+/// Values beside the labels that tell them apart.
+type Readings = Vec<(Vec<KeyValue>, u64)>;
+
+fn labels(name: &'static str, value: impl Into<opentelemetry::Value>) -> Vec<KeyValue> {
+    vec![KeyValue::new(name, value)]
 }
 
 /// Measures HTTP as OpenTelemetry's semantic conventions have it.

@@ -44,11 +44,12 @@ impl Node {
         let (layer, journal) = Journal::new(&config.log, Arc::clone(&clock));
         telemetry::install(&config.log, layer)?;
         let root = Supervisor::root("portico", Strategy::OneForOne, INTENSITY);
-        let (probes, closers) = (Vec::new(), Vec::new());
-        let mut world = World { config, clock, root, probes, closers };
-        let domains = Domains::start(&mut world, journal).await?;
-        let World { config, root, probes, closers, .. } = world;
         let metrics = Metrics::new();
+        let (pools, probes, closers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut world = World { config, clock, root, metrics, pools, probes, closers };
+        let domains = Domains::start(&mut world, journal).await?;
+        let World { config, root, metrics, pools, probes, closers, .. } = world;
+        metrics.observe_pools(pools);
         metrics.observe_tree(&root.tree());
         let readiness = Readiness::new(root.tree(), probes);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "node started");
@@ -103,7 +104,8 @@ impl Node {
         if drained.is_clean() {
             return Ok(());
         }
-        let cut: Vec<_> = drained.cut.into_iter().map(|cut| format!("{} ({} calls)", cut.path, cut.in_flight)).collect();
+        let cut: Vec<_> =
+            drained.cut.into_iter().map(|cut| format!("{} ({} calls)", cut.path, cut.in_flight)).collect();
         Err(Failure::software(format!("cut off before they had finished: {}", cut.join(", "))))
     }
 }

@@ -66,7 +66,8 @@ fn hold(directory: &Path) -> Result<File, Error> {
     let path = directory.join(LOCK);
     let failed = |source| Error::Io { path: path.clone(), source };
     let mut options = OpenOptions::new();
-    let mut lock = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
+    let mut lock =
+        options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::Error(error)) => return Err(failed(error)),

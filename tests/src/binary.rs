@@ -15,23 +15,24 @@ use std::{
 const OVERRIDE: &str = "PORTICO_TEST_BINARY";
 
 /// The binary under test.
+///
+/// # Panics
+/// When it cannot be built; it is tried once.
 pub fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        if let Some(path) = env::var_os(OVERRIDE) {
-            return path.into();
-        }
-        let path = profile_directory().join("portico");
-        if !is_current(&path) {
-            build();
-        }
-        assert!(path.is_file(), "{} was not built", path.display());
-        path
-    })
+    static BINARY: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BINARY.get_or_init(find).as_deref().expect("the binary under test can be built")
+}
+
+fn find() -> Option<PathBuf> {
+    if let Some(path) = env::var_os(OVERRIDE) {
+        return Some(path.into());
+    }
+    let path = profile_directory().join("portico");
+    (is_current(&path) || build()).then_some(path)
 }
 
 /// The cargo that runs the tests, in the repository.
-pub fn cargo_command() -> Command {
+fn cargo_command() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(crate::repository());
     cargo
@@ -52,11 +53,11 @@ fn is_current(binary: &Path) -> bool {
 }
 
 /// Builds it with the features that `cargo test --workspace` unifies, so that no dependency is built twice.
-fn build() {
+fn build() -> bool {
     let mut cargo = cargo_command();
     cargo.args(["build", "--workspace", "--bins", "--tests"]);
     if profile_directory().ends_with("release") {
         cargo.arg("--release");
     }
-    assert!(cargo.status().expect("cargo runs").success(), "the binary under test cannot be built");
+    cargo.status().expect("cargo runs").success()
 }

@@ -7,7 +7,7 @@
 //! - [`Client`] and [`Answer`]: somebody who calls the API, and what the API said.
 //! - [`Raw`]: a connection for what no well-behaved client sends.
 //! - [`pictures`]: uploads, good and evil.
-//! - [`cargo_command`], [`binary`]: where the binary under test comes from.
+//! - [`binary`]: where the binary under test comes from.
 
 mod binary;
 mod client;
@@ -17,7 +17,7 @@ mod output;
 pub mod pictures;
 mod raw;
 
-pub use binary::{binary, cargo_command};
+pub use binary::binary;
 pub use client::{Account, Answer, Client, PASSWORD};
 pub use home::Home;
 pub use node::{Exit, Node};

@@ -33,24 +33,27 @@ pub fn turned_jpeg(width: u32, height: u32, place: &str) -> Vec<u8> {
 
 /// A PNG whose header claims this size while its data says something else.
 pub fn claiming(width: u32, height: u32) -> Vec<u8> {
-    png_of(width, height, &deflate(&[0; 64]))
+    png_of(width, height, 8, &[0; 64])
 }
 
-/// A PNG of few bytes that unpacks to `bytes` of zeros, which its modest header does not account for.
-pub fn bomb(bytes: usize) -> Vec<u8> {
-    png_of(64, 64, &deflate(&vec![0; bytes]))
+/// A PNG of some kilobytes that is whole and true, and unpacks to 400 MB of RGBA.
+pub fn bomb() -> Vec<u8> {
+    const SIDE: u32 = 10_000;
+    let line = 1 + SIDE.div_ceil(8); // a filter byte, then one bit a pixel
+    png_of(SIDE, SIDE, 1, &vec![0; usize::try_from(line * SIDE).expect("12.5 MB fit")])
+}
+
+/// A greyscale PNG (ISO/IEC 15948) of so many bits a pixel.
+fn png_of(width: u32, height: u32, bits: u8, lines: &[u8]) -> Vec<u8> {
+    let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[bits, 0, 0, 0, 0]].concat();
+    let (header, data) = (chunk(*b"IHDR", &header), chunk(*b"IDAT", &deflate(lines)));
+    [b"\x89PNG\r\n\x1a\n".to_vec(), header, data, chunk(*b"IEND", b"")].concat()
 }
 
 fn deflate(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
-}
-
-/// A PNG of 8-bit RGB (ISO/IEC 15948).
-fn png_of(width: u32, height: u32, data: &[u8]) -> Vec<u8> {
-    let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
-    [b"\x89PNG\r\n\x1a\n".to_vec(), chunk(*b"IHDR", &header), chunk(*b"IDAT", data), chunk(*b"IEND", b"")].concat()
 }
 
 fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {

@@ -151,7 +151,7 @@ mod tests {
     fn giving_back_never_fills_a_bucket_past_its_burst() {
         let (bucket, time) = bucket(10);
         bucket.take(1).unwrap();
-        time.advance(Duration::from_secs(3600));
+        time.advance(Duration::from_hours(1));
 
         bucket.give_back(1);
 

@@ -13,7 +13,7 @@ use futures_util::{Stream, StreamExt as _, ready, stream::Fuse};
 use portico_photo::{Upload, UploadAborted};
 use tokio::sync::mpsc;
 
-/// How many chunks wait for the photo domain; each is at most what one read of the socket yields (some 32 KiB).
+/// How many chunks wait for the photo domain; each is at most what the library reads ahead (128 KiB).
 const CHUNKS: usize = 4;
 
 type Chunk = Result<Bytes, UploadAborted>;

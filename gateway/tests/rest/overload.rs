@@ -18,9 +18,9 @@ use crate::world::{PASSWORD, World, refused, world_with};
 
 /// A password verification that never ends; each that begins is told.
 fn endless_sign_ins(asks: &mut Asks) -> UnboundedReceiver<()> {
-    let (began, begun) = unbounded_channel();
+    let (starts, begun) = unbounded_channel();
     asks.authenticate = Ask::from_fn(move |_: Authenticate| {
-        began.send(()).unwrap();
+        starts.send(()).unwrap();
         pending()
     });
     begun
@@ -73,12 +73,12 @@ async fn guesses_that_are_sent_at_the_same_time_count_before_they_are_judged() {
 
 #[actix_web::test]
 async fn past_the_bound_of_requests_in_flight_others_are_shed() {
-    let (began, mut begun) = unbounded_channel();
+    let (starts, mut begun) = unbounded_channel();
     let world = world_with(
         |config| config.gateway.limits.in_flight_max = 1,
         |asks| {
             asks.get_user = Ask::from_fn(move |_: GetUser| {
-                began.send(()).unwrap();
+                starts.send(()).unwrap();
                 pending()
             });
         },

@@ -57,15 +57,13 @@ impl Listeners {
         let (config, draining) = (node.config(), Arc::new(AtomicBool::new(false)));
         let metrics = Arc::new(HttpDuration::new(&node.metrics));
         let gateway = Gateway::new(config, node.asks(), node.secret(), Arc::clone(&draining), metrics);
+        node.metrics.observe_limits(gateway.limit_counts());
         // Half of the time for requests in flight, the other half for the actors behind them.
         let timeout = Duration::from_millis(config.shutdown.deadline_ms / 2);
         let Serving { address, handle, server } = gateway.serve(timeout).map_err(unserved)?;
         actix::spawn(server);
-        let operator = Operator {
-            tree: node.root().tree(),
-            readiness: node.readiness.clone(),
-            metrics: node.metrics.clone(),
-        };
+        let operator =
+            Operator { tree: node.root().tree(), readiness: node.readiness.clone(), metrics: node.metrics.clone() };
         let listen = config.operator.listen;
         let (operator_address, operator_handle, operator) = operator
             .serve(listen)

@@ -25,7 +25,9 @@ impl Desk {
                 let codec = LinesCodec::new_with_max_length(LINE_MAX_BYTES);
                 Ok(Some(Self::Remote(Box::new(Framed::new(stream, codec)))))
             }
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }

@@ -13,12 +13,7 @@ pub(super) struct Domain {
 }
 
 /// Starts the courier over the outbox of the user domain.
-pub(super) fn start(
-    world: &World,
-    user: &user::Domain,
-    session: &session::Domain,
-    photo: &photo::Domain,
-) -> Domain {
+pub(super) fn start(world: &World, user: &user::Domain, session: &session::Domain, photo: &photo::Domain) -> Domain {
     let subscribers = Subscribers::default()
         .with("session", session.actor.ask(), portico_session::ApplyUserEvent)
         .with("photo", photo.actor.ask(), portico_photo::ApplyUserEvent);

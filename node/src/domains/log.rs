@@ -55,6 +55,8 @@ pub(super) fn start(world: &mut World, journal: Journal) -> Result<Domain, Failu
         let (inbox, store) = (inbox.clone(), Arc::clone(&store));
         move || Logs::new(inbox.clone(), Arc::clone(&store), flush)
     });
+    let observed = inbox.clone();
+    world.metrics.observe_log(move || observed.stats());
     let probed = Arc::clone(&store);
     world.probe("files:log", move || {
         let store = Arc::clone(&probed);
@@ -64,11 +66,6 @@ pub(super) fn start(world: &mut World, journal: Journal) -> Result<Domain, Failu
 }
 
 impl Domain {
-    /// What the pipeline counts.
-    pub(crate) fn stats(&self) -> portico_log::Stats {
-        self.inbox.stats()
-    }
-
     /// Has everything that was logged until now written down.
     pub(crate) async fn flush(&self) {
         let _told_by_the_actor = self.actor.ask().ask(Flush).await;

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use portico_kernel::{Ask, Pool, Ref, Spec};
-use portico_photo::{
-    Budget, ContentStore, Limits, Parts, Photos, Staging, Store, Summaries, Summarize, Uploads,
-};
+use portico_photo::{Budget, ContentStore, Limits, Parts, Photos, Staging, Store, Summaries, Summarize, Uploads};
 use portico_schema::photo::{ContentFiles, Photos as Adapter};
 
 use super::{World, unopened, user::threads};
@@ -27,9 +25,7 @@ pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
     let content = Arc::new(ContentFiles::local(&files).map_err(unopened(&files))?);
     let parts = parts(world, Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&content) as Arc<dyn ContentStore>)?;
     let summarize = parts.summaries.ask();
-    let actor = world
-        .root
-        .supervise(Spec::new("photo").capacity(4096).on("photo"), move || Photos::new(parts.clone()));
+    let actor = world.root.supervise(Spec::new("photo").capacity(4096).on("photo"), move || Photos::new(parts.clone()));
     let probed = Arc::clone(&store);
     world.probe("database:photo", move || {
         let store = Arc::clone(&probed);
@@ -43,17 +39,18 @@ pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
     Ok(Domain { actor, summarize })
 }
 
-fn parts(world: &World, store: Arc<dyn Store>, content: Arc<dyn ContentStore>) -> Result<Parts, Failure> {
-    let config = &world.config.photo;
+fn parts(world: &mut World, store: Arc<dyn Store>, content: Arc<dyn ContentStore>) -> Result<Parts, Failure> {
+    let config = world.config.photo.clone();
     let staging = world.data("staging");
+    let pool = Pool::new("photo", threads(config.threads), config.uploads_max);
+    world.pools.push(("photo", pool.clone()));
     Ok(Parts {
         content,
-        pool: Pool::new("photo", threads(config.threads), config.uploads_max),
+        pool,
         budget: Budget::new(config.decode_memory_bytes),
         uploads: Uploads::new(config.uploads_max),
-        staging: Staging::open(&staging).map_err(|error| {
-            Failure::cannot_create(format!("{}: {error}", staging.display()))
-        })?,
+        staging: Staging::open(&staging)
+            .map_err(|error| Failure::cannot_create(format!("{}: {error}", staging.display())))?,
         summaries: Summaries::new(Arc::clone(&store), world.config.user.cache_max),
         clock: Arc::clone(&world.clock),
         limits: Limits {

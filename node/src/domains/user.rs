@@ -36,9 +36,7 @@ pub(super) async fn start(world: &mut World, session: &session::Domain) -> Resul
         profiles: profiles.clone(),
         clock: Arc::clone(&world.clock),
     };
-    let actor = world
-        .root
-        .supervise(Spec::new("user").capacity(4096).on("user"), move || Users::new(ports.clone()));
+    let actor = world.root.supervise(Spec::new("user").capacity(4096).on("user"), move || Users::new(ports.clone()));
     let get_user = Profiles::reader(profiles, actor.ask());
     let probed = Arc::clone(&store);
     world.probe("database:user", move || {
@@ -50,10 +48,11 @@ pub(super) async fn start(world: &mut World, session: &session::Domain) -> Resul
     Ok(Domain { actor, get_user, outbox })
 }
 
-fn hasher(world: &World) -> Result<Hasher, Failure> {
-    let config = &world.config.user.password;
+fn hasher(world: &mut World) -> Result<Hasher, Failure> {
+    let config = world.config.user.password.clone();
     let Argon2 { memory_kib, iterations, parallelism } = config.argon2;
     let pool = Pool::new("hash", threads(config.hash_threads), config.hash_queue_max);
+    world.pools.push(("hash", pool.clone()));
     Hasher::new(HashParams { memory_kib, iterations, parallelism }, pool).map_err(Failure::config)
 }
 

@@ -43,7 +43,9 @@ fn of_driver(error: &SqlxError) -> fn(portico_kernel::Source) -> StoreError {
         SqlxError::Io(_) | SqlxError::PoolTimedOut | SqlxError::PoolClosed | SqlxError::WorkerCrashed => {
             StoreError::Unavailable
         }
-        SqlxError::Database(error) => error.code().and_then(|code| code.parse().ok()).map_or(StoreError::Broken, of_sqlite),
+        SqlxError::Database(error) => {
+            error.code().and_then(|code| code.parse().ok()).map_or(StoreError::Broken, of_sqlite)
+        }
         _ => StoreError::Broken,
     }
 }

@@ -85,14 +85,20 @@ mod tests {
 
     #[test]
     fn other_files_are_not_ours() {
-        for name in ["notes.txt", "user.jsonl", "user-2026-13-01.jsonl", "user-2026-01-01.0.jsonl", ".check", "-.jsonl"] {
+        for name in ["notes.txt", "user.jsonl", "user-2026-13-01.jsonl", "user-2026-01-01.0.jsonl", ".check", "-.jsonl"]
+        {
             assert_eq!(FileName::parse(OsStr::new(name)), None, "{name}");
         }
     }
 
     #[test]
     fn names_sort_in_the_order_of_writing() {
-        let written = ["user-2026-01-01.jsonl", "user-2026-01-01.2.jsonl", "user-2026-01-01.10.jsonl.gz", "user-2026-01-02.jsonl"];
+        let written = [
+            "user-2026-01-01.jsonl",
+            "user-2026-01-01.2.jsonl",
+            "user-2026-01-01.10.jsonl.gz",
+            "user-2026-01-02.jsonl",
+        ];
 
         let names = written.map(|name| FileName::parse(OsStr::new(name)).unwrap().0);
 

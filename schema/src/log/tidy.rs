@@ -65,7 +65,8 @@ fn replace(shared: &Shared, name: &FileName, today: Date) -> io::Result<()> {
 }
 
 fn compress(dir: &Path, name: &FileName) -> io::Result<()> {
-    let [plain, unfinished, gzip] = [Form::Plain, Form::Unfinished, Form::Gzip].map(|form| dir.join(name.in_form(form)));
+    let [plain, unfinished, gzip] =
+        [Form::Plain, Form::Unfinished, Form::Gzip].map(|form| dir.join(name.in_form(form)));
     if !gzip.try_exists()? {
         recover::mend(&plain)?;
         let out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
@@ -94,7 +95,8 @@ fn delete_beyond_bytes(shared: &Shared) -> io::Result<()> {
     let dir = &shared.settings.dir;
     let mut files = list(dir)?;
     files.sort_by_key(|(name, _)| (name.date, name.part));
-    let size = |(name, form): &(FileName, Form)| fs::metadata(dir.join(name.in_form(*form))).map_or(0, |found| found.len());
+    let size =
+        |(name, form): &(FileName, Form)| fs::metadata(dir.join(name.in_form(*form))).map_or(0, |found| found.len());
     let mut total: u64 = files.iter().map(size).sum();
     for file in files.iter().filter(|(_, form)| *form == Form::Gzip) {
         if total <= keep {

@@ -57,7 +57,9 @@ async fn plan_deletion(tx: &DatabaseTransaction, owner_id: Uuid, photo_id: Uuid,
     let (owner_id, photo_id) = (Set(owner_id), Set(photo_id));
     let work = content_work::ActiveModel { photo_id, owner_id, due: Set(due), attempts: Set(0) };
     content_work::Entity::insert(work)
-        .on_conflict(OnConflict::column(content_work::Column::PhotoId).update_column(content_work::Column::Due).to_owned())
+        .on_conflict(
+            OnConflict::column(content_work::Column::PhotoId).update_column(content_work::Column::Due).to_owned(),
+        )
         .exec_without_returning(tx)
         .await
         .map(drop)

@@ -12,9 +12,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use portico_kernel::{Idempotency, IdempotencyKey, StoreError, UserId};
-use portico_photo::{
-    ContentWork, Inserted, OwnerChange, Page, Photo, PhotoId, Remembered, Reserved, Store, Summary,
-};
+use portico_photo::{ContentWork, Inserted, OwnerChange, Page, Photo, PhotoId, Remembered, Reserved, Store, Summary};
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };

@@ -49,11 +49,7 @@ pub(super) async fn touch(
     Ok(())
 }
 
-pub(super) async fn delete(
-    tx: &DatabaseTransaction,
-    user: UserId,
-    session: SessionId,
-) -> Result<bool, Rollback<bool>> {
+pub(super) async fn delete(tx: &DatabaseTransaction, user: UserId, session: SessionId) -> Result<bool, Rollback<bool>> {
     let deleted = session::Entity::delete_many()
         .filter(session::Column::Id.eq(session.uuid()))
         .filter(session::Column::UserId.eq(user.uuid()))
@@ -62,11 +58,7 @@ pub(super) async fn delete(
     Ok(deleted.rows_affected == 1)
 }
 
-pub(super) async fn delete_others(
-    tx: &DatabaseTransaction,
-    user: UserId,
-    keep: SessionId,
-) -> Result<(), Rollback<()>> {
+pub(super) async fn delete_others(tx: &DatabaseTransaction, user: UserId, keep: SessionId) -> Result<(), Rollback<()>> {
     session::Entity::delete_many()
         .filter(session::Column::UserId.eq(user.uuid()))
         .filter(session::Column::Id.ne(keep.uuid()))
@@ -109,7 +101,6 @@ pub(super) async fn purge(tx: &DatabaseTransaction, now: i64, limit: u32) -> Res
         .order_by_asc(session::Column::ExpiresAt)
         .limit(u64::from(limit))
         .into_query();
-    let deleted =
-        session::Entity::delete_many().filter(session::Column::TokenHash.in_subquery(ended)).exec(tx).await?;
+    let deleted = session::Entity::delete_many().filter(session::Column::TokenHash.in_subquery(ended)).exec(tx).await?;
     Ok(deleted.rows_affected)
 }

@@ -44,12 +44,8 @@ impl Writer {
         let connection = writing(path).await.map_err(|error| unreadable(path, error))?;
         let (queue, requests) = mpsc::channel(QUEUE_MAX);
         let committed = Arc::new(Notify::new());
-        let task = Task {
-            path: path.to_owned(),
-            connection: Some(connection),
-            requests,
-            committed: Arc::clone(&committed),
-        };
+        let task =
+            Task { path: path.to_owned(), connection: Some(connection), requests, committed: Arc::clone(&committed) };
         tokio::spawn(task.serve());
         Ok(Self { queue, committed })
     }

@@ -62,8 +62,7 @@ async fn keep(tx: &DatabaseTransaction, account: &Account, event: &Event) -> Res
 /// Remembers the key of a registration; false when it is remembered already.
 async fn remember(tx: &DatabaseTransaction, account: &Account, idempotency: &Idempotency) -> Result<bool, DbErr> {
     let key = idempotency_key::ActiveModel::of(account, idempotency);
-    let inserted =
-        idempotency_key::Entity::insert(key).on_conflict_do_nothing().exec_without_returning(tx).await?;
+    let inserted = idempotency_key::Entity::insert(key).on_conflict_do_nothing().exec_without_returning(tx).await?;
     Ok(is_one(&inserted))
 }
 

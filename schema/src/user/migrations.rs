@@ -28,7 +28,10 @@ impl MigrationName for First {
 }
 
 #[async_trait]
-#[expect(elided_lifetimes_in_paths, reason = "the trait's own signature elides it, and async_trait tells the two apart")]
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait's own signature elides it, and async_trait tells the two apart"
+)]
 impl MigrationTrait for First {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         probe::create_table(manager).await?;

@@ -4,8 +4,8 @@
 //! off, and the policy of the answer allows nothing and sandboxes it.
 //!
 //! Bytes are read from storage no faster than the client takes them: the HTTP library asks for more when at most 32 KiB
-//! wait to be written. It has no time limit for a client that takes none; such a connection holds one open file and one of
-//! `gateway.limits.connections_max`, and counts as no request in flight.
+//! wait to be written. A client that takes none is cut off by the kernel (`listener`); until then it holds one open file and
+//! one of `gateway.limits.connections_max`, and counts as no request in flight.
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder, Responder,

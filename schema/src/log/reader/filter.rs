@@ -55,9 +55,8 @@ impl Filter {
     /// # Errors
     /// The operator's: a word is none of those that are known.
     pub fn parse(words: &Words<'_>, now: OffsetDateTime) -> Result<Self, BadFilter> {
-        let service = |name: &String| {
-            Service::parse(name).map_err(|_| bad("service", name, "must be 1 to 32 of a-z, 0-9 and _"))
-        };
+        let service =
+            |name: &String| Service::parse(name).map_err(|_| bad("service", name, "must be 1 to 32 of a-z, 0-9 and _"));
         Ok(Self {
             services: words.services.iter().map(service).collect::<Result<_, _>>()?,
             severity: words.level.map(severity).transpose()?,
@@ -81,8 +80,12 @@ impl Filter {
     pub(super) fn may_be_in(&self, name: &FileName) -> bool {
         let day = Duration::DAY;
         (self.services.is_empty() || self.services.contains(&name.service))
-            && self.since.is_none_or(|since| name.date.saturating_add(day) >= since.to_offset(time::UtcOffset::UTC).date())
-            && self.until.is_none_or(|until| name.date.saturating_sub(day) <= until.to_offset(time::UtcOffset::UTC).date())
+            && self
+                .since
+                .is_none_or(|since| name.date.saturating_add(day) >= since.to_offset(time::UtcOffset::UTC).date())
+            && self
+                .until
+                .is_none_or(|until| name.date.saturating_sub(day) <= until.to_offset(time::UtcOffset::UTC).date())
     }
 }
 
@@ -114,7 +117,7 @@ fn age(word: &str) -> Option<Duration> {
         'w' => 7 * 24 * 60 * 60,
         _ => return None,
     };
-    let count: i64 = u32::from_str_radix(&word[..word.len() - 1], 10).ok()?.into();
+    let count: i64 = word[..word.len() - 1].parse::<u32>().ok()?.into();
     Some(Duration::seconds(count * seconds_each))
 }
 

@@ -1,0 +1,133 @@
+//! What every outbox promises, beside the store whose changes it tells of.
+
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use portico_kernel::{Event, Outbox};
+use portico_user::{Account, PasswordHash, Store, deleted, registered, updated};
+use tokio::time::timeout;
+
+use crate::values::{NOW, account, idempotency, next};
+
+/// Has the contract tested over the store that `open` opens.
+macro_rules! outbox_contract {
+    ($open:path) => {
+        sentences! { outbox over $open:
+            every_change_leaves_its_event_in_the_order_of_commits
+            what_changes_nothing_leaves_no_event
+            no_more_events_come_than_were_asked_for
+            only_what_is_forgotten_leaves
+            forgetting_may_be_repeated
+            an_event_that_is_set_aside_holds_up_nobody
+            a_commit_wakes_whoever_waits_for_one
+            a_commit_that_nobody_waited_for_is_not_missed
+        }
+    };
+}
+
+async fn register(users: &(impl Store + Outbox), email: &str) -> (Account, Event) {
+    let account = account(email);
+    let event = registered(&account, NOW);
+    users.insert(&account, &event, None).await.unwrap();
+    (account, event)
+}
+
+async fn waiting(users: &impl Outbox) -> Vec<Event> {
+    users.oldest(100).await.unwrap()
+}
+
+pub(crate) async fn every_change_leaves_its_event_in_the_order_of_commits(users: &(impl Store + Outbox)) {
+    let (ann, first) = register(users, "ann@example.com").await;
+    let changed = next(&ann);
+    let second = updated(&changed, NOW);
+    users.update(&changed, &second).await.unwrap();
+    let gone = next(&changed);
+    let third = deleted(&gone, NOW);
+    users.delete(&gone, &third).await.unwrap();
+    let (bob, eve) = (account("bob@example.com"), account("eve@example.com"));
+    let imported = [bob, eve].map(|account| (account.clone(), registered(&account, NOW)));
+    users.import(&imported).await.unwrap();
+
+    let events = waiting(users).await;
+
+    let [(_, fourth), (_, fifth)] = imported;
+    assert_eq!(events, [first, second, third, fourth, fifth]);
+}
+
+pub(crate) async fn what_changes_nothing_leaves_no_event(users: &(impl Store + Outbox)) {
+    let ann = account("ann@example.com");
+    users.insert(&ann, &registered(&ann, NOW), Some(&idempotency("k"))).await.unwrap();
+    let before = waiting(users).await;
+
+    let (taken, known) = (account("ann@example.com"), account("new@example.com"));
+    users.insert(&taken, &registered(&taken, NOW), None).await.unwrap();
+    users.insert(&known, &registered(&known, NOW), Some(&idempotency("k"))).await.unwrap();
+    users.update(&ann, &updated(&ann, NOW)).await.unwrap();
+    users.delete(&ann, &deleted(&ann, NOW)).await.unwrap();
+    users.import(&[(taken.clone(), registered(&taken, NOW))]).await.unwrap();
+    users.rehash(ann.user.id, &ann.password, &PasswordHash::new("$argon2id$better")).await.unwrap();
+
+    assert_eq!(waiting(users).await, before);
+}
+
+pub(crate) async fn no_more_events_come_than_were_asked_for(users: &(impl Store + Outbox)) {
+    let (_, first) = register(users, "ann@example.com").await;
+    let (_, second) = register(users, "bob@example.com").await;
+    register(users, "eve@example.com").await;
+
+    let oldest = users.oldest(2).await.unwrap();
+
+    assert_eq!(oldest, [first, second]);
+    assert_eq!(users.depth().await.unwrap(), 3);
+}
+
+pub(crate) async fn only_what_is_forgotten_leaves(users: &(impl Store + Outbox)) {
+    let (_, first) = register(users, "ann@example.com").await;
+    let (_, second) = register(users, "bob@example.com").await;
+    let (_, third) = register(users, "eve@example.com").await;
+    assert_eq!(waiting(users).await.len(), 3); // reading takes nothing away
+
+    users.forget(&[first.id, third.id]).await.unwrap();
+
+    assert_eq!(waiting(users).await, [second]);
+    assert_eq!(users.depth().await.unwrap(), 1);
+}
+
+pub(crate) async fn forgetting_may_be_repeated(users: &(impl Store + Outbox)) {
+    let (_, first) = register(users, "ann@example.com").await;
+    let (_, second) = register(users, "bob@example.com").await;
+    users.forget(&[first.id]).await.unwrap();
+
+    users.forget(&[first.id]).await.unwrap();
+    users.forget(&[]).await.unwrap();
+
+    assert_eq!(waiting(users).await, [second]);
+}
+
+pub(crate) async fn an_event_that_is_set_aside_holds_up_nobody(users: &(impl Store + Outbox)) {
+    let (_, poison) = register(users, "ann@example.com").await;
+    let (_, sound) = register(users, "bob@example.com").await;
+
+    users.set_aside(poison.id, "no consumer knows it").await.unwrap();
+    users.set_aside(poison.id, "repeated after a crash").await.unwrap();
+
+    assert_eq!(waiting(users).await, [sound]);
+    assert_eq!(users.depth().await.unwrap(), 1);
+}
+
+pub(crate) async fn a_commit_wakes_whoever_waits_for_one(users: &(impl Store + Outbox)) {
+    while users.committed().now_or_never().is_some() {} // what was committed before
+    let (woken, _) =
+        tokio::join!(timeout(Duration::from_secs(10), users.committed()), register(users, "ann@example.com"));
+
+    assert!(woken.is_ok());
+}
+
+pub(crate) async fn a_commit_that_nobody_waited_for_is_not_missed(users: &(impl Store + Outbox)) {
+    while users.committed().now_or_never().is_some() {} // what was committed before
+    register(users, "ann@example.com").await;
+
+    let woken = timeout(Duration::from_secs(10), users.committed()).await;
+
+    assert!(woken.is_ok());
+}

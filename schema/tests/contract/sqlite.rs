@@ -1,0 +1,131 @@
+//! SQLite keeps every contract, and what it acknowledged outlives the process.
+
+use std::{future::Future, path::PathBuf};
+
+use portico_kernel::{Outbox as _, StoreError, UserId};
+use portico_schema::{photo::Photos, session::Sessions, user::Users};
+use portico_user::registered;
+use tempfile::TempDir;
+
+use crate::values::{NOW, account, photo, session};
+
+/// A store in a directory that goes with it.
+struct Opened<S> {
+    store: S,
+    _directory: TempDir,
+}
+
+async fn opened<S, F: Future<Output = S>>(open: impl FnOnce(PathBuf) -> F) -> Opened<S> {
+    let directory = tempfile::tempdir().unwrap();
+    Opened { store: open(directory.path().join("store.db")).await, _directory: directory }
+}
+
+async fn users() -> Opened<Users> {
+    opened(async |path| {
+        let store = Users::open(&path).await.unwrap();
+        store.migrate().await.unwrap();
+        store
+    })
+    .await
+}
+
+async fn sessions() -> Opened<Sessions> {
+    opened(async |path| {
+        let store = Sessions::open(&path).await.unwrap();
+        store.migrate().await.unwrap();
+        store
+    })
+    .await
+}
+
+async fn photos() -> Opened<Photos> {
+    opened(async |path| {
+        let store = Photos::open(&path).await.unwrap();
+        store.migrate().await.unwrap();
+        store
+    })
+    .await
+}
+
+mod user {
+    user_contract!(super::users);
+}
+
+mod outbox {
+    outbox_contract!(super::users);
+}
+
+mod session {
+    session_contract!(super::sessions);
+}
+
+mod photo {
+    photo_contract!(super::photos);
+}
+
+#[tokio::test]
+async fn an_account_and_its_event_outlive_a_process_that_never_closed() {
+    use portico_user::Store as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("user.db");
+    let ann = account("ann@example.com");
+    let first = Users::open(&path).await.unwrap();
+    first.migrate().await.unwrap();
+    first.insert(&ann, &registered(&ann, NOW), None).await.unwrap();
+    drop(first);
+
+    let second = Users::open(&path).await.unwrap();
+    second.migrate().await.unwrap();
+
+    assert!(second.find(ann.user.id).await.unwrap().is_some());
+    assert_eq!(second.depth().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_session_outlives_a_process_that_never_closed() {
+    use portico_session::Store as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("session.db");
+    let (session, hash) = session(UserId::new(), 1);
+    let first = Sessions::open(&path).await.unwrap();
+    first.migrate().await.unwrap();
+    first.insert(&session, hash).await.unwrap();
+    drop(first);
+
+    let second = Sessions::open(&path).await.unwrap();
+
+    assert_eq!(second.find(hash).await.unwrap(), Some(session));
+}
+
+#[tokio::test]
+async fn a_photo_and_a_reservation_outlive_a_process_that_never_closed() {
+    use portico_photo::Store as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("photo.db");
+    let (kept, reserved) = (photo(UserId::new()), photo(UserId::new()));
+    let first = Photos::open(&path).await.unwrap();
+    first.migrate().await.unwrap();
+    first.reserve(kept.owner, kept.id, NOW, 1).await.unwrap();
+    first.insert(&kept, None, 1).await.unwrap();
+    first.reserve(reserved.owner, reserved.id, NOW, 1).await.unwrap();
+    drop(first);
+
+    let second = Photos::open(&path).await.unwrap();
+
+    assert_eq!(second.find(kept.owner, kept.id).await.unwrap(), Some(kept));
+    assert_eq!(second.backlog().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_closed_store_refuses_and_says_that_nothing_was_changed() {
+    use portico_user::Store as _;
+    let users = users().await.store;
+    let ann = account("ann@example.com");
+    users.close().await.unwrap();
+
+    let refused = users.insert(&ann, &registered(&ann, NOW), None).await;
+    let checked = users.check().await;
+
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))));
+    assert!(matches!(checked, Err(StoreError::Unavailable(_))));
+}
