@@ -15,8 +15,9 @@ use portico_config::{Config, Mistakes, Sources, load};
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) settings: Settings,
+    /// Without one: `up`.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 /// Where the configuration comes from; later beats earlier: defaults, files, environment (`PORTICO__SECTION__KEY`),
@@ -35,7 +36,7 @@ pub(crate) struct Settings {
     /// Where the operator's listener listens [config: operator.listen]
     #[arg(long, value_name = "ADDR:PORT", global = true)]
     operator_listen: Option<SocketAddr>,
-    /// Any other key, such as session.idle_s=3600; may be repeated
+    /// Any other key, such as `session.idle_s=3600`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair, global = true)]
     pairs: Vec<(String, String)>,
 }
@@ -61,7 +62,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve everything in one process, until SIGTERM or SIGINT
+    /// Serve everything in one process, until SIGTERM or SIGINT (this is what `portico` alone does)
     Up,
     /// Bring the databases of the data directory up to date (`up` does it by itself)
     Migrate,
@@ -125,7 +126,7 @@ pub(crate) enum UserCommand {
         /// The account's e-mail address
         email: String,
     },
-    /// Take over accounts from JSON lines: {"name": .., "email": .., "password_hash": ..} with a bcrypt or argon2id hash
+    /// Take over accounts from JSON lines, `{"name": .., "email": .., "password_hash": ..}`, with a bcrypt or argon2id hash
     ///
     /// Accounts that are there already are left as they are, so that an import that was interrupted is simply run
     /// again. What was refused is reported with line and reason, and the exit code is then 65.
@@ -147,6 +148,13 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_settings_flag_needs_no_command() {
+        let cli = Cli::parse_from(["portico", "--data-dir", "elsewhere"]);
+
+        assert!(cli.command.is_none());
     }
 
     #[test]

@@ -35,6 +35,8 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
+    // Whatever this process makes is its owner's alone, databases and logs included.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     rustls::crypto::ring::default_provider().install_default().expect("no other provider was installed before");
     match actix::System::new().block_on(run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -43,12 +45,12 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), Failure> {
-    match &cli.command {
+    match cli.command.as_ref().unwrap_or(&Command::Up) {
         Command::Up => commands::up::run(cli.settings.load()?).await,
         Command::Migrate => commands::migrate::run(&cli.settings.load()?).await,
         Command::Config(command) => commands::config::run(&cli.settings, command),
         Command::Openapi => {
-            println!("{}", portico_gateway::openapi_json());
+            print!("{}", portico_gateway::openapi_json());
             Ok(())
         }
         Command::Logs(wanted) => commands::logs::run(&cli.settings.load()?, wanted),

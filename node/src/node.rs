@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// More crashes than this bring the node down, for whoever runs it to start it afresh.
-const INTENSITY: Intensity = Intensity { restarts: 30, within: Duration::from_secs(60) };
+const INTENSITY: Intensity = Intensity { restarts: 30, within: Duration::from_mins(1) };
 
 /// A running node.
 pub(crate) struct Node {

@@ -131,7 +131,8 @@ where
     {
         let deadline = Deadline::within(self.timeout);
         budget.deposit();
-        for repeats in 0.. {
+        let mut repeats = 0_u32;
+        loop {
             let error = match self.callee.call(message.clone(), deadline).await {
                 Ok(answer) => return answer,
                 Err(error) => error,
@@ -141,8 +142,8 @@ where
                 return Err(error.into());
             }
             tokio::time::sleep(wait).await;
+            repeats = repeats.saturating_add(1);
         }
-        unreachable!("the loop has no end of its own")
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is left of a budget, and how clients are told (draft-ietf-httpapi-ratelimit-headers-10).
+//! What is left of a budget, and how clients are told (draft-ietf-httpapi-ratelimit-headers-09).
 //!
 //! A policy is named after what it counts by. `q` is the bucket's size in requests, `w` the seconds in which an empty
 //! bucket fills up; `r` is what is left, `t` the seconds until the bucket is full again. Both headers are structured

@@ -60,7 +60,7 @@ impl Listeners {
         node.metrics.observe_limits(gateway.limit_counts());
         // Half of the time for requests in flight, the other half for the actors behind them.
         let timeout = Duration::from_millis(config.shutdown.deadline_ms / 2);
-        let Serving { address, handle, server } = gateway.serve(timeout).map_err(unserved)?;
+        let Serving { address, handle, server } = gateway.serve(timeout).map_err(|error| unserved(&error))?;
         actix::spawn(server);
         let operator =
             Operator { tree: node.root().tree(), readiness: node.readiness.clone(), metrics: node.metrics.clone() };
@@ -90,13 +90,14 @@ impl Listeners {
         node.readiness.drain();
         self.draining.store(true, Ordering::Relaxed);
         self.control.abort();
+        let _gone_already = std::fs::remove_file(node.config().data.dir.join(SOCKET));
         self.gateway.1.stop(true).await;
         self.operator.1.stop(false).await;
     }
 }
 
-fn unserved(error: ServeError) -> Failure {
-    let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+fn unserved(error: &ServeError) -> Failure {
+    let cause = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
     match error {
         ServeError::Bind { .. } => Failure::unavailable(format!("gateway.listen: {error}{cause}")),
         ServeError::Tls(_) => Failure::config(format!("gateway.tls: {error}{cause}")),

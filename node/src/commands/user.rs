@@ -26,13 +26,11 @@ const IMPORT_LINE_MAX_BYTES: u64 = 4096;
 /// # Errors
 /// The operator's, such as an unknown address or refused lines; or the node's.
 pub(crate) async fn run(config: Config, command: &UserCommand) -> Result<(), Failure> {
-    let remote = Desk::remote(&config.data.dir).await?;
-    let (mut desk, node) = match remote {
-        Some(desk) => (desk, None),
-        None => {
-            let node = Node::start(config).await?;
-            (Desk::Local(node.control()), Some(node))
-        }
+    let (mut desk, node) = if let Some(desk) = Desk::remote(&config.data.dir).await? {
+        (desk, None)
+    } else {
+        let node = Node::start(config).await?;
+        (Desk::Local(node.control()), Some(node))
     };
     let result = match command {
         UserCommand::ResetPassword { email } => reset_password(&mut desk, email).await,

@@ -36,7 +36,7 @@ impl Control {
     pub(crate) async fn answer(&self, request: Request) -> Reply {
         let reply = match request {
             Request::ResetPassword { email } => self.reset(&email).await,
-            Request::Import { users } => self.take_over(users).await,
+            Request::Import { users } => self.take_over(&users).await,
         };
         reply.unwrap_or_else(|error| Reply::Failed { code: error.code().into(), detail: error.to_string() })
     }
@@ -47,8 +47,8 @@ impl Control {
         Ok(Reply::Password(password.expose().to_owned()))
     }
 
-    async fn take_over(&self, lines: Vec<ImportLine>) -> Result<Reply, portico_user::Error> {
-        let parsed: Vec<_> = lines.into_iter().map(account).collect();
+    async fn take_over(&self, lines: &[ImportLine]) -> Result<Reply, portico_user::Error> {
+        let parsed: Vec<_> = lines.iter().map(account).collect();
         let users = parsed.iter().filter_map(|account| account.as_ref().ok().cloned()).collect();
         let mut imported = self.import.ask(Import { users }).await?.into_iter();
         let outcome = |account: Result<NewAccount, FieldError>| match account {
@@ -68,7 +68,7 @@ impl Outcome {
     }
 }
 
-fn account(line: ImportLine) -> Result<NewAccount, FieldError> {
+fn account(line: &ImportLine) -> Result<NewAccount, FieldError> {
     Ok(NewAccount {
         name: Name::parse(&line.name).map_err(|rule| rule.of("name"))?,
         email: Email::parse(&line.email).map_err(|rule| rule.of("email"))?,

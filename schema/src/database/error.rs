@@ -16,7 +16,7 @@ mod code {
     pub(super) const FULL: i32 = 13;
     pub(super) const CANNOT_OPEN: i32 = 14;
     /// An extended code: the shared memory of the write-ahead log cannot grow, since the disk is full.
-    pub(super) const IO_SHARED_MEMORY_SIZE: i32 = 10 | (19 << 8);
+    pub(super) const IO_SHARED_MEMORY_SIZE: i32 = 0x0a | (19 << 8);
     /// Extended codes carry their primary code in the low byte.
     pub(super) const PRIMARY: i32 = 0xff;
 }

@@ -71,15 +71,18 @@ pub(super) async fn insert(
     idempotency: Option<Idempotency>,
     quota: u32,
 ) -> Result<Inserted, Rollback<Inserted>> {
-    match admit(tx, photo.owner, quota).await? {
-        Err(Denied::Deleted) => return Ok(Inserted::OwnerDeleted),
-        Err(Denied::QuotaReached) => return Ok(Inserted::QuotaReached),
-        Ok(()) => {}
+    let admitted = admit(tx, photo.owner, quota).await?;
+    if matches!(admitted, Err(Denied::Deleted)) {
+        return Ok(Inserted::OwnerDeleted);
     }
+    // Before the quota: a repeated upload is no further photo, however many there are.
     if let Some(idempotency) = &idempotency
         && !remember(tx, &photo, idempotency).await?
     {
         return Ok(Inserted::KeyKnown);
+    }
+    if matches!(admitted, Err(Denied::QuotaReached)) {
+        return Err(Rollback::Answer(Inserted::QuotaReached)); // and the key stays free
     }
     let taken_over = content_work::Entity::delete_by_id(photo.id.uuid()).exec(tx).await?;
     if taken_over.rows_affected == 0 {
@@ -207,18 +210,17 @@ pub(super) async fn postpone(tx: &DatabaseTransaction, photo: PhotoId, due: i64)
 
 /// Forgets at most [`purge::BATCH_MAX`] keys from before `before`.
 pub(super) async fn forget_keys(tx: &DatabaseTransaction, before: i64) -> Result<u64, Rollback<u64>> {
+    use idempotency_key::Column::{CreatedAt, Key, OwnerId};
     let oldest = idempotency_key::Entity::find()
-        .filter(idempotency_key::Column::CreatedAt.lt(before))
-        .order_by_asc(idempotency_key::Column::CreatedAt)
+        .select_only()
+        .columns([OwnerId, Key])
+        .filter(CreatedAt.lt(before))
+        .order_by_asc(CreatedAt)
         .limit(purge::BATCH_MAX)
-        .all(tx)
-        .await?;
-    let mut forgotten = 0;
-    for key in oldest {
-        let deleted = idempotency_key::Entity::delete_by_id((key.owner_id, key.key)).exec(tx).await?;
-        forgotten += deleted.rows_affected;
-    }
-    Ok(forgotten)
+        .into_query();
+    let key = Expr::tuple([Expr::col(OwnerId), Expr::col(Key)]);
+    let deleted = idempotency_key::Entity::delete_many().filter(key.in_subquery(oldest)).exec(tx).await?;
+    Ok(deleted.rows_affected)
 }
 
 /// Forgets at most [`purge::BATCH_MAX`] events that were applied before `before`.

@@ -15,7 +15,7 @@ pub(super) mod session {
     use sea_orm::entity::prelude::*;
 
     #[sea_orm::model]
-    #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+    #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "sessions")]
     pub struct Model {
         /// SHA-256 of the token: it opens nothing.
@@ -33,6 +33,19 @@ pub(super) mod session {
     }
 
     impl ActiveModelBehavior for ActiveModel {}
+
+    /// A row holds personal data and a token's hash: it names itself by its id alone.
+    impl std::fmt::Debug for Model {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("sessions::Model").field("id", &self.id).finish_non_exhaustive()
+        }
+    }
+
+    impl std::fmt::Debug for ModelEx {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("sessions::ModelEx").field("id", &self.id).finish_non_exhaustive()
+        }
+    }
 }
 
 /// Each user's least epoch; a row stays for ever, so that a late sign-in stays refused.

@@ -24,6 +24,8 @@ macro_rules! photo_contract {
             an_owner_of_whom_no_event_came_yet_may_upload
             a_photo_without_a_reservation_is_refused
             a_full_owner_can_neither_reserve_nor_keep
+            a_refused_upload_leaves_its_key_free
+            a_repeated_upload_of_a_full_owner_is_known_by_its_key
             the_quota_holds_for_parallel_uploads
             a_deletion_makes_room_under_the_quota
             a_key_is_remembered_with_its_upload
@@ -44,6 +46,7 @@ macro_rules! photo_contract {
             a_late_event_does_not_revive_a_deleted_owner
             a_deletion_that_comes_first_is_final
             a_deletion_is_applied_once_however_often_it_comes
+            an_event_is_applied_once_whatever_it_says_when_it_comes_again
             an_event_that_was_forgotten_and_comes_again_changes_nothing
             uploads_that_race_a_deletion_leave_nothing_behind
 
@@ -52,6 +55,7 @@ macro_rules! photo_contract {
             what_is_done_leaves_the_list
             what_is_put_off_comes_later_and_counts_its_attempts
             a_purge_forgets_keys_and_events_from_before
+            a_purge_forgets_however_many_there_are
             a_check_succeeds_and_can_be_repeated
         }
     };

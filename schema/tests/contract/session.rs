@@ -26,6 +26,7 @@ macro_rules! session_contract {
             a_deleted_account_has_no_session_under_any_epoch
             a_replacement_stands_when_the_older_have_ended
             a_replacement_below_the_least_epoch_changes_nothing
+            a_replacement_below_the_epoch_that_it_comes_with_raises_nothing
             a_sign_in_that_races_a_raised_epoch_does_not_survive_it
             a_purge_deletes_what_ended_at_most_as_many_as_allowed
             a_purge_leaves_the_least_epochs
@@ -221,6 +222,20 @@ pub(crate) async fn a_replacement_below_the_least_epoch_changes_nothing(store: &
     assert!(!raised);
     assert!(is_kept(store, current).await);
     assert!(!is_kept(store, hash).await);
+}
+
+pub(crate) async fn a_replacement_below_the_epoch_that_it_comes_with_raises_nothing(store: &dyn Store) {
+    let ann = UserId::new();
+    let (current, _) = opened(store, ann, 5).await;
+    let (replacement, hash) = session(ann, 8);
+
+    let raised = store.raise_epoch(ann, 9, Some((&replacement, hash))).await.unwrap();
+
+    assert!(!raised);
+    let (later, _) = opened(store, ann, 5).await; // so the least epoch is not 9
+    let mut both = listed(store, ann).await;
+    both.sort_unstable();
+    assert_eq!(both, [current.id, later.id]);
 }
 
 pub(crate) async fn a_sign_in_that_races_a_raised_epoch_does_not_survive_it(store: &dyn Store) {

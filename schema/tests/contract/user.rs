@@ -1,6 +1,6 @@
 //! What every store of accounts promises.
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use portico_kernel::{Event, UserId};
 use portico_user::{Account, Changed, Email, Inserted, PasswordHash, Remembered, Store, deleted, registered, updated};
 use time::Duration;
@@ -22,9 +22,11 @@ macro_rules! user_contract {
             of_parallel_registrations_under_one_key_one_is_kept
             a_key_is_recalled_since_its_time_only
             a_purge_forgets_the_keys_from_before_and_frees_them
+            a_purge_forgets_however_many_there_are
             an_update_replaces_the_account_of_the_version_before
             an_update_of_another_version_is_stale_and_changes_nothing
             an_update_to_a_taken_address_changes_nothing
+            an_update_that_conflicts_fails_none_of_its_neighbours
             an_address_that_was_given_up_is_free
             of_parallel_updates_of_one_version_one_is_done
             a_rehash_replaces_the_hash_and_nothing_else
@@ -183,6 +185,18 @@ pub(crate) async fn a_purge_forgets_the_keys_from_before_and_frees_them(store: &
     assert_eq!(store.insert(&again, &event(&again), Some(&idempotency("old"))).await.unwrap(), Inserted::Kept);
 }
 
+pub(crate) async fn a_purge_forgets_however_many_there_are(store: &dyn Store) {
+    let registrations = (0..1_500).map(|n| async move {
+        let account = account(&format!("{n}@example.com"));
+        store.insert(&account, &event(&account), Some(&idempotency(&n.to_string()))).await
+    });
+    try_join_all(registrations).await.unwrap();
+
+    let forgotten = store.purge(NOW + Duration::NANOSECOND).await.unwrap();
+
+    assert_eq!(forgotten, 1_500);
+}
+
 pub(crate) async fn an_update_replaces_the_account_of_the_version_before(store: &dyn Store) {
     let mut changed = next(&kept(store, "ann@example.com").await);
     changed.user.email = email("Ann@new.example");
@@ -219,6 +233,28 @@ pub(crate) async fn an_update_to_a_taken_address_changes_nothing(store: &dyn Sto
 
     assert_eq!(outcome, Changed::EmailTaken);
     assert_eq!(content(&found(store, ann.user.id).await), content(&ann));
+}
+
+pub(crate) async fn an_update_that_conflicts_fails_none_of_its_neighbours(store: &dyn Store) {
+    kept(store, "taken@example.com").await;
+    let (ann, bob, eve) =
+        (kept(store, "ann@example.com").await, kept(store, "bob@example.com").await, account("eve@example.com"));
+    let (mut conflicting, mut renamed) = (next(&ann), next(&bob));
+    conflicting.user.email = email("taken@example.com");
+    renamed.user.email = email("robert@example.com");
+    let (first, second) = (updated(&conflicting, NOW), updated(&renamed, NOW));
+    let registration = event(&eve);
+
+    let outcomes = tokio::join!(
+        store.update(&conflicting, &first),
+        store.update(&renamed, &second),
+        store.insert(&eve, &registration, None),
+    );
+
+    assert_eq!(outcomes.0.unwrap(), Changed::EmailTaken);
+    assert_eq!((outcomes.1.unwrap(), outcomes.2.unwrap()), (Changed::Done, Inserted::Kept));
+    assert_eq!(content(&found(store, ann.user.id).await), content(&ann));
+    assert_eq!(content(&found(store, bob.user.id).await), content(&renamed));
 }
 
 pub(crate) async fn an_address_that_was_given_up_is_free(store: &dyn Store) {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::support::world;
 use portico_kernel::TraceContext;
 use portico_log::{Limits, RECORD_BYTES_MAX, testkit::Memory};
 use proptest::{
@@ -9,7 +10,6 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use serde_json::{Value, json};
-use crate::support::world;
 use tracing::{error, info, info_span, warn};
 
 /// What `log` logged, as lines of text.

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use crate::support::{World, world};
 use portico_kernel::{
     Blame as _, Client, Fault, Ref,
     testkit::{spawn, supervise, until},
@@ -10,7 +11,6 @@ use portico_log::{
     APPEND_RECORDS_MAX, Append, Error, Flush, Limits, Logs, Record, Store,
     testkit::{contract::NOW, origin, record},
 };
-use crate::support::{World, world};
 use tracing::info;
 
 const FLUSH_INTERVAL: Duration = Duration::from_millis(200);

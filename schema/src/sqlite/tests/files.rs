@@ -39,6 +39,7 @@ async fn a_database_that_was_cut_short_is_refused() {
     let refused = refusal(Database::sqlite(&path, Kind::Users).await);
 
     assert!(refused.contains("user.db"), "{refused}");
+    assert_eq!(fs::read(&path).unwrap(), content[..3_000]);
 }
 
 #[tokio::test]

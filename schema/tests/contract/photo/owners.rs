@@ -116,6 +116,15 @@ pub(crate) async fn a_deletion_is_applied_once_however_often_it_comes(store: &dy
     assert_deleted(store, owner).await;
 }
 
+pub(crate) async fn an_event_is_applied_once_whatever_it_says_when_it_comes_again(store: &dyn Store) {
+    let (owner, event) = (UserId::new(), Uuid::now_v7());
+    store.apply(event, change(owner, 1, false), NOW).await.unwrap();
+
+    store.apply(event, change(owner, 2, true), NOW).await.unwrap();
+
+    assert_eq!(reserved(store, &photo(owner)).await, Reserved::Granted);
+}
+
 pub(crate) async fn an_event_that_was_forgotten_and_comes_again_changes_nothing(store: &dyn Store) {
     let (owner, event) = (UserId::new(), Uuid::now_v7());
     store.apply(event, change(owner, 1, false), NOW).await.unwrap();

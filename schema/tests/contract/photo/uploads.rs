@@ -75,6 +75,29 @@ pub(crate) async fn a_full_owner_can_neither_reserve_nor_keep(store: &dyn Store)
     assert_eq!(store.backlog().await.unwrap(), 1); // the second's reservation, so that its content goes
 }
 
+pub(crate) async fn a_refused_upload_leaves_its_key_free(store: &dyn Store) {
+    let photo = photo(UserId::new());
+    reserved(store, &photo).await;
+
+    let refused = store.insert(&photo, Some(&idempotency("k")), 0).await.unwrap();
+
+    assert_eq!(refused, Inserted::QuotaReached);
+    assert_eq!(store.recall(photo.owner, &key("k"), NOW).await.unwrap(), None);
+}
+
+pub(crate) async fn a_repeated_upload_of_a_full_owner_is_known_by_its_key(store: &dyn Store) {
+    let owner = UserId::new();
+    let (first, again) = (photo(owner), photo(owner));
+    for photo in [&first, &again] {
+        reserved(store, photo).await;
+    }
+    store.insert(&first, Some(&idempotency("k")), 1).await.unwrap();
+
+    let repeated = store.insert(&again, Some(&idempotency("k")), 1).await.unwrap();
+
+    assert_eq!(repeated, Inserted::KeyKnown);
+}
+
 pub(crate) async fn the_quota_holds_for_parallel_uploads(store: &dyn Store) {
     let owner = UserId::new();
     let photos: Vec<_> = (0..20).map(|_| photo(owner)).collect();

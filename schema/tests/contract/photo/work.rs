@@ -1,5 +1,6 @@
 //! The work list of content to delete, and what is purged.
 
+use futures_util::future::try_join_all;
 use portico_kernel::UserId;
 use portico_photo::{ContentWork, Store};
 use time::Duration;
@@ -67,6 +68,16 @@ pub(crate) async fn a_purge_forgets_keys_and_events_from_before(store: &dyn Stor
     assert_eq!((at_their_time, after_it), (0, 2));
     assert_eq!(store.recall(photo.owner, &key("k"), NOW).await.unwrap(), None);
     assert!(store.find(photo.owner, photo.id).await.unwrap().is_some());
+}
+
+pub(crate) async fn a_purge_forgets_however_many_there_are(store: &dyn Store) {
+    let owner = UserId::new();
+    let events = (0..1_500).map(|version| store.apply(Uuid::now_v7(), change(owner, version, false), NOW));
+    try_join_all(events).await.unwrap();
+
+    let forgotten = store.purge(NOW, NOW + Duration::NANOSECOND).await.unwrap();
+
+    assert_eq!(forgotten, 1_500);
 }
 
 pub(crate) async fn a_check_succeeds_and_can_be_repeated(store: &dyn Store) {
