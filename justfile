@@ -34,7 +34,7 @@ doc:
 
 # Write the OpenAPI snapshot anew after the REST surface changed; look at the difference before you commit it
 openapi:
-    INSTA_UPDATE=always cargo test --package portico-gateway --locked openapi
+    UPDATE_OPENAPI=1 cargo test --package portico-gateway --locked openapi
     git diff --stat -- gateway
 
 # Check licences, advisories and sources of all dependencies (wants `cargo install cargo-deny`)
