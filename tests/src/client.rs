@@ -5,7 +5,7 @@ use std::{future::IntoFuture, ops::Deref, pin::Pin};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
 
-/// The password of everybody that [`Account::register`] makes.
+/// The password of everybody that [`Node::register`](crate::Node::register) makes.
 pub const PASSWORD: &str = "quartz violin umbrella";
 
 /// Somebody who calls the API, with a cookie jar and perhaps a bearer token. Cheap to clone: the jar is shared.
