@@ -83,6 +83,7 @@ async fn a_work_list_that_cannot_be_read_is_swept_the_next_time() {
     world.content.fail.next("delete", 1);
     delete(&world, &photo).await.unwrap();
     until("the first attempt", || world.store.rows.lock().unwrap().work[&photo.id].1.attempts == 1).await;
+    world.photos.ask().ask(Sweep).await.unwrap(); // waits for the sweep of that attempt, which reads the list once more
     world.clock.advance(Duration::from_secs(5));
     world.store.fail.next("due", 1);
 
