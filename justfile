@@ -20,6 +20,21 @@ test:
 restarts:
     @deploy/scripts/restarts.sh
 
+# Measure the release build against references of the same run; `just bench --help` lists the arguments
+[positional-arguments]
+bench *arguments:
+    @deploy/scripts/bench.sh "$@"
+
+# Kill the node and crash its actors under load, and check that nothing acknowledged is lost (`./just crash --help`)
+[positional-arguments]
+crash *arguments:
+    @deploy/scripts/crash.sh "$@"
+
+# Attack a node in every way that docs/security.md says is defended against (`./just abuse --help`)
+[positional-arguments]
+abuse *arguments:
+    @deploy/scripts/abuse.sh "$@"
+
 # Format all code
 fmt:
     cargo fmt --all

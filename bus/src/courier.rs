@@ -3,7 +3,7 @@
 //! Invariant: an event is forgotten only after its confirm. One delivery at a time keeps the order; an event that no
 //! consumer can ever apply is set aside, so that it does not hold up the others.
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{
     Actor, ActorContext as _, ActorFuture, ActorFutureExt as _, Addr, AsyncContext as _, Context, Handler, Message,
@@ -31,7 +31,11 @@ pub struct Courier {
     outbox: Arc<dyn Outbox>,
     broker: Arc<dyn Broker>,
     last: LastDelivery,
+    progress: Progress,
 }
+
+/// Whether events were confirmed since this was last taken: consumers that get on are not made to wait longer and longer.
+type Progress = Rc<Cell<bool>>;
 
 /// The delivery before a courier stops.
 enum LastDelivery {
@@ -80,12 +84,13 @@ impl Blame for Error {
 impl Courier {
     /// Carries the events of `outbox` to `broker`.
     pub fn new(outbox: Arc<dyn Outbox>, broker: Arc<dyn Broker>) -> Self {
-        Self { outbox, broker, last: LastDelivery::Due }
+        Self { outbox, broker, last: LastDelivery::Due, progress: Progress::default() }
     }
 
     fn delivery(&self) -> impl ActorFuture<Self, Output = Result<(), Error>> + 'static {
-        let (outbox, broker) = (Arc::clone(&self.outbox), Arc::clone(&self.broker));
-        async move { deliver(&*outbox, &*broker).await }.into_actor(self)
+        let (outbox, broker, progress) =
+            (Arc::clone(&self.outbox), Arc::clone(&self.broker), Rc::clone(&self.progress));
+        async move { deliver(&*outbox, &*broker, &progress).await }.into_actor(self)
     }
 }
 
@@ -93,7 +98,7 @@ impl Actor for Courier {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let rounds = rounds(Arc::clone(&self.outbox), context.address());
+        let rounds = rounds(Arc::clone(&self.outbox), context.address(), Rc::clone(&self.progress));
         context.spawn(rounds.into_actor(self));
     }
 
@@ -125,10 +130,12 @@ impl Handler<Deliver> for Courier {
 }
 
 /// Has the courier deliver whenever there may be something, and again after a pause when it could not.
-async fn rounds(outbox: Arc<dyn Outbox>, courier: Addr<Courier>) {
+async fn rounds(outbox: Arc<dyn Outbox>, courier: Addr<Courier>, progress: Progress) {
     let mut backoff = BACKOFF_MIN;
     while let Ok(delivered) = courier.send(Deliver).await {
+        let progressed = progress.take();
         if let Err(error) = delivered {
+            backoff = if progressed { BACKOFF_MIN } else { backoff };
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, retry_ms = u64::try_from(backoff.as_millis()).ok(), "events not delivered");
             sleep(backoff).await;
@@ -143,18 +150,18 @@ async fn rounds(outbox: Arc<dyn Outbox>, courier: Addr<Courier>) {
     }
 }
 
-async fn deliver(outbox: &dyn Outbox, broker: &dyn Broker) -> Result<(), Error> {
+async fn deliver(outbox: &dyn Outbox, broker: &dyn Broker, progress: &Cell<bool>) -> Result<(), Error> {
     loop {
         let batch = outbox.oldest(BATCH_MAX).await?;
         if batch.is_empty() {
             return Ok(());
         }
         let Err(Refused { confirmed, reason }) = broker.publish(&batch).await else {
-            forget(outbox, &batch).await?;
+            forget(outbox, &batch, progress).await?;
             continue;
         };
         let (confirmed, rest) = batch.split_at(confirmed.min(batch.len()));
-        forget(outbox, confirmed).await?;
+        forget(outbox, confirmed, progress).await?;
         match (reason, rest.first()) {
             (Reason::Poison(reason), Some(event)) => set_aside(outbox, event, &reason).await?,
             (Reason::Poison(reason), None) => return Err(Error::Broker(reason.into())),
@@ -164,12 +171,13 @@ async fn deliver(outbox: &dyn Outbox, broker: &dyn Broker) -> Result<(), Error> 
 }
 
 /// After the confirm: a crash before this repeats events, and loses none.
-async fn forget(outbox: &dyn Outbox, confirmed: &[Event]) -> Result<(), StoreError> {
+async fn forget(outbox: &dyn Outbox, confirmed: &[Event], progress: &Cell<bool>) -> Result<(), StoreError> {
     if confirmed.is_empty() {
         return Ok(());
     }
     let ids: Vec<_> = confirmed.iter().map(|event| event.id).collect();
     outbox.forget(&ids).await?;
+    progress.set(true);
     tracing::debug!(count = ids.len(), "events delivered");
     Ok(())
 }

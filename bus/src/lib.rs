@@ -3,27 +3,28 @@
 //! `ports` is what a broker of events must be able to do, at the sending end ([`Broker`]) and at the receiving end
 //! ([`Intake`]); `courier` carries committed events from the outbox to whichever broker there is; `subscribers` hands an
 //! event to the domains that must know. `local` is the broker within one process; RabbitMQ and Kafka implement the same
-//! two ports. Commands need no port of their own: a bridge to another node is a [`Callee`](portico_kernel::Callee) behind
+//! two ports. `lanes` lets each subscriber have a courier of its own over the same outbox, so that none waits for another. Commands need no port of their own: a bridge to another node is a [`Callee`](portico_kernel::Callee) behind
 //! an [`Ask`](portico_kernel::Ask).
 //!
-//! A node wires it so, with the courier after the subscribers and before whoever commits, since a drain goes backwards:
+//! A node wires it so, once for each subscriber with a lane of its own, with the couriers after the subscribers and before
+//! whoever commits, since a drain goes backwards:
 //!
 //! ```text
-//! let subscribers = Subscribers::default()
-//!     .with("session", sessions.ask(), session::ApplyUserEvent)
-//!     .with("photo", photos.ask(), photo::ApplyUserEvent);
+//! let subscribers = Subscribers::default().with("session", sessions.ask(), session::ApplyUserEvent);
 //! let broker: Arc<dyn Broker> = Arc::new(LocalBroker::new(subscribers));
-//! let courier = supervisor.supervise(Spec::new("courier"), move || Courier::new(outbox.clone(), broker.clone()));
+//! let courier = supervisor.supervise(Spec::new("courier-session"), move || Courier::new(lane.clone(), broker.clone()));
 //! ```
 
 #![deny(clippy::unwrap_used)] // here and not in the workspace's list, since integration tests may unwrap
 
 mod courier;
+mod lanes;
 mod local;
 mod ports;
 mod subscribers;
 
 pub use courier::{Courier, Deliver, Error};
+pub use lanes::lanes;
 pub use local::LocalBroker;
 pub use ports::{Broker, Delivery, Intake, Reason, Refused};
 pub use subscribers::Subscribers;

@@ -2,16 +2,18 @@
 
 use url::Url;
 
-use crate::{Config, Gateway, Rate};
+use crate::{Config, Gateway, Operator, Rate};
 
 /// Every broken rule as (key, what is wrong).
 pub(crate) fn rules(config: &Config) -> Vec<(String, String)> {
     let mut broken = Broken(Vec::new());
     gateway(&config.gateway, &mut broken);
+    operator(&config.operator, &mut broken);
     rates(&config.gateway, &mut broken);
     passwords(config, &mut broken);
     sessions(config, &mut broken);
     sizes(config, &mut broken);
+    log_level(&config.log.level, &mut broken);
     broken.0
 }
 
@@ -37,6 +39,13 @@ fn gateway(gateway: &Gateway, broken: &mut Broken) {
     }
     let tls = &gateway.tls;
     let has_tls = tls.certificate_file.is_some() && tls.key_file.is_some();
+    if has_tls || gateway.behind_tls_proxy {
+        broken.unless(
+            gateway.is_https(),
+            "gateway.public_url",
+            "must be https where gateway.tls or gateway.behind_tls_proxy is set: cookies would lack Secure",
+        );
+    }
     let halves = tls.certificate_file.is_some() == tls.key_file.is_some();
     broken.unless(halves, "gateway.tls", "certificate_file and key_file go together");
     for (key, file) in [("certificate_file", &tls.certificate_file), ("key_file", &tls.key_file)] {
@@ -53,6 +62,27 @@ fn gateway(gateway: &Gateway, broken: &mut Broken) {
         let is_origin = Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
         broken.unless(is_origin, "gateway.cors.allowed_origins", "must be origins such as https://app.example.org");
     }
+}
+
+fn operator(operator: &Operator, broken: &mut Broken) {
+    broken.unless(
+        operator.listen.ip().is_loopback() || operator.beyond_loopback,
+        "operator.listen",
+        "is not loopback, and this listener asks nobody who they are: set operator.beyond_loopback if the network keeps \
+         strangers from it",
+    );
+}
+
+/// A mistyped level would be taken for the name of a module, and turn the log off without a word.
+fn log_level(filter: &str, broken: &mut Broken) {
+    const LEVELS: [&str; 6] = ["trace", "debug", "info", "warn", "error", "off"];
+    let is_level = |text: &str| LEVELS.iter().any(|level| text.eq_ignore_ascii_case(level));
+    let names_level = |part: &str| is_level(part.rsplit_once('=').map_or(part, |(_, level)| level));
+    broken.unless(
+        filter.split(',').map(str::trim).all(names_level),
+        "log.level",
+        "must be trace, debug, info, warn, error or off, or such a level by module: info,portico_user=debug",
+    );
 }
 
 fn is_loopback_host(url: &Url) -> bool {
@@ -100,6 +130,7 @@ fn sessions(config: &Config, broken: &mut Broken) {
     broken.unless(session.idle_s >= 60, "session.idle_s", "must be at least 60");
     broken.unless(session.absolute_s >= session.idle_s, "session.absolute_s", "must not be less than session.idle_s");
     broken.unless(session.absolute_s <= TEN_YEARS_S, "session.absolute_s", "must be at most ten years");
+    broken.unless(session.per_user_max >= 1, "session.per_user_max", "must be at least 1");
 }
 
 fn sizes(config: &Config, broken: &mut Broken) {

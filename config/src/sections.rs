@@ -151,6 +151,8 @@ pub struct Rate {
 pub struct Operator {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Whether the network keeps strangers from a listener that is not loopback.
+    pub beyond_loopback: bool,
 }
 
 /// The user domain.
@@ -189,6 +191,15 @@ pub struct Argon2 {
     pub parallelism: u32,
 }
 
+impl Argon2 {
+    /// Whether a hash costs an attacker less than OWASP asks for at the least (Password Storage Cheat Sheet, argon2id: any of
+    /// these pairs of memory and passes is enough).
+    pub fn is_below_owasp(&self) -> bool {
+        const ENOUGH: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
+        !ENOUGH.iter().any(|(memory_kib, iterations)| self.memory_kib >= *memory_kib && self.iterations >= *iterations)
+    }
+}
+
 /// The session domain.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -197,6 +208,8 @@ pub struct Session {
     pub idle_s: u64,
     /// Absolute lifetime.
     pub absolute_s: u64,
+    /// The most sessions of a user.
+    pub per_user_max: u32,
     /// The most sessions in memory.
     pub cache_max: u64,
 }

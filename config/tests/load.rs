@@ -114,13 +114,69 @@ fn a_flag_at_fault_is_told_as_one() {
 }
 
 #[test]
+fn a_mistyped_log_level_is_told() {
+    let keys =
+        |level: &str| world().flag("log.level", level).mistakes().into_iter().map(|(_, key)| key).collect::<Vec<_>>();
+
+    for level in ["loud", "info,portico_user=debgu", "info,", "portico_user"] {
+        assert_eq!(keys(level), ["log.level"], "{level}");
+    }
+    for level in ["warn", "INFO", "info,portico_user=debug", "off,portico_photo::actor=trace"] {
+        assert!(world().flag("log.level", level).load().is_ok(), "{level}");
+    }
+}
+
+#[test]
 fn plain_http_beyond_loopback_is_refused() {
     let keys = |text: &str| world().file(text).mistakes().into_iter().map(|(_, key)| key).collect::<Vec<_>>();
 
     assert_eq!(keys("gateway: { listen: \"0.0.0.0:8080\" }"), ["gateway.listen"]);
     assert_eq!(keys("gateway: { public_url: \"http://example.org\" }"), ["gateway.public_url"]);
     assert_eq!(keys("gateway: { public_url: \"https://example.org/path\" }"), ["gateway.public_url"]);
-    assert!(world().file("gateway: { listen: \"0.0.0.0:80\", behind_tls_proxy: true }").load().is_ok());
+    let proxied = "gateway: { listen: \"0.0.0.0:80\", behind_tls_proxy: true, public_url: \"https://example.org\" }";
+    assert!(world().file(proxied).load().is_ok());
+}
+
+#[test]
+fn an_http_url_is_refused_where_tls_is_served_or_ended() {
+    let keys = |text: &str| world().file(text).mistakes().into_iter().map(|(_, key)| key).collect::<Vec<_>>();
+    let files = tempfile::tempdir().unwrap();
+    let pem = files.path().join("any.pem");
+    fs::write(&pem, "").unwrap();
+    let tls = format!("gateway: {{ tls: {{ certificate_file: {0:?}, key_file: {0:?} }} }}", pem.display().to_string());
+
+    assert_eq!(keys("gateway: { behind_tls_proxy: true }"), ["gateway.public_url"]);
+    assert_eq!(keys(&tls), ["gateway.public_url"]);
+}
+
+#[test]
+fn an_operators_listener_beyond_loopback_is_refused_unless_the_network_protects_it() {
+    let beyond = "operator: { listen: \"0.0.0.0:9100\" }";
+    let protected = "operator: { listen: \"0.0.0.0:9100\", beyond_loopback: true }";
+
+    let mistakes = world().file(beyond).load().unwrap_err();
+
+    assert_eq!(mistakes.0.iter().map(|mistake| mistake.key.as_str()).collect::<Vec<_>>(), ["operator.listen"]);
+    assert!(mistakes.0[0].detail.contains("operator.beyond_loopback"), "it says what would be right: {mistakes}");
+    assert!(world().file(protected).load().is_ok());
+}
+
+#[test]
+fn a_hash_that_costs_less_than_owasp_asks_for_is_known() {
+    let argon2 = |memory: &str, iterations: &str| {
+        let world = world().flag("user.password.argon2.memory_kib", memory);
+        world.flag("user.password.argon2.iterations", iterations).load().unwrap().user.password.argon2
+    };
+
+    assert!(!argon2("19456", "2").is_below_owasp() && !argon2("8192", "5").is_below_owasp());
+    assert!(argon2("19455", "2").is_below_owasp() && argon2("8", "1").is_below_owasp());
+}
+
+#[test]
+fn a_user_may_have_at_least_one_session() {
+    let mistakes = world().flag("session.per_user_max", "0").mistakes();
+
+    assert_eq!(mistakes, [(Origin::Flag, "session.per_user_max".into())]);
 }
 
 #[test]

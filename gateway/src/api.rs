@@ -2,7 +2,10 @@
 //!
 //! ```text
 //! pub fn routes(api: Api) -> Api {
-//!     api.post("/reg", register).summary("Opens an account and signs in").answers(problems![EmailTaken])
+//!     api.tag("Accounts", "Who may sign in.")
+//!         .post("/reg", register)
+//!         .summary("Opens an account and signs in")
+//!         .answers(problems![EmailTaken])
 //! }
 //! ```
 //!
@@ -27,6 +30,8 @@ use crate::{Answer, Problem, openapi::Description, problem::Code};
 /// The routes that are being put together.
 #[derive(Default)]
 pub struct Api {
+    /// Names and descriptions.
+    tags: Vec<(&'static str, &'static str)>,
     operations: Vec<Operation>,
 }
 
@@ -34,6 +39,7 @@ pub struct Api {
 struct Operation {
     method: Method,
     path: &'static str,
+    tag: &'static str,
     summary: &'static str,
     description: &'static str,
     handler: &'static str,
@@ -46,6 +52,13 @@ impl Api {
     /// No routes yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Groups the routes that follow, for the reader of their description.
+    #[must_use]
+    pub fn tag(mut self, name: &'static str, description: &'static str) -> Self {
+        self.tags.push((name, description));
+        self
     }
 
     /// Serves GET, and HEAD with the same head and no body.
@@ -127,6 +140,7 @@ impl Api {
             route: serve::route(&method, handler),
             method,
             path,
+            tag: self.tags.last().map_or("", |(name, _)| name),
             summary: "",
             description: "",
             handler: std::any::type_name::<F>(),

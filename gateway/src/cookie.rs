@@ -5,14 +5,12 @@
 
 use actix_web::{
     HttpRequest,
-    cookie::{Cookie, SameSite, time::Duration},
+    cookie::{Cookie, SameSite},
     http::header,
 };
+use time::Duration;
 
-use crate::settings::Settings;
-
-/// How long a browser remembers that its user signed in; every sign-in begins anew.
-const DEVICE_KEPT: Duration = Duration::days(365);
+use crate::{limits::DEVICE_LIFETIME, settings::Settings};
 
 /// What a cookie is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +47,11 @@ pub(crate) fn read(request: &HttpRequest, purpose: Purpose) -> Option<String> {
     pairs.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().to_owned())
 }
 
-/// A cookie that lasts as long as its use can: the session's absolute lifetime, or [`DEVICE_KEPT`].
+/// A cookie that lasts as long as its use can: the session's absolute lifetime, or [`DEVICE_LIFETIME`].
 pub(crate) fn set(settings: &Settings, purpose: Purpose, value: String) -> Cookie<'static> {
     let max_age = match purpose {
         Purpose::Session => Duration::seconds(i64::try_from(settings.session_absolute.as_secs()).unwrap_or(i64::MAX)),
-        Purpose::Device => DEVICE_KEPT,
+        Purpose::Device => DEVICE_LIFETIME,
     };
     build(settings, purpose, value, max_age)
 }

@@ -1,8 +1,11 @@
 //! The API's description for people: Swagger UI from the binary, openapi.json, and a page for every problem.
 //!
-//! Invariant: a page runs the scripts that were compiled in and nothing else: the policy names them by their hashes.
+//! Invariant: a page runs the scripts and shows the styles that were compiled in and nothing else: its policy names them by
+//! their hashes.
 
-use std::{fmt::Write as _, sync::LazyLock};
+mod problems;
+
+use std::sync::LazyLock;
 
 use actix_web::{
     HttpResponse, Resource,
@@ -31,9 +34,9 @@ pub(crate) fn register(config: &mut ServiceConfig) {
     let document = Bytes::from(openapi_json());
     config
         .service(page("/openapi.json", move |_| Some(("application/json", document.clone(), None))))
-        .service(page("/docs", |_| Some((HTML, UI.html.clone(), Some(UI.policy.clone())))))
-        .service(page("/docs/problems", |_| Some((HTML, list(Code::ALL), None))))
-        .service(page("/docs/problems/{code}", |code| Some((HTML, list(&[Code::named(code)?]), None))));
+        .service(page("/docs", |_| Some(UI.content())))
+        .service(page("/docs/problems", |_| Some(problems::all().content())))
+        .service(page("/docs/problems/{code}", |code| Some(problems::one(Code::named(code)?).content())));
 }
 
 /// Media type, content, and the content security policy if it needs one of its own.
@@ -67,26 +70,46 @@ fn render((media_type, content, policy): Content) -> HttpResponse {
     answer.body(content)
 }
 
-static UI: LazyLock<Ui> = LazyLock::new(Ui::new);
+/// What every page has in its head: without the icon the browser asks for one that there is none of.
+const HEAD: &str = r#"
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+"#;
 
-struct Ui {
+const UI_STYLE: &str = include_str!("docs/ui.css");
+
+static UI: LazyLock<Page> = LazyLock::new(|| {
+    let html = Swagger::new("/openapi.json").with_title("Portico API").html();
+    let html = html.replacen("<head>", &format!("<head>{HEAD}<style>\n{UI_STYLE}</style>\n"), 1);
+    Page::new(html, "img-src 'self' data: blob:; connect-src 'self'; ")
+});
+
+/// A page for people, and the policy that it is read under.
+struct Page {
     html: Bytes,
     policy: String,
 }
 
-impl Ui {
-    fn new() -> Self {
-        let html = Swagger::new("/openapi.json").with_title("Portico API").html();
-        // Else the browser asks for an icon that there is none of.
-        let html = html.replacen("<head>", "<head>\n<link rel=\"icon\" href=\"data:,\">", 1);
+impl Page {
+    /// `allowed` are the directives for what it loads beside its own scripts and styles.
+    fn new(html: String, allowed: &str) -> Self {
         let policy = format!(
-            "default-src 'none'; script-src {}; style-src {}; img-src 'self' data: blob:; connect-src 'self'; \
-             base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-            hashes(&html, "<script>", "</script>"),
-            hashes(&html, "<style>", "</style>"),
+            "default-src 'none'; {}{}{allowed}base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            directive("script-src", &hashes(&html, "<script>", "</script>")),
+            directive("style-src", &hashes(&html, "<style>", "</style>")),
         );
         Self { html: html.into(), policy }
     }
+
+    fn content(&self) -> Content {
+        (HTML, self.html.clone(), Some(self.policy.clone()))
+    }
+}
+
+/// None for an empty list, which is what `default-src` says already.
+fn directive(name: &str, sources: &str) -> String {
+    if sources.is_empty() { String::new() } else { format!("{name} {sources}; ") }
 }
 
 /// The hash of every element between `open` and `close`, as a policy names it (CSP level 3, section 2.3.1).
@@ -99,22 +122,4 @@ fn hashes(html: &str, open: &str, close: &str) -> String {
         rest = beyond;
     }
     sources.join(" ")
-}
-
-fn list(codes: &[Code]) -> Bytes {
-    let mut html =
-        String::from("<!DOCTYPE html>\n<html lang=\"en\">\n<title>Portico: problems</title>\n<h1>Problems</h1>\n");
-    for code in codes {
-        let (name, status) = (code.name(), code.status().as_u16());
-        write!(
-            html,
-            "<h2 id=\"{name}\">{}</h2>\n<p><code>{name}</code>, status {status}</p>\n<p>Cause: {}</p>\n<p>Mend: {}</p>\n",
-            code.title(),
-            code.cause(),
-            code.mend(),
-        )
-        .expect("writing to a string cannot fail");
-    }
-    html.push_str("<p><a href=\"/docs/problems\">All problems</a> · <a href=\"/docs\">API</a></p>\n</html>\n");
-    html.into()
 }

@@ -11,7 +11,7 @@ use std::{
 
 use actix_cors::Cors;
 use actix_web::{
-    App, HttpResponse, HttpServer,
+    App, HttpResponse,
     dev::{Server, ServerHandle},
     http::{Method, header},
     middleware::{Condition, from_fn},
@@ -20,7 +20,9 @@ use actix_web::{
 use portico_config::Config;
 
 use crate::{
-    Asks, HttpMetrics, Problem, Settings, docs,
+    Asks, HttpMetrics, Problem, Settings,
+    connection::{Connections, accompany},
+    docs,
     limits::{Count, Limits, Time, bound_rate, shed_load},
     listener,
     middleware::{bound_head, dress, observe, same_site, watch_body},
@@ -31,6 +33,8 @@ use crate::{
 
 /// How long a browser may remember what another origin may do.
 const PREFLIGHT_KEPT_S: usize = 600;
+/// What the server calls this surface in its own records.
+const NAME: &str = "gateway";
 
 /// The REST surface, ready to be served.
 #[derive(Clone)]
@@ -79,7 +83,7 @@ impl Gateway {
     ) -> Self {
         let settings = Data::new(Settings::new(config, secret, draining));
         let asks = asks.within(&settings);
-        let limits = Data::new(Limits::new(config, &settings, &Time::monotonic()));
+        let limits = Data::new(Limits::new(config, &settings, &Time::system()));
         Self { settings, asks, limits, metrics }
     }
 
@@ -102,27 +106,27 @@ impl Gateway {
     /// The address cannot be bound, or the TLS files cannot be used.
     pub fn serve(self, shutdown_timeout: Duration) -> Result<Serving, ServeError> {
         let http = self.settings.http.clone();
-        let deadlines = &http.deadlines;
-        let mut server = HttpServer::new(move || self.clone().application())
-            .max_connections(http.limits.connections_max)
-            .client_request_timeout(Duration::from_millis(deadlines.head_ms))
-            .keep_alive(Duration::from_millis(deadlines.keep_alive_ms))
+        let mut server = Server::build()
+            .max_concurrent_connections(http.limits.connections_max)
             .shutdown_timeout(shutdown_timeout.as_secs().max(1))
             .disable_signals();
         if let Some(workers) = http.workers {
             server = server.workers(workers.get());
         }
-        let failed = |source| ServeError::Bind { address: http.listen, source };
-        let listener = listener::listen(http.listen, Duration::from_millis(deadlines.body_idle_ms)).map_err(failed)?;
-        let server = match (&http.tls.certificate_file, &http.tls.key_file) {
-            (Some(certificate), Some(key)) => {
-                server.listen_rustls_0_23(listener, tls::server_config(certificate, key)?)
-            }
-            _ => server.listen(listener),
+        let tls = match (&http.tls.certificate_file, &http.tls.key_file) {
+            (Some(certificate), Some(key)) => Some(tls::server_config(certificate, key)?),
+            _ => None,
         };
-        let server = server.map_err(failed)?;
-        let address = server.addrs().first().copied().expect("binding succeeded");
-        let server = server.run();
+        let failed = |source| ServeError::Bind { address: http.listen, source };
+        let stall = Duration::from_millis(http.deadlines.body_idle_ms);
+        let listener = listener::listen(http.listen, stall).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let connections = Connections::new(&http, address, server.graceful_shutdown_signal());
+        let server = match tls {
+            Some(tls) => server.listen(NAME, listener, move || connections.secure(self.clone().application(), &tls)),
+            None => server.listen(NAME, listener, move || connections.plain(self.clone().application())),
+        };
+        let server = server.map_err(failed)?.run();
         Ok(Serving { address, handle: server.handle(), server })
     }
 
@@ -153,6 +157,7 @@ impl Gateway {
             .wrap(from_fn(bound_rate))
             .wrap(Condition::new(!settings.http.cors.allowed_origins.is_empty(), cors(&settings)))
             .wrap(from_fn(same_site))
+            .wrap(from_fn(accompany))
             .wrap(from_fn(dress))
             .wrap(from_fn(observe))
     }

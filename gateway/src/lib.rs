@@ -15,6 +15,7 @@ mod problem;
 mod api;
 mod asks;
 mod conditional;
+mod connection;
 mod cookie;
 mod docs;
 mod extract;

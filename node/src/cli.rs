@@ -126,6 +126,11 @@ pub(crate) enum UserCommand {
         /// The account's e-mail address
         email: String,
     },
+    /// End all sessions of an account; its password stays
+    SignOut {
+        /// The account's e-mail address
+        email: String,
+    },
     /// Take over accounts from JSON lines, `{"name": .., "email": .., "password_hash": ..}`, with a bcrypt or argon2id hash
     ///
     /// Accounts that are there already are left as they are, so that an import that was interrupted is simply run

@@ -25,6 +25,8 @@ pub(crate) struct World {
     pub(crate) config: Config,
     /// Tells the time.
     pub(crate) clock: Arc<dyn Clock>,
+    /// The node's secret.
+    pub(crate) secret: [u8; 32],
     /// The root of the supervision tree.
     pub(crate) root: Supervisor,
     /// What the node counts.
@@ -107,7 +109,16 @@ impl Domains {
 
     /// What the operator's commands ask.
     pub(crate) fn control(&self) -> Control {
-        Control { reset_password: self.user.actor.ask(), import: self.user.actor.ask() }
+        let user = &self.user.actor;
+        Control { reset_password: user.ask(), sign_out: user.ask(), import: user.ask() }
+    }
+
+    /// Has every session refused that was ended before the node stopped, whatever kept that from being written down.
+    ///
+    /// # Errors
+    /// The operator's: it cannot be done for now.
+    pub(crate) async fn revoke_what_waits(&self) -> Result<(), Failure> {
+        self.bus.revoke_what_waits().await
     }
 
     /// Delivers the events that were committed last, once no work comes in any more.
@@ -119,9 +130,11 @@ impl Domains {
 /// Says which store could not be opened, and why.
 fn unopened<E: std::error::Error>(path: &Path) -> impl FnOnce(E) -> Failure + use<E> {
     let path = path.display().to_string();
-    move |error| {
-        let causes = std::iter::successors(error.source(), |cause| cause.source());
-        let chain = causes.fold(error.to_string(), |chain, cause| format!("{chain}: {cause}"));
-        Failure::cannot_create(format!("{path}: {chain}"))
-    }
+    move |error| Failure::cannot_create(format!("{path}: {}", chain(&error)))
+}
+
+/// An error with its causes, outermost first.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |chain, cause| format!("{chain}: {cause}"))
 }

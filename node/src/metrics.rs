@@ -2,27 +2,49 @@
 //!
 //! Invariant: label values come from closed sets (actor names, route templates, codes), never from a request.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
+use futures_util::future::{BoxFuture, join_all};
 use opentelemetry::{
     KeyValue,
     metrics::{Histogram, Meter, MeterProvider as _},
 };
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use portico_gateway::{Exchange, HttpMetrics, LimitCount};
-use portico_kernel::{Node, Pool, PoolLoad, TreeHandle};
+use portico_kernel::{Node, Pool, PoolLoad, StoreError, TreeHandle};
 use portico_log::Stats;
 use prometheus::{Registry, TextEncoder};
 
 /// Upper bounds of the latency buckets, in seconds (OpenTelemetry semantic conventions for HTTP).
 const LATENCY_BOUNDS_S: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
+/// How long a store may take to count what waits in it.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Everything that is counted. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Metrics {
     registry: Registry,
     provider: Arc<SdkMeterProvider>,
+    backlogs: Arc<Mutex<Vec<Backlog>>>,
 }
+
+/// What waits in a store: counted anew whenever everything is shown.
+#[derive(Clone)]
+struct Backlog {
+    count: Arc<dyn Fn() -> BoxFuture<'static, Result<u64, StoreError>> + Send + Sync>,
+    /// [`UNKNOWN`] when it could not be counted.
+    counted: Arc<AtomicU64>,
+}
+
+/// No store holds as many.
+const UNKNOWN: u64 = u64::MAX;
 
 impl Metrics {
     /// Counts nothing yet.
@@ -34,7 +56,7 @@ impl Metrics {
             .build()
             .expect("a new registry has no metric that could clash");
         let provider = Arc::new(SdkMeterProvider::builder().with_reader(exporter).build());
-        Self { registry, provider }
+        Self { registry, provider, backlogs: Arc::default() }
     }
 
     /// The meter that instruments of the node are made with.
@@ -43,7 +65,9 @@ impl Metrics {
     }
 
     /// Everything in Prometheus' text format.
-    pub(crate) fn render(&self) -> String {
+    pub(crate) async fn render(&self) -> String {
+        let backlogs = self.backlogs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        join_all(backlogs.iter().map(Backlog::refresh)).await;
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
 
@@ -86,6 +110,24 @@ impl Metrics {
         self.gauge("portico.log.waiting", "Records that wait for the disk", reading(|stats| stats.waiting));
     }
 
+    /// Shows how much waits in a store; nothing while the store does not tell.
+    pub(crate) fn observe_backlog<F>(
+        &self,
+        name: &str,
+        description: &'static str,
+        count: impl Fn() -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = Result<u64, StoreError>> + Send + 'static,
+    {
+        let counted = Arc::new(AtomicU64::new(UNKNOWN));
+        let backlog = Backlog { count: Arc::new(move || Box::pin(count())), counted: Arc::clone(&counted) };
+        self.backlogs.lock().unwrap_or_else(PoisonError::into_inner).push(backlog);
+        self.gauge(name, description, move || match counted.load(Relaxed) {
+            UNKNOWN => Vec::new(),
+            counted => vec![(Vec::new(), counted)],
+        });
+    }
+
     /// Shows how often each rate limit allowed and refused.
     pub(crate) fn observe_limits(&self, counts: impl Fn() -> Vec<LimitCount> + Send + Sync + 'static) {
         let counts = Arc::new(counts);
@@ -126,6 +168,13 @@ impl Metrics {
     }
 }
 
+impl Backlog {
+    async fn refresh(&self) {
+        let counted = tokio::time::timeout(COUNT_TIMEOUT, (self.count)()).await;
+        self.counted.store(counted.ok().and_then(Result::ok).unwrap_or(UNKNOWN), Relaxed);
+    }
+}
+
 /// Values beside the labels that tell them apart.
 type Readings = Vec<(Vec<KeyValue>, u64)>;
 
@@ -157,5 +206,25 @@ impl HttpMetrics for HttpDuration {
             KeyValue::new("http.response.status_code", i64::from(exchange.status)),
         ];
         self.0.record(exchange.duration.as_secs_f64(), &labels);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_backlog_is_counted_anew_each_time_and_left_out_while_it_cannot_be() {
+        let (metrics, answers) = (Metrics::new(), Arc::new(Mutex::new(vec![Ok(7), Err(()), Ok(3)])));
+        metrics.observe_backlog("portico.test.backlog", "A test's", move || {
+            let answer = answers.lock().unwrap().pop().expect("it is counted once each time");
+            async move { answer.map_err(|()| StoreError::Broken("the test said so".into())) }
+        });
+
+        let shown = [metrics.render().await, metrics.render().await, metrics.render().await];
+
+        let values =
+            shown.each_ref().map(|text| text.lines().find_map(|line| line.strip_prefix("portico_test_backlog ")));
+        assert_eq!(values, [Some("3"), None, Some("7")], "{shown:?}");
     }
 }

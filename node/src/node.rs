@@ -46,7 +46,8 @@ impl Node {
         let root = Supervisor::root("portico", Strategy::OneForOne, INTENSITY);
         let metrics = Metrics::new();
         let (pools, probes, closers) = (Vec::new(), Vec::new(), Vec::new());
-        let mut world = World { config, clock, root, metrics, pools, probes, closers };
+        let secret = data.secret();
+        let mut world = World { config, clock, secret, root, metrics, pools, probes, closers };
         let domains = Domains::start(&mut world, journal).await?;
         let World { config, root, metrics, pools, probes, closers, .. } = world;
         metrics.observe_pools(pools);
@@ -81,6 +82,15 @@ impl Node {
         self.domains.control()
     }
 
+    /// Does what must be done before anything is served.
+    ///
+    /// # Errors
+    /// The operator's: the session store cannot be told what was revoked. Nothing may be served then.
+    pub(crate) async fn prepare(&self) -> Result<(), Failure> {
+        let prepared = self.domains.revoke_what_waits().await;
+        prepared.inspect_err(|failure| tracing::error!(%failure, "node does not serve"))
+    }
+
     /// When a shutdown that begins now must be over.
     pub(crate) fn shutdown_deadline(&self) -> Deadline {
         Deadline::within(Duration::from_millis(self.config.shutdown.deadline_ms))
@@ -113,6 +123,6 @@ impl Node {
 fn take(directory: &Path) -> Result<DataDir, Failure> {
     DataDir::open(directory).map_err(|error| match error {
         DataError::Held { .. } => Failure::temporary(error),
-        DataError::Io { .. } => Failure::cannot_create(error),
+        DataError::Open { .. } | DataError::Io { .. } => Failure::cannot_create(error),
     })
 }

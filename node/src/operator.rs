@@ -5,13 +5,16 @@ use std::{io, net::SocketAddr};
 use actix_web::{
     App, HttpResponse, HttpServer,
     dev::{Server, ServerHandle},
-    http::header::{CACHE_CONTROL, ContentType},
+    http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ContentType, HeaderName, X_CONTENT_TYPE_OPTIONS},
     middleware::DefaultHeaders,
     web::{self, Data, Json},
 };
 use portico_kernel::{Tree, TreeHandle};
 
 use crate::{metrics::Metrics, readiness::Readiness};
+
+/// A browser shows these answers as text, alone.
+const CSP: (HeaderName, &str) = (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
 
 /// What the listener shows.
 #[derive(Clone)]
@@ -32,7 +35,12 @@ impl Operator {
     pub(crate) fn serve(self, listen: SocketAddr) -> io::Result<(SocketAddr, ServerHandle, Server)> {
         let server = HttpServer::new(move || {
             App::new()
-                .wrap(DefaultHeaders::new().add((CACHE_CONTROL, "no-store")))
+                .wrap(
+                    DefaultHeaders::new()
+                        .add((CACHE_CONTROL, "no-store"))
+                        .add((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+                        .add(CSP),
+                )
                 .app_data(Data::new(self.clone()))
                 .route("/livez", web::get().to(livez))
                 .route("/readyz", web::get().to(readyz))
@@ -61,7 +69,7 @@ async fn readyz(operator: Data<Operator>) -> HttpResponse {
 }
 
 async fn metrics(operator: Data<Operator>) -> HttpResponse {
-    HttpResponse::Ok().insert_header(ContentType::plaintext()).body(operator.metrics.render())
+    HttpResponse::Ok().insert_header(ContentType::plaintext()).body(operator.metrics.render().await)
 }
 
 async fn tree(operator: Data<Operator>) -> Json<Tree> {

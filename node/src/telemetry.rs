@@ -1,11 +1,14 @@
 //! Where `tracing` goes: to the log domain, and in a form for people to standard error.
 
+mod redacted;
+
 use std::io::{IsTerminal as _, stderr};
 
 use portico_config::{Console, Log};
 use portico_log::Layer;
 use tracing_subscriber::{EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
+use self::redacted::Redacted;
 use crate::exit::Failure;
 
 /// Installs the subscriber of this process; once.
@@ -20,7 +23,8 @@ pub(crate) fn install(config: &Log, journal: Layer) -> Result<(), Failure> {
         Console::Never => false,
         Console::Auto => stderr().is_terminal(),
     };
-    let console = printed.then(|| fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal()).boxed());
+    let console = printed
+        .then(|| fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal()).fmt_fields(Redacted).boxed());
     tracing_subscriber::registry().with(filter).with(journal).with(console).init();
     Ok(())
 }

@@ -67,6 +67,31 @@ fn bytes(length: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn a_write_whose_caller_has_gone_leaves_nothing_half_written() {
+    let world = world();
+    let (key, file) = (world.key(Rendition::Original), world.file(&bytes(2_000_000)));
+
+    for polls in 1..40 {
+        let mut put = world.content.put(key, &file);
+        for _ in 0..polls {
+            if futures_util::poll!(&mut put).is_ready() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_micros(100)).await; // lets the system write on
+        }
+    }
+
+    let unfinished = || fs::read_dir(world.dir.path().join("content/.unfinished")).unwrap().count();
+    for _ in 0..500 {
+        if unfinished() == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(unfinished(), 0);
+}
+
+#[tokio::test]
 async fn what_was_put_is_read_back_whole_and_in_part() {
     let (world, long) = (world(), bytes(1_000_000));
     let key = world.key(Rendition::Original);

@@ -7,10 +7,14 @@
 //! - [`Client`] and [`Answer`]: somebody who calls the API, and what the API said.
 //! - [`Raw`]: a connection for what no well-behaved client sends.
 //! - [`pictures`]: uploads, good and evil.
+//! - [`abuse`]: attacks, each with what must come of it.
+//! - [`crash`]: kills and crashes under load, and what must be left standing.
 //! - [`binary`]: where the binary under test comes from.
 
+pub mod abuse;
 mod binary;
 mod client;
+pub mod crash;
 mod home;
 mod node;
 mod output;

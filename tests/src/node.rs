@@ -51,6 +51,11 @@ impl Node {
         node
     }
 
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where the public API is, without a slash at the end.
     pub fn gateway(&self) -> &str {
         &self.gateway

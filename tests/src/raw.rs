@@ -20,6 +20,13 @@ impl Raw {
         self.0.write_all(bytes.as_ref()).await.unwrap();
     }
 
+    /// Reads exactly so many bytes.
+    pub async fn read(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.0.read_exact(&mut bytes).await.unwrap();
+        bytes
+    }
+
     /// Closes this end, and reads what comes until the other one closes.
     pub async fn finish(mut self) -> String {
         // Whoever was refused may find the connection closed already.

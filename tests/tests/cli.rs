@@ -14,6 +14,11 @@ fn bcrypt_hash() -> String {
     bcrypt::hash(PASSWORD, 4).unwrap()
 }
 
+/// A bcrypt hash that no password is known for.
+fn bcrypt_hash_of_nobody() -> String {
+    format!("$2b$04${}", "a".repeat(53))
+}
+
 #[test]
 fn the_version_is_told() {
     let exit = Home::new().run(&["--version"]);
@@ -88,6 +93,18 @@ async fn an_import_beside_a_running_node_reports_what_it_refused_and_can_be_repe
     assert!(!report.contains("5f4dcc3b"), "a refused hash is not repeated");
 }
 
+#[tokio::test]
+async fn lines_as_long_as_they_may_be_are_imported_beside_a_running_node() {
+    let home = Home::new();
+    let _node = home.up().await;
+    let long = (0..500).map(|number| line(&format!("{number}{}", "x".repeat(1_900)), &bcrypt_hash_of_nobody()));
+    let input: Vec<_> = long.chain([line("ann", &bcrypt_hash())]).collect();
+
+    let exit = home.run_with(&["user", "import", "-", "--report", "refused.jsonl"], &input.join("\n"));
+
+    assert_eq!((exit.code(), exit.stdout.trim()), (Some(65), "1 opened, 0 present already, 500 refused"), "{exit:?}");
+}
+
 #[test]
 fn an_import_from_a_file_that_is_not_there_is_told() {
     let exit = Home::new().run(&["user", "import", "nowhere.jsonl"]);
@@ -111,6 +128,33 @@ async fn a_reset_gives_a_one_time_password_and_ends_every_session() {
     assert_eq!(reset.stdout.lines().count(), 1, "nothing but the password: {}", reset.stdout);
     assert_eq!(ann.get("/me").await.problem().1, "session_dead");
     assert_eq!((sign_in(PASSWORD).await, sign_in(reset.stdout.trim()).await), (401, 200));
+}
+
+#[tokio::test]
+async fn an_operator_ends_every_session_of_an_account_and_its_password_stays() {
+    let home = Home::new();
+    let node = home.up().await;
+    let (ann, ben) = (node.register("ann").await, node.register("ben").await);
+
+    let beside = home.run(&["user", "sign-out", "ANN@example.com"]);
+    let dead = ann.get("/me").await.problem().1;
+    let credentials = json!({"email": ann.email, "password": PASSWORD});
+    let again = node.client().post("/auth?transport=bearer").json(&credentials).await.expect(200);
+    let others = ben.get("/me").await.status;
+    node.stop().await;
+    let without = home.run(&["user", "sign-out", "ann@example.com"]);
+    let node = home.up().await;
+    let dead_again = node.client().with_token(again["token"].as_str().unwrap()).get("/me").await.problem().1;
+
+    assert_eq!((beside.code(), without.code()), (Some(0), Some(0)), "{beside:?} {without:?}");
+    assert_eq!((dead.as_str(), dead_again.as_str(), others), ("session_dead", "session_dead", 200));
+}
+
+#[test]
+fn signing_out_an_unknown_address_is_told() {
+    let exit = Home::new().run(&["user", "sign-out", "nobody@example.com"]);
+
+    assert_eq!(exit.code(), Some(67), "{exit:?}");
 }
 
 #[test]

@@ -3,6 +3,9 @@
 use portico_tests::{Account, Home, Node, Raw, eventually, pictures};
 use reqwest::StatusCode;
 
+/// What a server says once a request has begun, to a client that waits for it (RFC 9110, section 10.1.1).
+const GO_ON: &str = "HTTP/1.1 100 Continue\r\n\r\n";
+
 /// An upload of which the node has seen the head and half of the body.
 async fn half_an_upload(node: &Node, ann: &Account) -> (Raw, Vec<u8>) {
     let picture = pictures::png();
@@ -10,14 +13,13 @@ async fn half_an_upload(node: &Node, ann: &Account) -> (Raw, Vec<u8>) {
     let mut connection = Raw::connect(node.gateway()).await;
     let head = format!(
         "POST /me/photos HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-type: image/png\r\n\
-         content-length: {}\r\nconnection: close\r\n\r\n",
+         content-length: {}\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n",
         ann.token,
         picture.len()
     );
     connection.write(head).await;
+    assert_eq!(connection.read(GO_ON.len()).await, GO_ON.as_bytes(), "the node has taken the upload up");
     connection.write(first).await;
-    // The same session answers another call: the node has had the time to take this one up.
-    ann.get("/me").await.expect(200);
     (connection, second.to_owned())
 }
 

@@ -7,16 +7,13 @@ mod driver;
 mod leash;
 mod pump;
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, TryLockError},
-};
+use std::sync::{Arc, Mutex, TryLockError};
 
 use actix::{Actor, AsyncContext as _, Context};
 
 pub(crate) use self::leash::{Leash, Order};
 use self::{driver::Driver, pump::Pump};
-use crate::{mailbox::Mailbox, supervision::Life, tree::Cause};
+use crate::{mailbox::Mailbox, panics::survive, supervision::Life, tree::Cause};
 
 /// What makes an actor, again and again. Locked only by the life that is being made.
 pub(crate) type Factory<F> = Arc<Mutex<F>>;
@@ -48,13 +45,8 @@ fn make<A, F: FnMut() -> A>(factory: &Factory<F>, path: &str) -> Result<A, Cause
         // A life that was abandoned hangs in the factory; waiting for it would block this thread too.
         Err(TryLockError::WouldBlock) => return Err(Cause::Blocked),
     };
-    catch_unwind(AssertUnwindSafe(&mut *factory)).map_err(|panic| {
-        tracing::error!(actor = path, panic = told(&*panic), "actor's factory panicked");
+    survive(&mut *factory).map_err(|panic| {
+        tracing::error!(actor = path, panic, "actor's factory panicked");
         Cause::Panic
     })
-}
-
-/// What a panic said.
-pub(crate) fn told(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("")
 }

@@ -22,6 +22,7 @@ extern crate self as portico_kernel; // for `id!` inside of this crate
 
 mod ask;
 mod blame;
+mod chaos;
 mod clock;
 mod deadline;
 mod event;
@@ -31,6 +32,7 @@ mod incarnation;
 mod latency;
 mod mailbox;
 mod outbox;
+mod panics;
 mod pool;
 mod reference;
 mod respond;

@@ -2,7 +2,8 @@
 //!
 //! Invariants: calls that wait and calls that are being worked on are together never more than `capacity`, however many
 //! handles there are and whatever callers do; a call begins at most once; only the present incarnation is given calls;
-//! messages are never dropped under the lock, since their `Drop` may do anything.
+//! messages are never dropped under the lock, and those that will not run are dropped one by one and may panic, since
+//! their `Drop` may do anything.
 
 mod call;
 mod letter;
@@ -26,7 +27,7 @@ use self::{
     state::{Phase, State},
     ticket::Ticket,
 };
-use crate::{AskError, Deadline, incarnation::Leash, tree::NodeCell};
+use crate::{AskError, Deadline, Tracked, incarnation::Leash, panics::survive, tree::NodeCell};
 
 /// A bounded queue of calls of any type to actors of type `A`, one incarnation after the other.
 pub(crate) struct Mailbox<A: Actor> {
@@ -55,7 +56,7 @@ impl<A: Actor> Mailbox<A> {
     /// Accepts a call, or says why it does not.
     pub(crate) fn send<M>(self: &Arc<Self>, message: M, deadline: Deadline) -> Result<Waiting<A, M::Result>, AskError>
     where
-        A: Handler<M>,
+        A: Handler<M, Result: Tracked>,
         M: Message + Send + 'static,
         M::Result: Send,
     {
@@ -71,16 +72,17 @@ impl<A: Actor> Mailbox<A> {
     }
 
     fn push(&self, letter: Box<dyn Envelope<A>>, ticket: &Ticket) -> Result<(), AskError> {
-        let leash = {
+        let (admitted, swept) = {
             let mut state = self.lock();
-            state.admit(ticket, self.capacity)?;
-            state.queue.push_back(letter);
-            if !std::mem::take(&mut state.idle) {
-                return Ok(());
+            let swept = state.make_room(self.capacity);
+            let admitted = state.admit(ticket, self.capacity);
+            if admitted.is_ok() {
+                state.queue.push_back(letter);
             }
-            state.serving.clone()
+            (admitted.map(|()| state.wakes()), swept)
         };
-        if let Some(leash) = leash {
+        self.discard(swept);
+        if let Some(leash) = admitted? {
             leash.wake();
         }
         Ok(())
@@ -88,30 +90,27 @@ impl<A: Actor> Mailbox<A> {
 
     /// The next call for the incarnation on `leash`; from here on it counts as begun.
     pub(crate) fn next(&self, leash: &Arc<Leash>) -> Option<(Box<dyn Envelope<A>>, Call)> {
-        let mut expired = Vec::new(); // dropped after the lock
-        let mut state = self.lock();
-        if !state.serves(leash) {
-            return None;
-        }
-        while let Some(envelope) = state.queue.pop_front() {
-            if envelope.ticket().begin() {
-                let call = Call::begin(envelope.ticket(), Arc::clone(&self.node), Arc::clone(&state.works));
-                return Some((envelope, call));
-            }
-            state.cancelled = state.cancelled.saturating_sub(1);
-            expired.push(envelope);
-        }
-        state.idle = true;
-        None
+        let mut expired = Vec::new();
+        let next = {
+            let mut state = self.lock();
+            let begun = state.next(leash, &mut expired);
+            begun.map(|begun| {
+                let call = Call::begin(begun.ticket(), Arc::clone(&self.node), Arc::clone(&state.works));
+                (begun, call)
+            })
+        };
+        self.discard(expired);
+        next
     }
 
     /// Notes that a caller gave up before its call began. Sweeps when most of the queue has been given up.
     fn cancelled(&self) {
-        let _swept = {
+        let swept = {
             let mut state = self.lock();
             state.cancelled += 1;
-            if state.cancelled * 2 > state.queue.len() { state.sweep(|ticket| !ticket.waits()) } else { Vec::new() }
+            if state.cancelled * 2 > state.queue.len() { state.sweep(|_| false) } else { Vec::new() }
         };
+        self.discard(swept);
     }
 
     /// From now on the incarnation on `leash` is given the calls.
@@ -134,12 +133,13 @@ impl<A: Actor> Mailbox<A> {
 
     /// Nobody serves before `until`: calls that cannot wait so long are refused at once.
     pub(crate) fn away(&self, until: Instant) {
-        let _refused = {
+        let refused = {
             let mut state = self.lock();
             let Phase::Open { away_until } = &mut state.phase else { return };
             *away_until = Some(until);
             state.sweep(|ticket| ticket.deadline() < until && ticket.refuse(Refusal::Unavailable))
         };
+        self.discard(refused);
     }
 
     /// Refuses new calls; those that wait are served.
@@ -159,7 +159,18 @@ impl<A: Actor> Mailbox<A> {
             state.sweep(|_| true)
         };
         let waited = refused.iter().filter(|envelope| envelope.ticket().refuse(refusal)).count();
+        self.discard(refused);
         waited as u64
+    }
+
+    /// Drops messages that will not run. A panic in that is nobody's here: neither the supervisor's, nor the actor's, nor
+    /// that of a caller who happens to sweep.
+    fn discard(&self, envelopes: Vec<Box<dyn Envelope<A>>>) {
+        for envelope in envelopes {
+            if let Err(panic) = survive(|| drop(envelope)) {
+                tracing::error!(actor = self.node.path(), panic, "message panicked when dropped");
+            }
+        }
     }
 
     /// Whether nothing waits and nothing is being worked on.

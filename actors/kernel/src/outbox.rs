@@ -10,8 +10,14 @@ use crate::{Event, StoreError};
 /// Invariant: an event leaves only through [`Self::forget`], after its consumers have confirmed it.
 #[async_trait]
 pub trait Outbox: Send + Sync + 'static {
+    /// At most `limit` events that stand after `position`, each with its own, in the order in which they were committed;
+    /// none if there are none. Positions rise as commits do, are never given twice, and begin at 1.
+    async fn after(&self, position: i64, limit: u32) -> Result<Vec<(i64, Event)>, StoreError>;
+
     /// At most `limit` events, in the order in which they were committed.
-    async fn oldest(&self, limit: u32) -> Result<Vec<Event>, StoreError>;
+    async fn oldest(&self, limit: u32) -> Result<Vec<Event>, StoreError> {
+        Ok(self.after(0, limit).await?.into_iter().map(|(_, event)| event).collect())
+    }
 
     /// Forgets events that were confirmed.
     async fn forget(&self, ids: &[Uuid]) -> Result<(), StoreError>;

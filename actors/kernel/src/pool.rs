@@ -5,16 +5,16 @@
 use std::{
     collections::VecDeque,
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
+use rustix::process::{getpriority_process, setpriority_process};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use crate::{Blame, Fault, Server, scope::Scope};
+use crate::{Blame, Fault, Server, panics::survive, scope::Scope};
 
-/// How nice the threads are (`setpriority(2)`, 0 to 19): a storm of hashes gives way to everything else.
+/// How nice the threads are at least (`setpriority(2)`, 0 to 19): a storm of hashes gives way to everything else.
 const NICENESS: i32 = 10;
 
 /// Threads that burn CPU so that actors' threads need not. Cheap to clone.
@@ -75,11 +75,11 @@ impl Pool {
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PoolError> {
         let (answer, answered) = oneshot::channel();
         let scope = Scope::current();
-        self.0.0.push(Box::new(move |shared| {
+        self.0.0.push(Box::new(move |busy| {
             let skipped = answer.is_closed();
             // The panic hook has reported a panic; the caller learns of it because the sender is gone.
-            let result = if skipped { None } else { catch_unwind(AssertUnwindSafe(|| scope.enter(work))).ok() };
-            shared.finished(); // before the answer: whoever has it finds a free thread
+            let result = if skipped { None } else { survive(|| scope.enter(work)).ok() };
+            drop(busy); // before the answer: whoever has it finds a free thread
             if let Some(result) = result {
                 let _gone = answer.send(result);
             }
@@ -116,8 +116,19 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// Must call [`Shared::finished`] once, and must not panic.
-type Job = Box<dyn FnOnce(&Shared) + Send>;
+/// Drops what it is given when the thread is free again.
+type Job = Box<dyn FnOnce(Busy<'_>) + Send>;
+
+/// A thread that has a job, until this is dropped.
+struct Busy<'a>(&'a Shared);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        let mut queue = self.0.lock();
+        queue.running -= 1;
+        queue.done += 1;
+    }
+}
 
 struct Shared {
     queue: Mutex<Queue>,
@@ -145,7 +156,9 @@ impl Drop for Owner {
             std::mem::take(&mut queue.jobs)
         };
         self.0.work_waits.notify_all();
-        drop(abandoned); // not under the lock: a job's captures may do anything when dropped
+        for job in abandoned {
+            let _told = survive(|| drop(job)); // not under the lock: a job's captures may do anything when dropped
+        }
     }
 }
 
@@ -166,14 +179,9 @@ impl Shared {
     fn work(&self) {
         give_way();
         while let Some(job) = self.next() {
-            job(self);
+            // Work or an answer that nobody wants any more may panic when it is dropped: the thread goes on.
+            let _told = survive(|| job(Busy(self)));
         }
-    }
-
-    fn finished(&self) {
-        let mut queue = self.lock();
-        queue.running -= 1;
-        queue.done += 1;
     }
 
     fn next(&self) -> Option<Job> {
@@ -193,7 +201,8 @@ impl Shared {
 
 /// Lowers the priority of this thread; on Linux `setpriority` is per thread. Best effort: it works as well without.
 fn give_way() {
-    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+    let own = getpriority_process(None).unwrap_or_default();
+    if let Err(error) = setpriority_process(None, own.max(NICENESS)) {
         tracing::debug!(%error, "pool thread keeps the normal priority");
     }
 }

@@ -16,21 +16,31 @@ use actix::{
 };
 
 use crate::{
+    chaos,
     mailbox::Call,
     scope::{Scope, Scoped},
 };
 
 /// An answer whose end the kernel sees, so that it can bound and measure the call. actix's own futures are not among
 /// them: they run where nobody counts them.
-pub trait Tracked {}
+pub trait Tracked {
+    /// Whether it is the answer itself, so that the call's work ends with its handler.
+    const AT_ONCE: bool = true;
+}
 
 impl<T, E> Tracked for Result<T, E> {}
 impl<T> Tracked for Option<T> {}
 impl<T> Tracked for Vec<T> {}
 impl<T> Tracked for Arc<T> {}
 impl<M: Message> Tracked for MessageResult<M> {}
-impl<T> Tracked for ResponseFuture<T> {}
-impl<A, T> Tracked for AtomicResponse<A, T> {}
+
+impl<T> Tracked for ResponseFuture<T> {
+    const AT_ONCE: bool = false;
+}
+
+impl<A, T> Tracked for AtomicResponse<A, T> {
+    const AT_ONCE: bool = false;
+}
 
 /// Concurrent work: the actor goes on with its next message meanwhile. For when the store arbitrates.
 ///
@@ -107,6 +117,9 @@ impl<A: Actor, T> ActorFuture<A> for ScopedInActor<A, T> {
         task: &mut task::Context<'_>,
     ) -> Poll<T> {
         let Self { scope, work } = &mut *self;
-        scope.enter(|| work.as_mut().poll(actor, context, task))
+        scope.enter(|| {
+            chaos::crash_rarely("in exclusive work");
+            work.as_mut().poll(actor, context, task)
+        })
     }
 }

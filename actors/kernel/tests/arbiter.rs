@@ -1,12 +1,13 @@
 //! Threads die, and threads hang.
 
-use std::{sync::Arc, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use portico_kernel::{
     AskError, Callee as _, Deadline, Intensity, Strategy, Supervisor, Watchdog,
     testkit::{Recorder, until},
 };
+use tokio::time::timeout;
 
 mod support;
 use support::{Do, World, add, soon, spec, victim_as};
@@ -49,10 +50,33 @@ async fn actors_on_one_thread_share_its_death_and_return_together() {
     assert_eq!(elsewhere.ask::<Do>().ask(Do::Count).await, Ok(2));
 }
 
+/// Whether this process has a thread of that name.
+fn has_thread(name: &str) -> bool {
+    let threads = fs::read_dir("/proc/self/task").unwrap();
+    // A thread may end while it is looked at.
+    threads.flatten().any(|thread| fs::read_to_string(thread.path().join("comm")).is_ok_and(|comm| comm.trim() == name))
+}
+
+#[actix::test]
+async fn threads_end_once_their_tree_is_drained_and_let_go() {
+    let root = Supervisor::root("root", Strategy::OneForOne, Intensity::UNLIMITED);
+    let branch = root.branch("branch", Strategy::OneForOne, Intensity::UNLIMITED);
+    for (supervisor, name) in [(&root, "outer"), (&branch, "inner")] {
+        add(supervisor, spec(name).on(format!("{name} ends")), &World::default());
+    }
+    until("the start", || root.snapshot().actors().iter().all(|(_, actor)| actor.state.is_running())).await;
+    assert!(has_thread("outer ends") && has_thread("inner ends"));
+
+    assert!(root.drain(soon()).await.is_clean());
+    drop((root, branch));
+
+    until("the end of both threads", || !has_thread("outer ends") && !has_thread("inner ends")).await;
+}
+
 fn watched(abandon_most: usize) -> (Supervisor, Recorder<()>) {
     let fatal = Recorder::new();
     let watchdog = Watchdog {
-        limit: Duration::from_millis(300), // long enough for a machine that is busy with other things
+        limit: Duration::from_secs(1), // long enough for a machine that is busy with other things
         abandon_most,
         fatal: Arc::new({
             let fatal = fatal.clone();
@@ -98,7 +122,7 @@ async fn one_blocked_thread_too_many_is_fatal() {
     until("the first is left behind", || victim.snapshot().restarts.blocked == 1).await;
     assert!(fatal.seen().is_empty(), "one is borne");
     let second = actix::spawn(async move { ask.ask(Do::Hang).await });
-    fatal.wait_for(1).await;
+    timeout(Duration::from_mins(1), fatal.wait_for(1)).await.expect("the second is fatal");
 
     world.gate.open();
     assert_eq!((first.await.unwrap(), second.await.unwrap()), (Ok(1), Ok(1)));

@@ -15,13 +15,16 @@ const FAULT: &str = "PORTICO_TEST_FAULT";
 
 const SIGABRT: i32 = 6;
 
-/// Runs this very test binary again, to act out `fault`.
+/// This very test binary again, as a child process.
+fn child() -> Command {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "actor_in_a_child_process", "--nocapture"]);
+    child
+}
+
+/// Runs a child to act out `fault`.
 fn act_out(fault: &str) -> Output {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "actor_in_a_child_process", "--nocapture"])
-        .env(FAULT, fault)
-        .output()
-        .unwrap()
+    child().env(FAULT, fault).output().unwrap()
 }
 
 fn status(fault: &str) -> ExitStatus {
@@ -77,6 +80,17 @@ fn a_panic_in_the_drop_that_follows_a_panic_is_survived() {
 #[test]
 fn one_blocked_thread_too_many_ends_the_process() {
     assert_eq!(status("blocked").code(), Some(70));
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn a_chaos_that_is_not_understood_ends_the_process_before_anything_runs() {
+    let refused = child().env("PORTICO_CHAOS", "crash_one_in=often").output().unwrap();
+
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success());
+    assert!(told.contains("PORTICO_CHAOS must be crash_one_in=N,crashes=M"), "{told}");
+    assert_eq!(told.matches("panicked at").count(), 1, "no actor was made to crash by it: {told}");
 }
 
 #[actix::test]

@@ -91,8 +91,48 @@ async fn what_is_left_at_the_deadline_is_cut_off_and_reported() {
     assert_eq!(alone.await.unwrap(), Err(AskError::Crashed));
     assert_eq!(behind.await.unwrap(), Err(AskError::Draining), "it never ran");
     let [cut] = &drained.cut[..] else { panic!("{drained:?}") };
-    assert_eq!((&*cut.path, cut.because, cut.queued), ("victim", CutBecause::Deadline, 1));
+    assert_eq!((&*cut.path, cut.because, cut.queued, cut.in_flight), ("victim", CutBecause::Deadline, 1, 2));
     assert_eq!(world.begun(), 2);
+}
+
+#[actix::test]
+async fn idle_actors_below_one_that_is_cut_off_still_stop_in_order() {
+    pause();
+    let root = root(Strategy::OneForOne);
+    let [world, stuck] = ["idle", "stuck"].map(World::named);
+    add(&root, spec("idle"), &world);
+    let branch = root.branch("branch", Strategy::OneForOne, Intensity::UNLIMITED);
+    add(&branch, spec("inner"), &World { log: world.log.clone(), ..World::named("inner") });
+    let held = add(&root, spec("stuck"), &stuck).call(DoAlone::Count, soon());
+    until("work", || stuck.begun() == 1).await;
+    let begun = Instant::now();
+
+    let drained = root.drain(Deadline::within(SECOND)).await;
+
+    assert_eq!(held.await, Err(AskError::Crashed));
+    assert_eq!(drained.finished, ["branch/inner", "idle"]);
+    assert_eq!((drained.cut.len(), &*drained.cut[0].path), (1, "stuck"));
+    assert_eq!(world.log.seen()[2..], ["inner stopped", "idle stopped"]);
+    assert!(begun.elapsed() < SECOND + SECOND / 10, "it took {:?}", begun.elapsed());
+}
+
+#[actix::test]
+async fn an_actor_that_stops_by_itself_during_a_drain_has_not_finished_what_still_runs() {
+    let root = root(Strategy::OneForOne);
+    let world = World::default();
+    let victim = add(&root, spec("victim"), &world);
+    let beside = actix::spawn(victim.call(Do::CountLater, soon()));
+    until("work", || world.begun() == 1).await;
+    let stop = victim.call(Do::Stop, soon());
+
+    let drained = root.drain(soon()).await;
+
+    assert_eq!(stop.await, Ok(Ok(2)));
+    let [cut] = &drained.cut[..] else { panic!("{drained:?}") };
+    assert_eq!((cut.because, cut.queued), (CutBecause::Crashed, 0));
+    assert!(cut.in_flight >= 1, "{cut:?}");
+    world.gate.open();
+    assert_eq!(beside.await.unwrap(), Ok(Ok(1)), "it was not cut off, and nobody could know");
 }
 
 #[actix::test]
@@ -199,6 +239,68 @@ async fn a_branch_that_drains_by_itself_does_not_hold_up_its_siblings_restart() 
     assert_eq!(first.ask::<Do>().ask(Do::Count).await, Ok(1));
     assert_eq!(held.await.unwrap(), Ok(Ok(1)));
     assert!(drained.await.unwrap().is_clean());
+}
+
+#[actix::test]
+async fn a_branch_that_is_drained_while_its_parent_stops_it_does_not_hang_its_parent() {
+    let root = root(Strategy::OneForAll);
+    let first = add(&root, spec("first"), &World::default());
+    let branch = root.branch("branch", Strategy::OneForOne, Intensity::UNLIMITED);
+    let inner_world = World::default();
+    let inner = add(&branch, spec("inner").on("slow to stop"), &inner_world);
+    let held = actix::spawn(inner.call(Do::Hang, soon()));
+    until("work in the branch", || inner_world.begun() == 1).await;
+    let _crashed = first.ask::<Do>().ask(Do::PanicInHandler).await;
+    until("the crash", || first.snapshot().state == State::Backoff).await;
+
+    let drained = actix::spawn(async move { branch.drain(soon()).await });
+    until("the drain", || root.snapshot().root.children[1].state == State::Draining).await;
+    inner_world.gate.open();
+
+    assert_eq!(first.ask::<Do>().ask(Do::Count).await, Ok(1), "the branch has stopped as it was told");
+    assert_eq!(held.await.unwrap(), Ok(Ok(1)));
+    drained.await.unwrap();
+    assert!(root.drain(soon()).await.is_clean());
+}
+
+#[actix::test]
+async fn whoever_joins_a_drain_hastens_it_and_reads_the_same_report() {
+    pause();
+    let root = root(Strategy::OneForOne);
+    let world = World::default();
+    add(&root, spec("below"), &World::default());
+    let held = add(&root, spec("victim"), &world).call(DoAlone::Count, soon());
+    until("work", || world.begun() == 1).await;
+    let begun = Instant::now();
+
+    let patient = root.drain(Deadline::within(60 * SECOND));
+    let hasty = root.drain(Deadline::within(SECOND));
+    let (patient, hasty) = tokio::join!(patient, hasty);
+
+    assert!(begun.elapsed() < SECOND + SECOND / 10, "it took {:?}", begun.elapsed());
+    assert_eq!(held.await, Err(AskError::Crashed));
+    assert_eq!((&*hasty.cut[0].path, &hasty.finished[..]), ("victim", &["below".to_owned()][..]));
+    assert_eq!(patient, hasty);
+}
+
+#[actix::test]
+async fn a_parent_hastens_the_drain_of_a_branch_and_reports_what_became_of_it() {
+    pause();
+    let root = root(Strategy::OneForOne);
+    add(&root, spec("below"), &World::default());
+    let branch = root.branch("branch", Strategy::OneForOne, Intensity::UNLIMITED);
+    let world = World::default();
+    let held = add(&branch, spec("inner"), &world).call(DoAlone::Count, soon());
+    until("work", || world.begun() == 1).await;
+    let begun = Instant::now();
+
+    let (alone, whole) =
+        tokio::join!(branch.drain(Deadline::within(60 * SECOND)), root.drain(Deadline::within(SECOND)));
+
+    assert!(begun.elapsed() < SECOND + SECOND / 10, "it took {:?}", begun.elapsed());
+    assert_eq!(held.await, Err(AskError::Crashed));
+    assert_eq!((alone.finished.len(), &*alone.cut[0].path), (0, "branch/inner"));
+    assert_eq!((&whole.finished[..], &whole.cut), (&["below".to_owned()][..], &alone.cut));
 }
 
 #[actix::test]

@@ -1,8 +1,11 @@
 //! Ten thousand restarts leave nothing behind. Alone in its binary, so that nobody else's memory is measured.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
-use portico_kernel::{Backoff, Intensity, Spec, Strategy, Supervisor};
+use portico_kernel::{Ask, Backoff, Intensity, Spec, Strategy, Supervisor, testkit::until};
 
 mod support;
 use support::{Do, World, add};
@@ -25,6 +28,20 @@ fn held() -> Held {
     Held { memory_kib: figure("VmRSS:"), threads: figure("Threads:"), files }
 }
 
+/// What this process holds once it has no more than `threads`: one that was told to end takes a moment.
+async fn settled(threads: usize) -> Held {
+    until("the end of threads that were told to", || held().threads <= threads).await;
+    held()
+}
+
+async fn die_and_return(mortal: &Ask<Do>) {
+    let since = Instant::now();
+    let _thread = mortal.ask(Do::KillArbiter).await;
+    while mortal.ask(Do::Count).await != Ok(1) {
+        assert!(since.elapsed() < Duration::from_mins(1), "nothing came back");
+    }
+}
+
 #[actix::test]
 async fn ten_thousand_restarts_leave_memory_threads_and_files_as_they_were() {
     let root = Supervisor::root("root", Strategy::OneForOne, Intensity::UNLIMITED);
@@ -32,28 +49,30 @@ async fn ten_thousand_restarts_leave_memory_threads_and_files_as_they_were() {
     let victim = add(&root, Spec::new("victim").on("restarted").backoff(Backoff::NONE), &world);
     let mortal = add(&root, Spec::new("mortal").on("mortal").backoff(Backoff::NONE), &world);
     let (ask, die) = (victim.ask::<Do>(), mortal.ask::<Do>());
-    for _ in 0..500 {
+    assert_eq!((ask.ask(Do::Count).await, die.ask(Do::Count).await), (Ok(1), Ok(1)));
+    let threads = held().threads; // all that are needed run by now
+    for round in 0..500 {
         let _crashed = ask.ask(Do::PanicInHandler).await;
         let _warm = die.ask(Do::PanicInHandler).await;
+        if round % 50 == 0 {
+            die_and_return(&die).await;
+        }
     }
-    assert_eq!(die.ask(Do::Count).await, Ok(1));
-    let before = held();
+    let before = settled(threads).await;
 
     for round in 0..10_000 {
         let order = [Do::PanicInHandler, Do::PanicInHandlerAndDrop, Do::Stop][round % 3];
         let _crashed = ask.ask(order).await;
         if round % 100 == 0 {
-            let _thread = die.ask(Do::KillArbiter).await;
-            while die.ask(Do::Count).await != Ok(1) {}
+            die_and_return(&die).await;
         }
     }
 
     assert_eq!(ask.ask(Do::Count).await, Ok(1));
-    let after = held();
+    let after = settled(threads).await;
     println!("before: {before:?}, after 10,000 restarts: {after:?}");
     assert!(victim.snapshot().restarts.total() >= 10_000, "{:?}", victim.snapshot().restarts);
     assert!(mortal.snapshot().restarts.arbiter >= 100, "{:?}", mortal.snapshot().restarts);
     assert!(after.memory_kib < before.memory_kib + 4096, "memory grew: {before:?}, {after:?}");
-    assert!(after.threads <= before.threads + 1, "threads were left behind: {before:?}, {after:?}"); // one may be ending
-    assert!(after.files <= before.files + 3, "files were left open: {before:?}, {after:?}"); // an ending thread's
+    assert!(after.files <= before.files, "files were left open: {before:?}, {after:?}");
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use portico_kernel::{Intensity, Ref, State, Strategy, Supervisor, testkit::until};
+use portico_kernel::{Callee as _, Deadline, Intensity, Ref, State, Strategy, Supervisor, testkit::until};
 
 mod support;
 use support::{Do, Victim, World, add, root, spec};
@@ -94,6 +94,53 @@ async fn a_crash_during_a_rest_for_one_restart_spares_those_in_front() {
 
     assert_eq!(trio.log(5).await, ["c stopped", "b stopped", "a started", "b started", "c started"]);
     assert_eq!(trio.refs[0].snapshot().incarnation, 2, "b's crashes did not touch a");
+}
+
+#[actix::test]
+async fn a_sibling_that_panics_while_it_is_stopped_returns_with_its_group() {
+    let supervisor = root(Strategy::OneForAll);
+    let first = World::named("a");
+    let [stopping, stopped, last] = ["b", "c", "d"].map(|name| World { log: first.log.clone(), ..World::named(name) });
+    stopping.stopping_panics.store(1, Ordering::SeqCst);
+    let stopped = World { stopped_panics: true, ..stopped };
+    let refs = [&first, &stopping, &stopped, &last].map(|world| add(&supervisor, spec(world.name), world));
+    first.log.wait_for(4).await;
+    first.log.take();
+
+    let _crashed = refs[3].ask::<Do>().ask(Do::PanicInHandler).await;
+
+    let log = first.log.wait_for(6).await;
+    assert_eq!(log[..2], ["c stopped", "a stopped"], "b panicked before it could note that");
+    assert_eq!(log[2..], ["a started", "b started", "c started", "d started"]);
+    let restarts = refs.each_ref().map(|victim| victim.snapshot().restarts);
+    assert_eq!(restarts.map(|restarts| restarts.sibling), [1, 1, 1, 0]);
+    assert_eq!(restarts.map(|restarts| restarts.total()), [1; 4], "no panic counted twice");
+}
+
+#[actix::test]
+async fn a_sibling_that_hangs_while_it_is_stopped_does_not_hold_up_its_group_for_ever() {
+    tokio::time::pause();
+    let supervisor = root(Strategy::OneForAll);
+    let hanging = World::named("a");
+    let last = World { log: hanging.log.clone(), ..World::named("b") };
+    let first = add(&supervisor, spec("a").on("hanging"), &hanging);
+    let second = add(&supervisor, spec("b"), &last);
+    until("the start", || hanging.log.seen().len() == 2).await;
+    let held = actix::spawn(first.call(Do::Hang, Deadline::within(Duration::from_hours(1))));
+    until("the blockage", || hanging.begun() == 1).await;
+
+    let _crashed = second.ask::<Do>().ask(Do::PanicInHandler).await;
+    // Paused time moves on while nothing else happens: past what stopping may take, not past what starting may take.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    tokio::time::resume(); // what follows waits for another thread
+    assert_eq!((first.snapshot().incarnation, second.snapshot().incarnation), (2, 1), "a is tried again before b");
+    hanging.gate.open();
+
+    until("the group", || second.snapshot().state == State::Running).await;
+    assert_eq!(hanging.log.seen(), ["a started", "b started", "a started", "b started"], "a had no time to stop");
+    assert_eq!(first.snapshot().restarts.sibling, 1);
+    assert_eq!(held.await.unwrap(), Ok(Ok(1)), "the old life finishes what it had begun");
+    assert_eq!(first.ask::<Do>().ask(Do::Count).await, Ok(1), "and the new one serves");
 }
 
 #[actix::test]

@@ -3,11 +3,13 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use futures_util::FutureExt as _;
-use portico_kernel::{AskError, Backoff, Deadline, Intensity, Node, Ref, State, Strategy, Supervisor, testkit::until};
+use portico_kernel::{
+    AskError, Backoff, Callee as _, Deadline, Intensity, Node, Ref, State, Strategy, Supervisor, testkit::until,
+};
 use tokio::time::{Instant, advance, pause};
 
 mod support;
-use support::{Do, Error, Victim, World, add, spec, victim_as};
+use support::{Do, DoAlone, Error, Victim, World, add, soon, spec, victim_as};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -38,8 +40,8 @@ async fn as_many_crashes_as_allowed_are_survived_and_one_more_escalates() {
     root.escalated().await;
 
     assert_eq!(fourth, Err(Error::Ask(AskError::Crashed)));
-    assert_eq!(victim.ask::<Do>().ask(Do::Count).await, Err(Error::Ask(AskError::Unavailable)));
-    assert_eq!(root.snapshot().root.state, State::Escalated);
+    assert_eq!(victim.ask::<Do>().ask(Do::Count).await, Err(Error::Ask(AskError::Draining)));
+    until("the end", || root.snapshot().root.state == State::Escalated).await;
 }
 
 #[actix::test]
@@ -59,6 +61,66 @@ async fn crashes_further_apart_than_the_window_never_escalate() {
 }
 
 #[actix::test]
+async fn a_crash_just_within_the_window_escalates() {
+    pause();
+    let root = Supervisor::root("root", Strategy::OneForOne, Intensity { restarts: 1, within: MINUTE });
+    let victim = add(&root, spec("victim").backoff(Backoff::NONE), &World::default());
+    crash_and_return(&victim).await;
+    assert_eq!(victim.ask::<Do>().ask(Do::Count).await, Ok(1));
+
+    advance(Duration::from_millis(59_999)).await;
+    let _crashed = victim.ask::<Do>().ask(Do::PanicInHandler).await;
+
+    until("the escalation", || root.escalated().now_or_never().is_some()).await;
+}
+
+#[actix::test]
+async fn a_root_that_gives_up_lets_the_others_finish_what_they_accepted() {
+    let root = Supervisor::root("root", Strategy::OneForOne, Intensity::NONE);
+    let world = World::named("other");
+    let other = add(&root, spec("other"), &world);
+    let victim = add(&root, spec("victim"), &World::default());
+    let alone = actix::spawn(other.call(DoAlone::Count, soon()));
+    until("work", || world.begun() == 1).await;
+    let behind = actix::spawn(other.call(Do::Count, soon()));
+    until("a call behind", || other.snapshot().depth == 1).await;
+
+    let _crashed = victim.ask::<Do>().ask(Do::PanicInHandler).await;
+    root.escalated().await;
+    let refused = other.call(Do::Count, soon()).await;
+    let drained = actix::spawn({
+        let root = root.clone();
+        async move { root.drain(soon()).await }
+    });
+    world.gate.open();
+
+    assert_eq!(refused, Err(AskError::Draining));
+    assert_eq!((alone.await.unwrap(), behind.await.unwrap()), (Ok(Ok(1)), Ok(Ok(2))));
+    let drained = drained.await.unwrap();
+    assert_eq!((&drained.finished[..], &*drained.cut[0].path), (&["other".to_owned()][..], "victim"));
+    assert_eq!(world.log.seen(), ["other started", "other stopped"]);
+    assert_eq!(root.snapshot().root.state, State::Escalated);
+}
+
+#[actix::test]
+async fn a_root_that_gives_up_does_not_wait_for_ever() {
+    pause();
+    let root = Supervisor::root("root", Strategy::OneForOne, Intensity::NONE);
+    let world = World::default();
+    let stuck = add(&root, spec("stuck"), &world);
+    let victim = add(&root, spec("victim"), &World::default());
+    let held = actix::spawn(stuck.call(DoAlone::Count, Deadline::within(60 * MINUTE)));
+    until("work", || world.begun() == 1).await;
+    let begun = Instant::now();
+
+    let _crashed = victim.ask::<Do>().ask(Do::PanicInHandler).await;
+
+    assert_eq!(held.await.unwrap(), Err(AskError::Crashed), "it was cut off");
+    assert!(begun.elapsed() <= MINUTE, "{:?}", begun.elapsed());
+    until("the end", || root.snapshot().root.state == State::Escalated).await;
+}
+
+#[actix::test]
 async fn giving_up_stops_the_others_in_reverse_and_passes_from_parent_to_parent() {
     let once = Intensity { restarts: 0, within: MINUTE };
     let root = Supervisor::root("root", Strategy::OneForOne, once);
@@ -72,8 +134,8 @@ async fn giving_up_stops_the_others_in_reverse_and_passes_from_parent_to_parent(
     let _crashed = victim.ask::<Do>().ask(Do::PanicInHandler).await;
     root.escalated().await;
 
-    assert_eq!(world.log.seen()[3..], ["second stopped", "first stopped"]);
-    assert_eq!(victim.ask::<Do>().ask(Do::Count).await, Err(Error::Ask(AskError::Unavailable)));
+    assert_eq!(world.log.wait_for(5).await[3..], ["second stopped", "first stopped"]);
+    assert_eq!(victim.ask::<Do>().ask(Do::Count).await, Err(Error::Ask(AskError::Draining)));
 }
 
 /// How long each wait was, for crashes that follow each other at once.

@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use portico_kernel::{Blame as _, Deadline, Fault, Pool, PoolError, PoolLoad, Server, TraceContext, testkit::until};
+use tokio::time::timeout;
 
 mod support;
 use support::quiet;
@@ -36,7 +38,20 @@ async fn its_threads_give_way_to_all_others() {
     let nice = pool.run(|| rustix::process::getpriority_process(None)).await.unwrap().unwrap();
 
     let own = rustix::process::getpriority_process(None).unwrap();
-    assert!(nice > own, "{nice} is no nicer than {own}");
+    assert_eq!(nice, own.max(10), "this thread has {own}");
+}
+
+#[actix::test]
+async fn its_threads_are_never_less_nice_than_whoever_made_them() {
+    let made_by_a_nice_thread = std::thread::spawn(|| {
+        rustix::process::setpriority_process(None, 15).unwrap(); // of this thread alone, on Linux
+        Pool::new("hashes", 1, 1)
+    });
+    let pool = made_by_a_nice_thread.join().unwrap();
+
+    let nice = pool.run(|| rustix::process::getpriority_process(None)).await.unwrap().unwrap();
+
+    assert!(nice >= 15, "{nice}");
 }
 
 #[actix::test]
@@ -74,6 +89,77 @@ async fn a_panic_fails_that_work_only_and_keeps_the_thread() {
     assert_eq!(crashed, Err::<(), _>(PoolError::Crashed));
     assert_eq!(pool.run(|| 7).await, Ok(7));
     assert_eq!(pool.load(), PoolLoad { queued: 0, running: 0, done: 2 });
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("told to panic in drop");
+    }
+}
+
+async fn still_works(pool: &Pool) -> bool {
+    timeout(Duration::from_mins(1), pool.run(|| 7)).await == Ok(Ok(7))
+}
+
+#[actix::test]
+async fn a_panic_whose_own_drop_panics_keeps_the_thread() {
+    quiet();
+    let pool = Pool::new("hashes", 1, 1);
+
+    let crashed = pool.run(|| std::panic::panic_any(Bomb)).await;
+
+    assert_eq!(crashed, Err::<(), _>(PoolError::Crashed));
+    assert!(still_works(&pool).await);
+    assert_eq!(pool.load(), PoolLoad { queued: 0, running: 0, done: 2 });
+}
+
+#[actix::test]
+async fn work_and_answers_that_nobody_wants_and_that_panic_when_dropped_keep_the_thread() {
+    quiet();
+    let pool = Pool::new("hashes", 1, 10);
+    let barrier = Arc::new(Barrier::new(2));
+    let running = actix::spawn({
+        let (pool, barrier) = (pool.clone(), Arc::clone(&barrier));
+        async move { pool.run(move || (barrier.wait(), Bomb).1).await.map(std::mem::forget) }
+    });
+    until("a busy thread", || pool.load().running == 1).await;
+    let (pool_too, bomb) = (pool.clone(), Bomb);
+    let waiting = actix::spawn(async move { pool_too.run(move || std::mem::forget(bomb)).await });
+    until("work that waits", || pool.load().queued == 1).await;
+
+    running.abort(); // its answer is dropped, and the work behind it
+    waiting.abort();
+    assert!(running.await.is_err() && waiting.await.is_err());
+    barrier.wait();
+
+    assert!(still_works(&pool).await);
+    assert_eq!(pool.load(), PoolLoad { queued: 0, running: 0, done: 3 });
+}
+
+#[actix::test]
+async fn dropping_it_survives_work_that_panics_when_dropped() {
+    quiet();
+    let pool = Pool::new("hashes", 1, 10);
+    let barrier = Arc::new(Barrier::new(2));
+    let mut calls = vec![actix::spawn({
+        let (pool, barrier) = (pool.clone(), Arc::clone(&barrier));
+        async move { pool.run(move || _ = barrier.wait()).await }
+    })];
+    until("a busy thread", || pool.load().running == 1).await;
+    for _ in 0..2 {
+        let (pool, bomb) = (pool.clone(), Bomb);
+        calls.push(actix::spawn(async move { pool.run(move || std::mem::forget(bomb)).await }));
+    }
+    until("work that waits", || pool.load().queued == 2).await;
+
+    calls.iter().for_each(tokio::task::JoinHandle::abort); // each holds the pool
+    assert!(join_all(calls).await.iter().all(Result::is_err));
+    drop(pool);
+
+    barrier.wait();
 }
 
 #[actix::test]

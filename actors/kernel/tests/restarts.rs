@@ -5,16 +5,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portico_kernel::{AskError, Node, Ref};
+use futures_util::future::join_all;
+use portico_kernel::{AskError, Callee as _, Node, Ref};
 
 mod support;
-use support::{Do, DoAlone, Error, Victim, World, spec, victim, victim_as};
+use support::{Do, DoAlone, Error, Grenade, Victim, World, soon, spec, victim, victim_as};
 
 /// Asks until a life that has counted nothing before answers, and says so.
 async fn came_back(what: &str, since: Instant, victim: &Ref<Victim>) {
     let mut first = victim.ask::<Do>().ask(Do::Count).await;
-    while matches!(first, Ok(count) if count > 1) {
-        tokio::task::yield_now().await; // the fault has not struck yet
+    while matches!(first, Ok(count) if count > 1) || first == Err(Error::Ask(AskError::Crashed)) {
+        assert!(since.elapsed() < Duration::from_mins(1), "{what} never struck, or nothing came back: {first:?}");
+        tokio::task::yield_now().await; // the fault has not struck yet, or struck this very call
         first = victim.ask::<Do>().ask(Do::Count).await;
     }
     assert_eq!(first, Ok(1), "the state is fresh");
@@ -22,7 +24,11 @@ async fn came_back(what: &str, since: Instant, victim: &Ref<Victim>) {
 }
 
 async fn crash(what: &str, order: Do) -> Node {
-    let victim = victim(&World::default());
+    crash_in(&World::default(), what, order).await
+}
+
+async fn crash_in(world: &World, what: &str, order: Do) -> Node {
+    let victim = victim(world);
     for before in 1..=3 {
         assert_eq!(victim.ask::<Do>().ask(Do::Count).await, Ok(before));
     }
@@ -87,6 +93,53 @@ async fn a_panic_in_drop() {
     let node = crash("panic in drop", Do::PanicInDrop).await;
 
     assert_eq!(node.restarts.panic, 1);
+}
+
+#[actix::test]
+async fn a_panic_in_the_actors_own_drop() {
+    let world = World::default();
+    world.drop_panics.store(1, Ordering::SeqCst);
+
+    let node = crash_in(&world, "panic in the actor's own drop", Do::Stop).await;
+
+    assert_eq!((node.restarts.panic, node.restarts.stopped, node.incarnation), (1, 0, 2));
+}
+
+#[actix::test]
+async fn a_panic_in_a_handler_and_then_in_the_actors_own_drop() {
+    let world = World::default();
+    world.drop_panics.store(1, Ordering::SeqCst);
+
+    let what = "panic in a handler, and then in the actor's own drop";
+    let node = crash_in(&world, what, Do::PanicInHandler).await;
+
+    assert_eq!((node.restarts.panic, node.crashed, node.incarnation), (1, 1, 2));
+}
+
+#[actix::test]
+async fn a_panic_in_stopping() {
+    let world = World::default();
+    world.stopping_panics.store(1, Ordering::SeqCst);
+
+    let node = crash_in(&world, "panic in stopping", Do::Stop).await;
+
+    assert_eq!((node.restarts.panic, node.restarts.stopped, node.incarnation), (1, 0, 2));
+}
+
+#[actix::test]
+async fn a_panic_in_a_messages_drop() {
+    let world = World { waits_to_start: true, ..World::default() };
+    let victim = victim(&world);
+    let grenade = victim.call(Grenade, soon());
+    let behind: Vec<_> = (0..2).map(|_| victim.call(Do::Count, soon())).collect();
+
+    drop(grenade); // given up, so that it is dropped when its turn comes
+    world.gate.open();
+
+    let answers = join_all(behind).await;
+    assert_eq!(answers, [Ok(Ok(1)), Ok(Ok(2))]);
+    assert_eq!((victim.snapshot().restarts.total(), victim.snapshot().in_flight), (0, 0));
+    println!("crashed: panic in the drop of a message that nobody waited for -> the actor went on with its state");
 }
 
 #[actix::test]

@@ -1,16 +1,25 @@
 //! What operators see.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    task::{Context, Wake, Waker},
+    time::Duration,
+};
 
-use futures_util::future::join_all;
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, join_all},
+};
 use portico_kernel::{
-    AskError, Callee as _, Deadline, Intensity, Kind, LATENCY_BOUNDS, Restarts, State, Strategy, Supervisor,
-    testkit::until,
+    AskError, Callee as _, Deadline, Intensity, Kind, LATENCY_BOUNDS, Ref, Restarts, State, Strategy, Supervisor,
+    testkit::{Recorder, until},
 };
 use tokio::time::{advance, pause};
 
 mod support;
-use support::{Do, DoAlone, World, add, root, soon, spec, victim_as};
+use support::{Do, DoAlone, Error, Grenade, Victim, World, add, root, soon, spec, victim_as};
+
+const MINUTE: Duration = Duration::from_mins(1);
 
 #[actix::test]
 async fn counters_equal_the_faults_that_were_injected() {
@@ -35,9 +44,11 @@ async fn counters_equal_the_faults_that_were_injected() {
         }
     }
     let before = victim.snapshot();
-    let late: Vec<_> =
-        (0..8).map(|_| victim.call(Do::CountLater, Deadline::within(Duration::from_millis(5)))).collect();
+    pause(); // on this thread alone: to the victim's, the deadlines are a minute away
+    let late: Vec<_> = (0..8).map(|_| victim.call(Do::CountLater, Deadline::within(MINUTE))).collect();
+    until("the beginning of all", || world.begun() == 24).await;
     let refused = join_all((0..5).map(|_| victim.call(Do::Count, soon()))).await;
+    advance(MINUTE).await;
     let late = join_all(late).await;
     world.gate.open();
     until("the end of the work", || victim.snapshot().in_flight == 0).await;
@@ -49,9 +60,40 @@ async fn counters_equal_the_faults_that_were_injected() {
     assert_eq!(before.handled + before.crashed, 16);
     assert!(refused.iter().all(|answer| *answer == Err(AskError::Overloaded)));
     assert_eq!(node.overloaded, 5);
-    let ran_late = late.iter().filter(|answer| **answer == Err(AskError::Late)).count() as u64;
-    assert_eq!(node.late, ran_late);
+    assert!(late.iter().all(|answer| *answer == Err(AskError::Late)), "{late:?}");
+    assert_eq!((node.late, node.handled), (8, before.handled + 8));
     assert_eq!(node.latency.count(), node.handled);
+}
+
+/// Notes how many calls are handled, and how many are in flight, at the moment when a caller is woken.
+struct Look(Ref<Victim>, Recorder<(u64, u64)>);
+
+impl Wake for Look {
+    fn wake(self: Arc<Self>) {
+        let node = self.0.snapshot();
+        self.1.record((node.handled, node.in_flight));
+    }
+}
+
+type Answer = BoxFuture<'static, Result<Result<u32, Error>, AskError>>;
+
+#[actix::test]
+async fn a_call_is_counted_before_its_caller_has_the_answer() {
+    let world = World::default();
+    world.gate.open();
+    let victim = victim_as(spec("victim"), &world);
+    let looks = Recorder::new();
+    let waker = Waker::from(Arc::new(Look(victim.clone(), looks.clone())));
+    let calls: [&dyn Fn() -> Answer; 3] =
+        [&|| victim.call(Grenade, soon()), &|| victim.call(Do::Count, soon()), &|| victim.call(DoAlone::Count, soon())];
+
+    for (call, count) in calls.iter().zip(1..) {
+        let mut call = call();
+        assert!(call.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+        looks.wait_for(count).await;
+    }
+
+    assert_eq!(looks.seen(), [(1, 0), (2, 0), (3, 0)]);
 }
 
 #[actix::test]

@@ -10,7 +10,7 @@
 //! - [`Logs`] is the actor: it carries batches from the inbox to the [`Store`], again and again until the store takes
 //!   them. [`Append`] accepts records of other nodes, [`Flush`] waits until all that was offered is accepted.
 //! - [`Record`] is a line with the names that decide where it goes and whether it was seen before.
-//! - `secret` holds the list of field names whose values are never written.
+//! - [`is_secret`] knows the field names whose values are never written, for whatever else prints records.
 //!
 //! A node wires it so (the layer before anything else, so that even the start is logged):
 //!
@@ -47,5 +47,6 @@ pub use layer::Layer;
 pub use messages::*;
 pub use model::*;
 pub use queue::{Inbox, Limits, channel};
+pub use secret::{REDACTED, is_secret};
 pub use stats::Stats;
 pub use store::Store;

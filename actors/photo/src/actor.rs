@@ -4,6 +4,7 @@
 //! keeps its row; so whatever fails or crashes when, content without a row is deleted in the end.
 
 mod budget;
+mod fingerprints;
 mod load;
 mod staging;
 mod summaries;
@@ -17,6 +18,7 @@ use actix::{Actor, AsyncContext as _, Context, Handler, WrapFuture as _};
 use portico_kernel::{Clock, Pool, ResponseFuture};
 
 pub use budget::Budget;
+pub use fingerprints::Fingerprints;
 pub use staging::Staging;
 pub use summaries::Summaries;
 pub use uploads::Uploads;
@@ -40,6 +42,8 @@ pub struct Parts {
     pub budget: Budget,
     /// Bounds and tells apart the uploads in progress.
     pub uploads: Uploads,
+    /// Tells repeated uploads from others.
+    pub fingerprints: Fingerprints,
     /// Where uploads wait for their processing.
     pub staging: Staging,
     /// The read view behind [`Summarize`].

@@ -15,6 +15,7 @@ mod lzw;
 mod memory;
 mod png;
 mod rendition;
+mod vp8l;
 mod webp;
 
 use std::fmt;

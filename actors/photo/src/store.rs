@@ -24,7 +24,9 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Reserved, StoreError>;
 
     /// Keeps a photo whose content is durable, takes its reservation off the work list and remembers the idempotency
-    /// key, in one transaction; makes the owner if the event of its registration has not come yet.
+    /// key, in one transaction; makes the owner if the event of its registration has not come yet. A key that is older
+    /// than [`IDEMPOTENCY_KEPT`](portico_kernel::IDEMPOTENCY_KEPT) when the photo is created is free. A reservation that
+    /// was put off is not to be had any more: that is an error, `Unavailable`.
     async fn insert(
         &self,
         photo: &Photo,
@@ -55,8 +57,9 @@ pub trait Store: Send + Sync + 'static {
     /// Takes an entry off the work list: its content is gone.
     async fn done(&self, photo: PhotoId) -> Result<(), StoreError>;
 
-    /// Puts an entry off until `due` after a failure, and counts the attempt.
-    async fn postpone(&self, photo: PhotoId, due: OffsetDateTime) -> Result<(), StoreError>;
+    /// Puts an entry off until `due` and counts the attempt: from now on no [`Self::insert`] takes it over. False when
+    /// there is none any more.
+    async fn postpone(&self, photo: PhotoId, due: OffsetDateTime) -> Result<bool, StoreError>;
 
     /// The upload that an owner made under a key since `since`.
     async fn recall(
@@ -127,6 +130,6 @@ pub struct ContentWork {
 pub struct Remembered {
     /// The photo that it made.
     pub photo: PhotoId,
-    /// SHA-256 of the uploaded bytes.
+    /// The fingerprint of the uploaded bytes.
     pub fingerprint: [u8; 32],
 }

@@ -1,7 +1,8 @@
 //! Sessions: who is signed in, from where, and until when.
 //!
-//! Invariant: a revocation is committed, and gone from the view, before it answers. The store arbitrates between
-//! concurrent commands; the actor keeps nothing that a restart could lose.
+//! Invariant: a revocation is committed, and gone from the view, before it answers; a raised epoch counts even when the
+//! store could not be told. The store arbitrates between concurrent commands; the actor keeps nothing that its restart
+//! could lose.
 
 mod ports;
 
@@ -13,7 +14,7 @@ use serde::Deserialize;
 
 use self::ports::Ports;
 use crate::{
-    ApplyUserEvent, Create, Delete, DeleteOthers, Epoch, Error, Lifetimes, List, Opened, RaiseEpoch, Rotate, Session,
+    ApplyUserEvent, Create, Delete, DeleteOthers, Epoch, Error, Limits, List, Opened, RaiseEpoch, Rotate, Session,
     Store, Validate, View, log::logged,
 };
 
@@ -35,8 +36,8 @@ pub struct Sessions {
 impl Sessions {
     /// Serves the sessions of `store` and publishes those in use in `view`, which every instance over the same store
     /// must share.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, lifetimes: Lifetimes, view: View) -> Self {
-        Self { ports: Ports::new(store, clock, lifetimes, view), purging: false }
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, limits: Limits, view: View) -> Self {
+        Self { ports: Ports::new(store, clock, limits, view), purging: false }
     }
 
     fn purge(&mut self, context: &mut Context<Self>) {
@@ -61,16 +62,7 @@ impl Handler<Create> for Sessions {
 
     fn handle(&mut self, create: Create, _: &mut Context<Self>) -> Self::Result {
         let ports = self.ports.clone();
-        logged("create session", Some(create.user), async move {
-            let (opened, hash) = ports.open(create.user, create.epoch, create.client);
-            let reading = ports.view.reading();
-            if !ports.store.insert(&opened.session, hash).await? {
-                return Err(Error::Stale);
-            }
-            let fresh_until = ports.lifetimes.touch_due(opened.session.last_seen_at);
-            ports.view.fill(hash, &opened.session, fresh_until, reading);
-            Ok(opened)
-        })
+        logged("create session", Some(create.user), async move { ports.create(create).await })
     }
 }
 
@@ -101,7 +93,7 @@ impl Handler<List> for Sessions {
 
     fn handle(&mut self, list: List, _: &mut Context<Self>) -> Self::Result {
         let ports = self.ports.clone();
-        ResponseFuture::new(async move { Ok(ports.store.list(list.user, ports.clock.now()).await?) })
+        ResponseFuture::new(async move { ports.list(list.user).await })
     }
 }
 
@@ -131,13 +123,7 @@ impl Handler<Rotate> for Sessions {
 
     fn handle(&mut self, rotate: Rotate, _: &mut Context<Self>) -> Self::Result {
         let ports = self.ports.clone();
-        logged("rotate session", Some(rotate.user), async move {
-            let (opened, hash) = ports.open(rotate.user, rotate.epoch, rotate.client);
-            let _revoking = ports.view.revoking(rotate.user);
-            let replacement = Some((&opened.session, hash));
-            let raised = ports.store.raise_epoch(rotate.user, rotate.epoch, replacement).await?;
-            if raised { Ok(opened) } else { Err(Error::Stale) }
-        })
+        logged("rotate session", Some(rotate.user), async move { ports.rotate(rotate).await })
     }
 }
 

@@ -1,7 +1,8 @@
 //! Sessions: who is signed in, from where, and until when.
 //!
 //! A session is an opaque random token; only its SHA-256 is stored. It ends when it is idle for too long, when its
-//! absolute lifetime is over, when it is revoked, or when its user's credential epoch is raised past its own.
+//! absolute lifetime is over, when it is revoked, when its user opens too many later ones, or when its user's credential
+//! epoch is raised past its own.
 //!
 //! `messages` is the domain's contract, `model` its values, `store` its port, `actor` its behaviour, `error` its faults.
 //! `view` is what the actor publishes of its sessions, so that validating one that is in use costs no hop.
@@ -12,7 +13,7 @@
 //! let view = View::new(entries_max);
 //! let sessions = supervisor.supervise(Spec::new("sessions"), {
 //!     let view = view.clone();
-//!     move || Sessions::new(store.clone(), clock.clone(), lifetimes, view.clone())
+//!     move || Sessions::new(store.clone(), clock.clone(), limits, view.clone())
 //! });
 //! let validate = View::validator(view, clock, sessions.ask());
 //! let create: Ask<Create> = sessions.ask();      // and so on, one Ask for each message

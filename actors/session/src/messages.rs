@@ -5,7 +5,7 @@ use portico_kernel::{Event, UserId};
 
 use crate::{ClientInfo, Epoch, Error, Opened, Session, SessionId, Token};
 
-/// Opens a session (`CreateSession`).
+/// Opens a session (`CreateSession`). A user who has too many loses the one that was opened first.
 ///
 /// # Errors
 /// [`Error::Stale`] when the user's credentials changed after `epoch` was read, or the account is gone.

@@ -122,6 +122,15 @@ impl Session {
     }
 }
 
+/// What bounds the sessions.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How long they live.
+    pub lifetimes: Lifetimes,
+    /// The most of one user, at least 1: one more ends the one that was opened first.
+    pub per_user_max: u32,
+}
+
 /// How long sessions live.
 #[derive(Debug, Clone, Copy)]
 pub struct Lifetimes {

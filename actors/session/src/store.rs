@@ -11,14 +11,15 @@ use crate::{Epoch, Session, SessionId, TokenHash};
 /// Invariant: a session whose epoch is less than its user's least epoch is never inserted, found or listed.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Keeps a session. False, and nothing is kept, when its epoch is below the user's least or the account is deleted.
-    async fn insert(&self, session: &Session, hash: TokenHash) -> Result<bool, StoreError>;
+    /// Keeps a session, and ends those of the same user that were opened first, until at most `per_user_max` are left,
+    /// in one transaction. Nothing happens when its epoch is below the user's least or the account is deleted.
+    async fn insert(&self, session: &Session, hash: TokenHash, per_user_max: u32) -> Result<Inserted, StoreError>;
 
     /// The session that `hash` opens, live or not.
     async fn find(&self, hash: TokenHash) -> Result<Option<Session>, StoreError>;
 
-    /// A user's sessions that are live at `now`, latest first.
-    async fn list(&self, user: UserId, now: OffsetDateTime) -> Result<Vec<Session>, StoreError>;
+    /// A user's sessions that are live at `now`, latest first, at most `limit` of them.
+    async fn list(&self, user: UserId, now: OffsetDateTime, limit: u32) -> Result<Vec<Session>, StoreError>;
 
     /// Writes down that a session was used. Nothing happens to one that is gone.
     async fn touch(
@@ -48,4 +49,16 @@ pub trait Store: Send + Sync + 'static {
 
     /// Proves that the store can be read and written: what readiness asks.
     async fn check(&self) -> Result<(), StoreError>;
+}
+
+/// What became of a session that was to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inserted {
+    /// It is kept.
+    Kept {
+        /// How many others had to end for it.
+        ended: u64,
+    },
+    /// Its epoch is below the user's least, or the account is deleted.
+    Stale,
 }

@@ -6,6 +6,10 @@
 //! every entry carries the last number that was drawn before the entry was read from the store. An entry whose number is
 //! below its user's mark is dead, so that a fill which races a revocation is dead on arrival. Users share marks, which
 //! bounds their memory: a shared mark costs a read from the store now and then, never a wrong answer.
+//!
+//! An epoch that is being raised counts at once, before the store has it (`floors`).
+
+mod floors;
 
 use std::{
     fmt,
@@ -20,7 +24,8 @@ use moka::{policy::EvictionPolicy, sync::Cache};
 use portico_kernel::{Ask, AskError, Callee, Clock, Deadline, UserId};
 use time::OffsetDateTime;
 
-use crate::{Error, Session, TokenHash, Validate};
+use self::floors::Floors;
+use crate::{Epoch, Error, Session, TokenHash, Validate};
 
 /// How many marks the users share: 32 KiB of them.
 const MARKS: usize = 4096;
@@ -36,6 +41,7 @@ struct Shared {
     entries: Cache<TokenHash, Entry>,
     drawn: AtomicU64,
     marks: Box<[AtomicU64]>,
+    floors: Floors,
 }
 
 #[derive(Clone)]
@@ -59,7 +65,7 @@ impl View {
             .weigher(|_, entry: &Entry| entry.weight())
             .build();
         let marks = (0..MARKS).map(|_| AtomicU64::new(0)).collect();
-        Self(Arc::new(Shared { entries, drawn: AtomicU64::new(0), marks }))
+        Self(Arc::new(Shared { entries, drawn: AtomicU64::new(0), marks, floors: Floors::default() }))
     }
 
     /// Answers [`Validate`] from `view` when it holds the session, else from the `actor`.
@@ -103,7 +109,27 @@ impl View {
     /// Announces that sessions of `user` are about to be revoked in the store. When the guard is dropped, on whatever
     /// path, everything that was read of the user until then is dead: drop it after the commit and before the answer.
     pub(crate) fn revoking(&self, user: UserId) -> Revoking {
-        Revoking { view: self.clone(), user }
+        Revoking { view: self.clone(), user, nothing: false }
+    }
+
+    /// Announces that the least epoch of `user` is about to be raised to `epoch` in the store. From here on nothing below
+    /// it is admitted; when that was [committed](Raising::committed), the store alone sees to it.
+    pub(crate) fn raising(&self, user: UserId, epoch: Epoch) -> Raising {
+        self.0.floors.raise(user, epoch);
+        self.revoke(user); // what was read before the floor stood was not held against it
+        Raising { revoking: self.revoking(user), epoch }
+    }
+
+    /// Whether `session` may be trusted although the store knows it: it may be about to end, or the store may be unable
+    /// to end it. Ask this after the store was asked.
+    pub(crate) fn admits(&self, session: &Session) -> bool {
+        self.0.floors.admit(session)
+    }
+
+    /// Has everything that was read of `user` until now be dead.
+    fn revoke(&self, user: UserId) {
+        let number = self.0.drawn.fetch_add(1, Ordering::SeqCst) + 1;
+        self.mark(user).fetch_max(number, Ordering::SeqCst);
     }
 
     /// Whether nothing was revoked of the session's user since the entry was read.
@@ -136,12 +162,38 @@ impl Entry {
 pub(crate) struct Revoking {
     view: View,
     user: UserId,
+    nothing: bool,
+}
+
+impl Revoking {
+    /// Nothing was revoked after all: what was read stays good.
+    pub(crate) fn nothing(mut self) {
+        self.nothing = true;
+    }
 }
 
 impl Drop for Revoking {
     fn drop(&mut self) {
-        let number = self.view.0.drawn.fetch_add(1, Ordering::SeqCst) + 1;
-        self.view.mark(self.user).fetch_max(number, Ordering::SeqCst);
+        if !self.nothing {
+            self.view.revoke(self.user);
+        }
+    }
+}
+
+/// An epoch that is being raised. Dropped without [`Self::committed`], it holds all the same.
+#[must_use = "the store is not known to have the epoch until this is told so"]
+pub(crate) struct Raising {
+    revoking: Revoking,
+    epoch: Epoch,
+}
+
+impl Raising {
+    /// The store has it, or a higher one.
+    pub(crate) fn committed(self) {
+        let Self { revoking, epoch } = self;
+        let (view, user) = (revoking.view.clone(), revoking.user);
+        drop(revoking); // first: what was read before the commit must not outlive the floor
+        view.0.floors.committed(user, epoch);
     }
 }
 

@@ -5,7 +5,7 @@ mod support;
 use portico_kernel::{Event, UserId};
 use portico_session::*;
 use serde_json::json;
-use support::{ABSOLUTE, IDLE, world};
+use support::{ABSOLUTE, IDLE, PER_USER_MAX, world};
 use time::{Duration, OffsetDateTime};
 
 #[actix::test]
@@ -54,6 +54,7 @@ async fn parallel_uses_of_a_session_write_one_down() {
     world.clock.advance(Duration::HOUR);
 
     let uses = futures_util::future::join_all((0..50).map(|_| world.is_live(&opened))).await;
+    world.store.touched.notified().await; // it is written down beside the answers
 
     assert!(uses.into_iter().all(|live| live));
     assert_eq!(world.store.touches(), 1);
@@ -203,6 +204,102 @@ async fn a_revocation_whose_outcome_is_unknown_is_not_served_from_the_view() {
     world.ask(RaiseEpoch { user, epoch: 2 }).await.unwrap_err();
 
     assert!(!world.is_live(&opened).await);
+}
+
+#[actix::test]
+async fn a_raised_epoch_counts_at_once_even_when_the_store_cannot_be_told() {
+    for rotates in [true, false] {
+        let world = world();
+        let user = UserId::new();
+        let (in_use, idle, strangers) =
+            (world.open(user, 1).await, world.open(user, 1).await, world.open(UserId::new(), 1).await);
+        world.clock.advance(Duration::HOUR); // so that the store is asked
+        world.store.refuse_writes(true);
+
+        let refused = if rotates {
+            world.ask(Rotate { user, epoch: 2, client: ClientInfo::default() }).await.map(drop)
+        } else {
+            world.ask(RaiseEpoch { user, epoch: 2 }).await
+        };
+
+        assert!(matches!(refused, Err(Error::Store(_))));
+        assert!(!world.is_live(&in_use).await && !world.is_live(&idle).await);
+        assert_eq!(world.ask(List { user }).await.unwrap(), []);
+        assert!(world.is_live(&strangers).await);
+        assert_eq!(world.store.count(), 3, "the store still has all of them");
+    }
+}
+
+#[actix::test]
+async fn a_sign_in_under_an_epoch_that_the_store_could_not_be_told_of_opens_nothing() {
+    let world = world();
+    let user = UserId::new();
+    world.store.refuse_writes(true);
+    world.ask(RaiseEpoch { user, epoch: 2 }).await.unwrap_err();
+    world.store.refuse_writes(false);
+
+    let late = world.ask(Create { user, epoch: 1, client: ClientInfo::default() }).await.unwrap_err();
+    let fresh = world.open(user, 2).await;
+
+    assert!(matches!(late, Error::Stale));
+    assert!(world.is_live(&fresh).await);
+    assert_eq!(world.ask(List { user }).await.unwrap(), [fresh.session]);
+}
+
+#[actix::test]
+async fn a_session_is_refused_while_its_epoch_is_still_being_raised() {
+    let world = world();
+    let user = UserId::new();
+    let opened = world.open(user, 1).await;
+    let held = world.store.hold_next_raise();
+    let raise = world.actor.ask();
+    let raising = actix::spawn(async move { raise.ask(RaiseEpoch { user, epoch: 2 }).await });
+    held.has_read.await.unwrap();
+
+    let meanwhile = world.is_live(&opened).await;
+    held.release.send(()).unwrap();
+    raising.await.unwrap().unwrap();
+
+    assert!(!meanwhile);
+}
+
+#[actix::test]
+async fn a_user_with_too_many_sessions_loses_the_one_that_was_opened_first_at_once() {
+    let world = world();
+    let user = UserId::new();
+    let mut opened = Vec::new();
+    for _ in 0..PER_USER_MAX {
+        world.clock.advance(Duration::SECOND);
+        opened.push(world.open(user, 1).await);
+    }
+    for session in &opened {
+        assert!(world.is_live(session).await); // it is in the view
+    }
+
+    world.clock.advance(Duration::SECOND);
+    opened.push(world.open(user, 1).await);
+
+    let mut live = Vec::new();
+    for session in &opened {
+        live.push(world.is_live(session).await);
+    }
+    assert_eq!(live, [false, true, true, true, true, true]);
+}
+
+#[actix::test]
+async fn a_session_that_ended_for_another_is_not_served_when_the_outcome_is_unknown() {
+    let world = world();
+    let user = UserId::new();
+    let first = world.open(user, 1).await;
+    for _ in 1..PER_USER_MAX {
+        world.clock.advance(Duration::SECOND);
+        world.open(user, 1).await;
+    }
+    world.store.fail_writes();
+
+    world.ask(Create { user, epoch: 1, client: ClientInfo::default() }).await.unwrap_err();
+
+    assert!(!world.is_live(&first).await);
 }
 
 #[actix::test]

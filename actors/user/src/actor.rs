@@ -12,13 +12,13 @@ mod update;
 use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, WrapFuture as _};
-use portico_kernel::{Ask, Clock, IDEMPOTENCY_KEPT, ResponseFuture};
+use portico_kernel::{Ask, Clock, IDEMPOTENCY_KEPT, ResponseFuture, UserId};
 use portico_session as session;
 
 use self::register::Claims;
 use crate::{
     Authenticate, DeleteAccount, Error, GetUser, Hasher, Import, Imported, Password, PasswordPolicy, Profiles,
-    Register, ResetPassword, SignedIn, Store, UpdateAccount, Updated, User, log::logged,
+    Register, ResetPassword, SignOut, SignedIn, Store, UpdateAccount, Updated, User, log::logged,
 };
 
 /// How often idempotency keys that are past their time are forgotten.
@@ -73,6 +73,7 @@ impl Actor for Users {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
+        self.purge(context); // a node that never runs for an hour purges too
         context.run_interval(PURGE_INTERVAL, Self::purge);
     }
 }
@@ -140,6 +141,16 @@ impl Handler<ResetPassword> for Users {
     fn handle(&mut self, reset: ResetPassword, _: &mut Context<Self>) -> Self::Result {
         let ports = self.ports.clone();
         logged("reset password", |_| None, async move { ports.reset_password(&reset.email).await })
+    }
+}
+
+impl Handler<SignOut> for Users {
+    type Result = ResponseFuture<Result<UserId, Error>>;
+
+    fn handle(&mut self, sign_out: SignOut, _: &mut Context<Self>) -> Self::Result {
+        let ports = self.ports.clone();
+        let whom = |user: Option<&UserId>| user.copied();
+        logged("sign out", whom, async move { ports.end_sessions(&sign_out.email, None).await })
     }
 }
 

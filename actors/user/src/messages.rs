@@ -95,6 +95,14 @@ pub struct ResetPassword {
     pub email: Email,
 }
 
+/// Ends all sessions of an account, and leaves its password as it is: for an operator. Answers whose they were.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<UserId, Error>")]
+pub struct SignOut {
+    /// Whose sessions.
+    pub email: Email,
+}
+
 /// Takes over accounts with hashes that another system made. Those that are known already are skipped, so that an
 /// import can be repeated.
 #[derive(Debug, Message)]

@@ -1,5 +1,6 @@
 //! What the courier promises, with local delivery behind it.
 
+mod lanes;
 mod support;
 
 use std::{sync::Arc, time::Duration};
@@ -90,6 +91,21 @@ async fn what_failed_is_tried_again_after_waits_that_grow_to_a_cap() {
     assert!(waits.windows(2).all(|pair| pair[0] <= pair[1]), "{waits:?}");
     assert!(*waits.last().unwrap() >= Duration::from_secs(30) && *waits.last().unwrap() < Duration::from_secs(31));
     assert_eq!(consumer.applied().len(), 1);
+}
+
+#[actix::test]
+async fn a_consumer_that_gets_on_is_not_made_to_wait_longer_and_longer() {
+    let (outbox, consumer) = (MemoryOutbox::holding(events(200)), Consumer::new());
+    consumer.answers(Answer::UnavailableAtFirst);
+    tokio::time::pause();
+    let begun = Instant::now();
+
+    let _courier = start(&outbox, &[&consumer]);
+    outbox.emptied().await;
+
+    assert_eq!(consumer.applied().len(), 200);
+    // The first wait for each event, and not one that grew.
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }
 
 #[actix::test]

@@ -38,6 +38,8 @@ pub(crate) enum Answer {
     #[default]
     Ok,
     Unavailable,
+    /// Unavailable to each event once.
+    UnavailableAtFirst,
 }
 
 pub(crate) struct Consumer {
@@ -51,6 +53,7 @@ pub(crate) struct Consumer {
 struct Known {
     answer: Answer,
     poison: HashSet<Uuid>,
+    refused: HashSet<Uuid>,
     applied: Vec<Event>,
     traces: Vec<TraceContext>,
 }
@@ -101,8 +104,10 @@ impl Consumer {
         if state.poison.contains(&event.id) {
             return Err(Error::BadEvent(serde_json::from_str::<u8>("x").unwrap_err()));
         }
-        match state.answer {
-            Answer::Ok => {
+        let answer = state.answer;
+        match answer {
+            Answer::UnavailableAtFirst if state.refused.insert(event.id) => Err(AskError::Unavailable.into()),
+            Answer::Ok | Answer::UnavailableAtFirst => {
                 state.applied.push(event);
                 state.traces.extend(TraceContext::current());
                 Ok(())
@@ -123,18 +128,24 @@ pub(crate) struct MemoryOutbox {
 
 #[derive(Default)]
 struct Waiting {
-    events: Vec<Event>,
+    /// Each with its position.
+    events: Vec<(i64, Event)>,
+    committed: i64,
     set_aside: Vec<(Uuid, String)>,
     forget_fails: bool,
 }
 
 impl MemoryOutbox {
     pub(crate) fn holding(events: Vec<Event>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(Waiting { events, ..Waiting::default() }), ..Self::default() })
+        let outbox = Arc::new(Self::default());
+        for event in events {
+            outbox.commit_silently(event);
+        }
+        outbox
     }
 
     pub(crate) fn ids(&self) -> Vec<Uuid> {
-        ids(&self.state.lock().unwrap().events)
+        self.state.lock().unwrap().events.iter().map(|(_, event)| event.id).collect()
     }
 
     pub(crate) fn set_aside(&self) -> Vec<(Uuid, String)> {
@@ -147,7 +158,10 @@ impl MemoryOutbox {
     }
 
     pub(crate) fn commit_silently(&self, event: Event) {
-        self.state.lock().unwrap().events.push(event);
+        let mut state = self.state.lock().unwrap();
+        state.committed += 1;
+        let position = state.committed;
+        state.events.push((position, event));
     }
 
     pub(crate) fn fail_next_forget(&self) {
@@ -169,10 +183,11 @@ impl MemoryOutbox {
 
 #[async_trait]
 impl Outbox for MemoryOutbox {
-    async fn oldest(&self, limit: u32) -> Result<Vec<Event>, StoreError> {
+    async fn after(&self, position: i64, limit: u32) -> Result<Vec<(i64, Event)>, StoreError> {
         self.read.notify_one();
         let state = self.state.lock().unwrap();
-        Ok(state.events.iter().take(limit.try_into().unwrap()).cloned().collect())
+        let after = state.events.iter().filter(|(own, _)| *own > position);
+        Ok(after.take(limit.try_into().unwrap()).cloned().collect())
     }
 
     async fn forget(&self, ids: &[Uuid]) -> Result<(), StoreError> {
@@ -180,7 +195,7 @@ impl Outbox for MemoryOutbox {
         if std::mem::take(&mut state.forget_fails) {
             return Err(StoreError::Unavailable("the test said so".into()));
         }
-        state.events.retain(|event| !ids.contains(&event.id));
+        state.events.retain(|(_, event)| !ids.contains(&event.id));
         self.forgot.notify_one();
         if state.events.is_empty() {
             self.emptied.notify_one();
@@ -190,7 +205,7 @@ impl Outbox for MemoryOutbox {
 
     async fn set_aside(&self, id: Uuid, reason: &str) -> Result<(), StoreError> {
         let mut state = self.state.lock().unwrap();
-        state.events.retain(|event| event.id != id);
+        state.events.retain(|(_, event)| event.id != id);
         state.set_aside.push((id, reason.to_owned()));
         Ok(())
     }

@@ -54,9 +54,12 @@ impl Api {
     }
 
     fn tags(&self) -> Vec<Tag> {
-        let mut names: Vec<_> = self.operations.iter().map(Operation::tag).collect();
-        names.dedup();
-        names.into_iter().map(|name| Tag { name: name.to_owned(), ..Tag::default() }).collect()
+        let described = |(name, description): &(&str, &str)| Tag {
+            name: (*name).to_owned(),
+            description: Some((*description).to_owned()),
+            ..Tag::default()
+        };
+        self.tags.iter().map(described).collect()
     }
 }
 
@@ -64,11 +67,6 @@ impl Operation {
     /// The function's name.
     fn id(&self) -> &'static str {
         self.handler.rsplit("::").next().unwrap_or(self.handler)
-    }
-
-    /// The domain: the module that the function stands in.
-    fn tag(&self) -> &'static str {
-        self.handler.rsplit("::").nth(1).unwrap_or_default()
     }
 }
 
@@ -100,7 +98,7 @@ impl Generators {
     fn describe(&mut self, operation: &Operation) -> Described {
         let mut described = Described {
             operation_id: Some(operation.id().to_owned()),
-            tags: vec![operation.tag().to_owned()],
+            tags: vec![operation.tag.to_owned()],
             summary: Some(operation.summary.to_owned()),
             description: Some(operation.description.to_owned()).filter(|text| !text.is_empty()),
             ..Described::default()
@@ -190,7 +188,9 @@ fn cookie_scheme() -> SecurityScheme {
         location: ApiKeyLocation::Cookie,
         name: "session".into(),
         description: Some(
-            "Browsers: set at sign-in. It is called `__Host-session` where the API is served over https.".into(),
+            "Browsers: set at sign-in, kept and sent by the browser, so that nothing needs to be entered here. It is \
+             called `__Host-session` where the API is served over https."
+                .into(),
         ),
         extensions: [].into(),
     }
@@ -200,7 +200,11 @@ fn bearer_scheme() -> SecurityScheme {
     SecurityScheme::Http {
         scheme: "bearer".into(),
         bearer_format: None,
-        description: Some("Other clients: the `token` that sign-in with `?transport=bearer` answers.".into()),
+        description: Some(
+            "Other clients: the `token` that sign-in with `?transport=bearer` answers. Together with the cookie of a browser \
+             that is signed in it is refused (400): press Logout here, call `DELETE /logout`, and then enter the token."
+                .into(),
+        ),
         extensions: [].into(),
     }
 }

@@ -6,12 +6,15 @@ use actix_web::{HttpRequest, dev::Payload, error::PayloadError, http::header};
 use futures_util::StreamExt as _;
 use zeroize::Zeroizing;
 
-use crate::{Problem, problem::Code};
+use crate::{Problem, limits, problem::Code};
+
+/// Nobody's credentials or profile are larger. What is counts among [`limits::admit_large_body`].
+const SMALL: usize = 4 * 1024;
 
 /// Reads the whole body, at most `max_bytes`; what was read is wiped when it is dropped.
 ///
 /// # Errors
-/// The client's: too large, too slow, broken off.
+/// The client's: too large, too slow, broken off. The server's: too many large bodies are being read.
 pub(super) async fn read_body(
     request: &HttpRequest,
     payload: &mut Payload,
@@ -21,7 +24,9 @@ pub(super) async fn read_body(
     if announced.is_some_and(|length: u64| length > max_bytes as u64) {
         return Err(too_large(max_bytes));
     }
-    let mut body = Zeroizing::new(Vec::with_capacity(max_bytes)); // all at once: growing would leave copies behind
+    let room = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(max_bytes);
+    let _place = if room > SMALL { Some(limits::admit_large_body(request)?) } else { None };
+    let mut body = Zeroizing::new(Vec::with_capacity(room)); // all at once: growing would leave copies behind
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| payload_problem(&error))?;
         if body.len() + chunk.len() > max_bytes {

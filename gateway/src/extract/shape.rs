@@ -4,6 +4,8 @@ use portico_kernel::{FieldError, Invalid};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value};
 
+/// How many unknown fields are told: a refusal must not weigh more than the request.
+const UNKNOWN_SHOWN: usize = 16;
 /// How much of a refused field's name is told.
 const NAME_SHOWN: usize = 64;
 
@@ -13,7 +15,7 @@ pub(super) fn broken<T: JsonSchema>(object: &Map<String, Value>) -> Vec<FieldErr
     let none = Map::new();
     let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
     let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    let unknown = object.keys().filter(|name| !properties.contains_key(*name));
+    let unknown = object.keys().filter(|name| !properties.contains_key(*name)).take(UNKNOWN_SHOWN);
     let unknown = unknown.map(|name| {
         Invalid::new("unknown_field", "is not a field of this request")
             .of(name.chars().take(NAME_SHOWN).collect::<String>())

@@ -2,12 +2,10 @@
 //!
 //! Invariant: a handler with this among its arguments runs for a live session only.
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web::Data};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, http::header, web::Data};
 use futures_util::future::LocalBoxFuture;
 use portico_kernel::{Ask, Deadline, UserId};
 use portico_session::{Session, Token, Validate};
-use schemars::JsonSchema;
-use serde::Deserialize;
 
 use crate::{Input, Problem, cookie, limits, openapi::Description, problem::Code, settings::Settings};
 
@@ -28,12 +26,9 @@ impl SignedIn {
 }
 
 /// How a session's token travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
     /// In a cookie: browsers.
-    #[serde(skip)]
     Cookie,
     /// In the Authorization header: other clients.
     Bearer,
@@ -50,6 +45,7 @@ impl FromRequest for SignedIn {
             let validate = request.app_data::<Data<Ask<Validate>>>().expect("the gateway is given every Ask");
             let deadline = Deadline::within(Settings::of(&request).request_timeout);
             let session = deadline.scope(validate.ask(Validate { token })).await?;
+            request.extensions_mut().insert(session.user); // for the request's record
             limits::admit_account(&request, session.user)?;
             Ok(Self { session, transport })
         })

@@ -1,12 +1,17 @@
 //! Device cookies (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
 //!
-//! A device token is a random nonce and an HMAC of account and nonce under the node's secret. It proves that somebody who
-//! knew the account's password signed in from this device; it opens nothing.
+//! A device token is a random nonce, the time of the last sign-in, and an HMAC of account, nonce and time under the node's
+//! secret. It proves that somebody who knew the account's password signed in from this device; it opens nothing. The nonce
+//! is the device's name: it stays when its holder signs in again, so that signing in often makes no further device.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use subtle::ConstantTimeEq as _;
+use time::{Duration, OffsetDateTime};
 
 use crate::settings::Settings;
+
+/// How long a device is known after its last sign-in.
+pub(crate) const DEVICE_LIFETIME: Duration = Duration::days(365);
 
 /// An account as the guard knows it: a keyed hash, so that memory holds no e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,12 +27,14 @@ impl AccountKey {
 /// A device that signed in to an account before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Device {
-    account: AccountKey,
+    /// Whose.
+    pub(super) account: AccountKey,
     nonce: [u8; Self::NONCE],
 }
 
 impl Device {
     const NONCE: usize = 16;
+    const ISSUED: usize = 8;
     const PROOF: usize = 32;
 
     /// A device that nobody has seen yet.
@@ -37,21 +44,25 @@ impl Device {
         Self { account, nonce }
     }
 
-    /// The device that a token names. One that is forged, damaged or another account's names none.
-    pub(super) fn verify(settings: &Settings, account: AccountKey, token: &str) -> Option<Self> {
-        let mut room = [0; Self::NONCE + Self::PROOF];
+    /// The device that a token names. One that is forged, damaged, another account's or too old names none.
+    pub(super) fn verify(settings: &Settings, account: AccountKey, token: &str, now: OffsetDateTime) -> Option<Self> {
+        let mut room = [0; Self::NONCE + Self::ISSUED + Self::PROOF];
         let length = URL_SAFE_NO_PAD.decode_slice(token, &mut room).ok()?;
-        let (nonce, proof) = room.split_first_chunk::<{ Self::NONCE }>().filter(|_| length == room.len())?;
+        let (nonce, rest) = room.split_first_chunk::<{ Self::NONCE }>().filter(|_| length == room.len())?;
+        let (issued, proof) = rest.split_first_chunk::<{ Self::ISSUED }>()?;
         let device = Self { account, nonce: *nonce };
-        bool::from(device.proof(settings).ct_eq(proof)).then_some(device)
+        let is_genuine = bool::from(device.proof(settings, *issued).ct_eq(proof));
+        let age = now.unix_timestamp().saturating_sub(i64::from_be_bytes(*issued));
+        (is_genuine && age < DEVICE_LIFETIME.whole_seconds()).then_some(device)
     }
 
-    /// The token that names the device.
-    pub(super) fn token(&self, settings: &Settings) -> String {
-        URL_SAFE_NO_PAD.encode([self.nonce.as_slice(), &self.proof(settings)].concat())
+    /// The token that names the device, which somebody who knew the password signed in from `now`.
+    pub(super) fn token(&self, settings: &Settings, now: OffsetDateTime) -> String {
+        let issued = now.unix_timestamp().to_be_bytes();
+        URL_SAFE_NO_PAD.encode([&self.nonce[..], &issued, &self.proof(settings, issued)].concat())
     }
 
-    fn proof(&self, settings: &Settings) -> [u8; Self::PROOF] {
-        settings.mac("sign-in device", &[&self.account.0, &self.nonce])
+    fn proof(&self, settings: &Settings, issued: [u8; Self::ISSUED]) -> [u8; Self::PROOF] {
+        settings.mac("sign-in device", &[&self.account.0, &self.nonce, &issued])
     }
 }

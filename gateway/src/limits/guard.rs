@@ -4,6 +4,9 @@
 //! ([`Device`]) has a budget of its own, and so has a session that confirms its password; neither is touched by what
 //! strangers do. Strangers share a budget per account, and each address has one over all accounts.
 //!
+//! Who once knew the password can collect devices, each with its budget. So an account's devices draw from one together as
+//! well, as large as that of [`DEVICES_AT_ONCE`]: an owner's few never meet it, and a thousand guess no more than those.
+//!
 //! A token is taken before the password is verified, so that guesses sent at the same time count as well, and is given
 //! back unless the password was wrong. What others took stays taken: a success forgives nobody else's failures.
 //! An account that does not exist is counted like one that does.
@@ -11,7 +14,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use actix_web::web::Data;
-use portico_config::RateLimits;
+use portico_config::{Rate, RateLimits};
 use portico_session::SessionId;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -24,13 +27,18 @@ use super::{
 };
 use crate::{Problem, settings::Settings};
 
+/// How many devices of one account may fail as often as each alone may.
+const DEVICES_AT_ONCE: u16 = 10;
+
 /// Bounds how often passwords may be guessed; one for all workers.
 pub(crate) struct SignInGuard {
     strangers_of_address: Bucket<AddressKey>,
     strangers_of_account: Bucket<AccountKey>,
     known: Bucket<Known>,
+    devices_of_account: Bucket<AccountKey>,
     passwords: Passwords,
     settings: Data<Settings>,
+    time: Time,
 }
 
 /// Who has a budget of its own.
@@ -56,12 +64,19 @@ impl SignInGuard {
         time: &Time,
     ) -> Self {
         let (of_address, of_account) = (rates.sign_in_failures_per_address, rates.sign_in_failures_per_account);
+        let of_device = rates.sign_in_failures_per_device;
+        let of_devices = Rate {
+            burst: of_device.burst.saturating_mul(DEVICES_AT_ONCE.into()),
+            per_s: of_device.per_s * f64::from(DEVICES_AT_ONCE),
+        };
         Self {
             strangers_of_address: Bucket::new("sign_in_address", of_address, keys_max, time),
             strangers_of_account: Bucket::new("sign_in_account", of_account, keys_max, time),
-            known: Bucket::new("sign_in_device", rates.sign_in_failures_per_device, keys_max, time),
+            known: Bucket::new("sign_in_device", of_device, keys_max, time),
+            devices_of_account: Bucket::new("sign_in_devices", of_devices, keys_max, time),
             passwords,
             settings: Data::clone(settings),
+            time: time.clone(),
         }
     }
 
@@ -77,8 +92,7 @@ impl SignInGuard {
         device: Option<&str>,
     ) -> Result<Permit, Problem> {
         let account = AccountKey::new(&self.settings, account);
-        let device = device.and_then(|token| Device::verify(&self.settings, account, token));
-        self.permit(match device {
+        self.permit(match self.known_device(account, device) {
             Some(device) => Taken::Known(Known::Device(device)),
             None => Taken::Stranger(AddressKey::from(address), account),
         })
@@ -92,10 +106,16 @@ impl SignInGuard {
         self.permit(Taken::Known(Known::Session(session)))
     }
 
-    /// A token that makes its holder a known device of the account at the lower-cased e-mail `account`. For whoever
-    /// proved to know the account's password, and nobody else.
-    pub(crate) fn device_token(&self, account: &str) -> String {
-        Device::generate(AccountKey::new(&self.settings, account)).token(&self.settings)
+    /// A token that makes its holder a known device of the account at the lower-cased e-mail `account`: the same that
+    /// `device` names, if it does. For whoever proved to know the account's password, and nobody else.
+    pub(crate) fn device_token(&self, account: &str, device: Option<&str>) -> String {
+        let account = AccountKey::new(&self.settings, account);
+        let device = self.known_device(account, device).unwrap_or_else(|| Device::generate(account));
+        device.token(&self.settings, self.time.wall())
+    }
+
+    fn known_device(&self, account: AccountKey, token: Option<&str>) -> Option<Device> {
+        Device::verify(&self.settings, account, token?, self.time.wall())
     }
 
     /// Whether a password could be verified now.
@@ -103,11 +123,12 @@ impl SignInGuard {
         self.passwords.has_room()
     }
 
-    pub(super) fn counts(&self) -> [Count; 4] {
+    pub(super) fn counts(&self) -> [Count; 5] {
         [
             self.strangers_of_address.count(),
             self.strangers_of_account.count(),
             self.known.count(),
+            self.devices_of_account.count(),
             self.passwords.count(),
         ]
     }
@@ -118,10 +139,15 @@ impl SignInGuard {
         Ok(Permit { guard: Arc::clone(self), taken: Some(wanted), _place: place })
     }
 
-    /// An address's tokens go first: past them, an attacker does not reach the account's.
+    /// The tokens of an address or a device go first: past them, an attacker does not reach the account's.
     fn take(&self, wanted: Taken) -> Result<(), Limited> {
         match wanted {
-            Taken::Known(known) => self.known.take(known).map(drop),
+            Taken::Known(session @ Known::Session(_)) => self.known.take(session).map(drop),
+            Taken::Known(known @ Known::Device(device)) => {
+                self.known.take(known)?;
+                let taken = self.devices_of_account.take(device.account).map(drop);
+                taken.inspect_err(|_| self.known.give_back(known))
+            }
             Taken::Stranger(address, account) => {
                 self.strangers_of_address.take(address)?;
                 let taken = self.strangers_of_account.take(account).map(drop);
@@ -132,7 +158,12 @@ impl SignInGuard {
 
     fn give_back(&self, taken: Taken) {
         match taken {
-            Taken::Known(known) => self.known.give_back(known),
+            Taken::Known(known) => {
+                self.known.give_back(known);
+                if let Known::Device(device) = known {
+                    self.devices_of_account.give_back(device.account);
+                }
+            }
             Taken::Stranger(address, account) => {
                 self.strangers_of_address.give_back(address);
                 self.strangers_of_account.give_back(account);

@@ -37,6 +37,7 @@ pub use self::{
     time::{FakeTime, Time},
 };
 pub(crate) use self::{
+    device::DEVICE_LIFETIME,
     guard::{Permit, SignInGuard},
     in_flight::shed_load,
 };
@@ -50,7 +51,10 @@ use self::{
 use crate::{Problem, extract::client_address, middleware::refuse, settings::Settings};
 
 /// How many buckets share the configured number of keys.
-const BUCKETS: u64 = 6;
+const BUCKETS: u64 = 7;
+
+/// Large JSON bodies that are read at the same time: 16 MiB of the largest.
+const LARGE_BODIES_MAX: usize = 256;
 
 /// What all workers count together.
 pub(crate) struct Limits {
@@ -58,6 +62,7 @@ pub(crate) struct Limits {
     requests_of_account: Bucket<UserId>,
     registrations: Bucket<AddressKey>,
     uploads: Arc<Semaphore>,
+    large_bodies: Arc<Semaphore>,
     guard: Data<SignInGuard>,
     in_flight_max: usize,
 }
@@ -72,6 +77,7 @@ impl Limits {
             requests_of_account: Bucket::new("account", rates.per_account, keys_max, time),
             registrations: Bucket::new("registration", rates.registrations_per_address, keys_max, time),
             uploads: Arc::new(Semaphore::new(settings.uploads_max.min(Semaphore::MAX_PERMITS))),
+            large_bodies: Arc::new(Semaphore::new(LARGE_BODIES_MAX)),
             guard: Data::new(SignInGuard::new(rates, keys_max, settings, Passwords::new(&config.user.password), time)),
             in_flight_max: config.gateway.limits.in_flight_max,
         }
@@ -140,6 +146,16 @@ pub(crate) fn admit_upload(request: &HttpRequest) -> Result<OwnedSemaphorePermit
     place.map_err(|_| AskError::Overloaded.into())
 }
 
+/// Takes one of the places of large JSON bodies that are read at the same time: a crowd of slow ones would fill the memory
+/// that the rates leave to a single address. Small ones, which all honest ones are, need none.
+///
+/// # Errors
+/// The server's: `overloaded`.
+pub(crate) fn admit_large_body(request: &HttpRequest) -> Result<OwnedSemaphorePermit, Problem> {
+    let place = Arc::clone(&Limits::of(request).large_bodies).try_acquire_owned();
+    place.map_err(|_| AskError::Overloaded.into())
+}
+
 /// Remembers where the client stands, for the answer's headers.
 fn note(request: &HttpRequest, taken: Result<standing::Standing, Limited>) -> Result<(), Problem> {
     let (standing, outcome) = match taken {
@@ -147,8 +163,9 @@ fn note(request: &HttpRequest, taken: Result<standing::Standing, Limited>) -> Re
         Err(limited) => (limited.standing, Err(Problem::from(limited))),
     };
     let mut extensions = request.extensions_mut();
-    let mut standings = extensions.remove::<Standings>().unwrap_or_default();
-    standings.add(standing);
-    extensions.insert(standings);
+    match extensions.get_mut::<Standings>() {
+        Some(standings) => standings.add(standing),
+        None => _ = extensions.insert(Standings::from(standing)),
+    }
     outcome
 }

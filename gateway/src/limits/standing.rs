@@ -4,6 +4,8 @@
 //! bucket fills up; `r` is what is left, `t` the seconds until the bucket is full again. Both headers are structured
 //! fields (RFC 9651): lists of strings with parameters.
 
+use std::fmt::{self, Write as _};
+
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use governor::Quota;
 
@@ -33,8 +35,14 @@ impl Standing {
 }
 
 /// Where a client stands with every limit that counted its request.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Standings(Vec<Standing>);
+
+impl From<Standing> for Standings {
+    fn from(first: Standing) -> Self {
+        Self(vec![first])
+    }
+}
 
 impl Standings {
     pub(super) fn add(&mut self, standing: Standing) {
@@ -43,14 +51,17 @@ impl Standings {
 
     /// Writes the headers.
     pub(super) fn tell(&self, headers: &mut HeaderMap) {
-        let policies = self.list(|it| format!(r#""{}";q={};w={}"#, it.policy, it.quota, it.window_s));
-        let limits = self.list(|it| format!(r#""{}";r={};t={}"#, it.policy, it.remaining, it.reset_s));
-        headers.insert(POLICY, policies);
-        headers.insert(LIMIT, limits);
+        headers.insert(POLICY, self.list(|it, out| write!(out, r#""{}";q={};w={}"#, it.policy, it.quota, it.window_s)));
+        headers
+            .insert(LIMIT, self.list(|it, out| write!(out, r#""{}";r={};t={}"#, it.policy, it.remaining, it.reset_s)));
     }
 
-    fn list(&self, item: impl Fn(&Standing) -> String) -> HeaderValue {
-        let items: Vec<_> = self.0.iter().map(item).collect();
-        HeaderValue::from_str(&items.join(", ")).expect("names and numbers are visible ASCII")
+    fn list(&self, item: impl Fn(&Standing, &mut String) -> fmt::Result) -> HeaderValue {
+        let mut list = String::with_capacity(64);
+        for (index, standing) in self.0.iter().enumerate() {
+            list.push_str(if index == 0 { "" } else { ", " });
+            item(standing, &mut list).expect("memory takes every byte");
+        }
+        HeaderValue::try_from(list).expect("names and numbers are visible ASCII")
     }
 }

@@ -7,25 +7,39 @@ use std::{
 };
 
 use governor::clock::{Clock, FakeRelativeClock};
+use portico_kernel::{Clock as _, SystemClock};
+use time::OffsetDateTime;
 
-/// A clock that a test advances.
+/// A clock that a test advances; its day begins with the Unix epoch.
 pub type FakeTime = FakeRelativeClock;
 
-/// Time since some beginning; never goes back.
+/// Time since some beginning, which never goes back; and the time of day, for what outlives the process.
 #[derive(Clone)]
-pub struct Time(Arc<dyn Fn() -> Duration + Send + Sync>);
+pub struct Time {
+    elapsed: Arc<dyn Fn() -> Duration + Send + Sync>,
+    wall: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
+}
 
 impl Time {
-    /// The machine's monotonic clock.
-    pub fn monotonic() -> Self {
+    /// The machine's clocks.
+    pub fn system() -> Self {
         let beginning = Instant::now();
-        Self(Arc::new(move || beginning.elapsed()))
+        Self { elapsed: Arc::new(move || beginning.elapsed()), wall: Arc::new(|| SystemClock.now()) }
+    }
+
+    /// The time of day.
+    pub(super) fn wall(&self) -> OffsetDateTime {
+        (self.wall)()
     }
 }
 
 impl From<FakeTime> for Time {
     fn from(fake: FakeTime) -> Self {
-        Self(Arc::new(move || fake.now().into()))
+        let day = fake.clone();
+        Self {
+            elapsed: Arc::new(move || fake.now().into()),
+            wall: Arc::new(move || OffsetDateTime::UNIX_EPOCH + Duration::from(day.now())),
+        }
     }
 }
 
@@ -33,7 +47,7 @@ impl Clock for Time {
     type Instant = Duration;
 
     fn now(&self) -> Duration {
-        (self.0)()
+        (self.elapsed)()
     }
 }
 

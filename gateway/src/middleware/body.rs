@@ -19,7 +19,10 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use crate::settings::Settings;
+use crate::{
+    connection::{Progress, progress_of},
+    settings::Settings,
+};
 
 /// How long a body may come more slowly than the least rate, at its begin.
 const GRACE: Duration = Duration::from_secs(5);
@@ -36,7 +39,7 @@ pub(crate) async fn watch_body<B: MessageBody + 'static>(
         Pace { idle: Duration::from_millis(deadlines.body_idle_ms), min_bytes_per_s: deadlines.body_min_bytes_per_s };
     let payload = request.take_payload();
     if !matches!(payload, Payload::None) {
-        let paced = paced(payload, pace, watch.clone());
+        let paced = paced(payload, pace, watch.clone(), progress_of(&request));
         request.set_payload(Payload::Stream { payload: Box::pin(paced) });
     }
     request.extensions_mut().insert(watch);
@@ -56,14 +59,20 @@ struct Pacing<S> {
     watch: BodyWatch,
     received: u64,
     waited: Duration,
+    connection: Option<Rc<Progress>>,
 }
 
 /// The same body, ended by an error when its client is too slow. The time until the server asks for more is not counted.
-fn paced<S>(body: S, pace: Pace, watch: BodyWatch) -> impl Stream<Item = Result<Bytes, PayloadError>>
+fn paced<S>(
+    body: S,
+    pace: Pace,
+    watch: BodyWatch,
+    connection: Option<Rc<Progress>>,
+) -> impl Stream<Item = Result<Bytes, PayloadError>>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
-    let pacing = Pacing { body, pace, watch, received: 0, waited: Duration::ZERO };
+    let pacing = Pacing { body, pace, watch, received: 0, waited: Duration::ZERO, connection };
     stream::unfold(Some(pacing), |pacing| async move {
         let mut pacing = pacing?;
         let asked = Instant::now();
@@ -72,7 +81,10 @@ where
         pacing.watch.servers_turn();
         pacing.waited += asked.elapsed();
         match chunk {
-            Ok(None) => None,
+            Ok(None) => {
+                pacing.connection.iter().for_each(|connection| connection.body_ended());
+                None
+            }
             Ok(Some(Ok(chunk))) => {
                 pacing.received += chunk.len() as u64;
                 if pacing.is_too_slow() { Some((Err(too_slow()), None)) } else { Some((Ok(chunk), Some(pacing))) }
@@ -169,7 +181,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_pauses_is_cut_off() {
-        let mut paced = Box::pin(paced(body(1_000_000, Duration::from_secs(11)), PACE, BodyWatch::default()));
+        let mut paced = Box::pin(paced(body(1_000_000, Duration::from_secs(11)), PACE, BodyWatch::default(), None));
 
         assert!(is_timeout(paced.next().await));
         assert!(paced.next().await.is_none());
@@ -177,7 +189,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_trickles_is_cut_off_after_the_grace() {
-        let mut paced = Box::pin(paced(body(1, Duration::from_secs(1)), PACE, BodyWatch::default()));
+        let mut paced = Box::pin(paced(body(1, Duration::from_secs(1)), PACE, BodyWatch::default(), None));
 
         let mut whole = 0;
         while let Some(Ok(_)) = paced.next().await {
@@ -189,7 +201,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_takes_its_time_is_not_the_clients_fault() {
-        let mut paced = Box::pin(paced(body(1024, Duration::from_millis(500)), PACE, BodyWatch::default()));
+        let mut paced = Box::pin(paced(body(1024, Duration::from_millis(500)), PACE, BodyWatch::default(), None));
 
         for _ in 0..20 {
             tokio::time::advance(Duration::from_mins(1)).await;

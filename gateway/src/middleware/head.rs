@@ -1,4 +1,4 @@
-//! Bounds the request's head: 431.
+//! Bounds the request's head: 431. One that asks for WebSocket is refused: 400.
 //!
 //! The HTTP library itself cuts off what it cannot hold (128 KiB or 96 headers: 431 without a body) and a head that does
 //! not come in time (408 without a body); this bound is the configured, lower one.
@@ -7,6 +7,7 @@ use actix_web::{
     Error,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
+    http::header,
     middleware::Next,
     web::Data,
 };
@@ -26,14 +27,24 @@ pub(crate) async fn bound_head<B: MessageBody + 'static>(
             Problem::new(Code::HeaderTooLarge).detail(format!("request head is larger than {max_bytes} bytes"));
         return Ok(refuse(request, &problem));
     }
+    if wants_websocket(&request) {
+        return Ok(refuse(request, &Problem::new(Code::MalformedRequest).detail("nothing here speaks WebSocket")));
+    }
     Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+/// The HTTP library takes everything behind such a head for the request's body, whatever its length says: a proxy that
+/// goes by the length would send the next client's request into it.
+fn wants_websocket(request: &ServiceRequest) -> bool {
+    let mut protocols = request.headers().get_all(header::UPGRADE).filter_map(|value| value.to_str().ok());
+    protocols.any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
 }
 
 /// About what the head took on the wire.
 fn size(request: &ServiceRequest) -> usize {
-    const LINE: usize = "GET  HTTP/1.1\r\n\r\n".len();
+    const LINE: usize = "  HTTP/1.1\r\n\r\n".len();
     const SEPARATORS: usize = ": \r\n".len();
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + SEPARATORS);
-    LINE + target + headers.sum::<usize>()
+    LINE + request.method().as_str().len() + target + headers.sum::<usize>()
 }

@@ -1,57 +1,56 @@
 //! Gives every request its identity, and makes one record of it when it is answered.
 //!
-//! Invariant: a record holds the route's template, never the path, the query or the client's address: those are personal.
+//! Invariant: a record holds the route's template, never the path, the query or the client's address: those are personal. Of
+//! whoever asked it holds the user's id alone.
 
 use std::sync::Arc;
 
 use actix_web::{
-    Error,
+    Error, HttpMessage as _,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::header::{HeaderName, HeaderValue},
     middleware::Next,
     web::Data,
 };
-use portico_kernel::TraceContext;
+use portico_kernel::{Clock as _, SystemClock, TraceContext, UserId};
 use tokio::time::Instant;
-use tracing::{Instrument as _, Span, field};
-use uuid::Uuid;
+use tracing::field;
+use uuid::{Builder, Uuid};
 
-use crate::metrics::{Exchange, HttpMetrics};
+use crate::{
+    metrics::{Exchange, HttpMetrics},
+    problem::Code,
+};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Runs the request in its trace and its span, and tells its ids to the client.
+/// Runs the request in its trace, and tells its ids to the client. Whatever is logged meanwhile carries the trace and the
+/// span of the request, and so need not repeat what the request's own record says.
 pub(crate) async fn observe<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let began = Instant::now();
     let metrics = request.app_data::<Data<Arc<dyn HttpMetrics>>>().cloned();
-    let (trace, id, method) = (trace(&request), Uuid::now_v7(), known_method(&request));
-    let span = tracing::info_span!(
-        "request",
-        otel.kind = "server",
-        http.request.method = method,
-        http.route = field::Empty,
-        http.response.status_code = field::Empty,
-        http.request.id = %id,
-    );
+    let (trace, id, method) = (trace(&request), request_id(), known_method(&request));
     let exchange = async {
         let answer = next.call(request).await;
         if let Ok(answer) = &answer {
             let route = answer.request().match_pattern();
             let status = answer.status().as_u16();
             let exchange = Exchange { method, route: route.as_deref(), status, duration: began.elapsed() };
-            record(&exchange, &id);
+            let user = answer.request().extensions().get::<UserId>().copied(); // of the session, once it is known
+            let problem = answer.response().extensions().get::<Code>().copied();
+            record(&exchange, &id, user, problem);
             if let Some(metrics) = metrics {
                 metrics.record(&exchange);
             }
         }
         answer
     };
-    let mut answer = trace.scope(exchange.instrument(span)).await?.map_into_boxed_body();
+    let mut answer = trace.scope(exchange).await?.map_into_boxed_body();
     let headers = answer.headers_mut();
     headers.insert(TRACEPARENT, value(&trace));
     headers.insert(REQUEST_ID, value(&id));
@@ -66,16 +65,25 @@ fn trace(request: &ServiceRequest) -> TraceContext {
     parent.map_or_else(TraceContext::new_root, TraceContext::child)
 }
 
-fn record(exchange: &Exchange<'_>, id: &Uuid) {
-    Span::current().record("http.route", exchange.route).record("http.response.status_code", exchange.status);
+fn record(exchange: &Exchange<'_>, id: &Uuid, user: Option<UserId>, problem: Option<Code>) {
     tracing::info!(
         http.request.method = exchange.method,
         http.route = exchange.route,
         http.response.status_code = exchange.status,
         http.server.request.duration_s = exchange.duration.as_secs_f64(),
         http.request.id = %id,
+        user.id = user.map(field::display),
+        error.type = problem.map(Code::name),
         "request answered",
     );
+}
+
+/// A UUID v7. It names a request and opens nothing, so that its random part need not come from the system at the price of
+/// a call.
+fn request_id() -> Uuid {
+    let now_ms = SystemClock.now().unix_timestamp_nanos() / 1_000_000;
+    let [random @ .., _, _, _, _, _, _] = fastrand::u128(..).to_ne_bytes();
+    Builder::from_unix_timestamp_millis(u64::try_from(now_ms).unwrap_or_default(), &random).into_uuid()
 }
 
 /// A method of a closed set (OpenTelemetry semantic conventions for HTTP).
@@ -93,5 +101,5 @@ fn known_method(request: &ServiceRequest) -> &'static str {
 }
 
 fn value(text: &impl ToString) -> HeaderValue {
-    HeaderValue::from_str(&text.to_string()).expect("ids are written in visible ASCII")
+    HeaderValue::try_from(text.to_string()).expect("ids are written in visible ASCII")
 }

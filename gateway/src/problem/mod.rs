@@ -197,6 +197,7 @@ impl ResponseError for Problem {
         for header in &self.headers {
             answer.append_header(header.clone());
         }
+        answer.extensions_mut().insert(self.code); // for the request's record
         answer.body(serde_json::to_string(&self.document()).expect("a problem's fields are plain text and numbers"))
     }
 }

@@ -27,7 +27,8 @@ use crate::{
 pub(crate) fn routes(api: Api) -> Api {
     const CONTENT: &str = "Content never changes: its entity tag is its SHA-256. Caches must ask before they show it, so that \
                            a deleted photo is gone.";
-    api.post("/me/photos", load_photo)
+    api.tag("Photos", "Uploading pictures, reading and deleting them.")
+        .post("/me/photos", load_photo)
         .summary("Keeps a picture: JPEG, PNG, WebP or GIF, told by its content")
         .description(
             "Send the picture as the body, or in a form as the field `file`. EXIF, GPS and other metadata are cut out of it; \

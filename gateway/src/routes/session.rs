@@ -15,7 +15,8 @@ use crate::{
 
 /// The routes of sessions.
 pub(crate) fn routes(api: Api) -> Api {
-    api.delete("/logout", logout)
+    api.tag("Sessions", "Where a user is signed in, signing out, and forward authentication.")
+        .delete("/logout", logout)
         .summary("Signs out: ends the current session")
         .get("/me/sessions", list_sessions)
         .summary("Lists the signed-in user's sessions, latest first")
@@ -34,10 +35,10 @@ async fn logout(
     settings: Data<Settings>,
     sessions: Data<Ask<Delete>>,
     signed_in: SignedIn,
-) -> Result<NoContent, Problem> {
+) -> Result<SignedOut, Problem> {
     let ended = sessions.ask(Delete { user: signed_in.user(), session: signed_in.session.id }).await;
     match ended {
-        Ok(()) | Err(Error::Unknown) => Ok(cleared(&settings)), // somebody else was quicker to end it
+        Ok(()) | Err(Error::Unknown) => Ok(SignedOut::new(&settings, &[Purpose::Session])), // somebody else was quicker to end it
         Err(error) => Err(error.into()),
     }
 }
@@ -59,15 +60,46 @@ async fn end_session(
     Id(session): Id<SessionId>,
 ) -> Result<NoContent, Problem> {
     sessions.ask(Delete { user: signed_in.user(), session }).await?;
-    Ok(if session == signed_in.session.id { cleared(&settings) } else { NoContent::default() })
+    Ok(if session == signed_in.session.id {
+        SignedOut::new(&settings, &[Purpose::Session]).0
+    } else {
+        NoContent::default()
+    })
 }
 
 async fn verify_session(signed_in: SignedIn) -> Result<Verified, Problem> {
     Ok(Verified(signed_in))
 }
 
-fn cleared(settings: &Settings) -> NoContent {
-    NoContent { cookies: vec![cookie::clear(settings, Purpose::Session)], ..NoContent::default() }
+/// 204 that makes a browser forget whoever was signed in.
+pub(crate) struct SignedOut(NoContent);
+
+const CLEAR_HEADER: &str = "Clear-Site-Data";
+
+impl SignedOut {
+    /// Clears `cookies`, and the pictures that the browser cached.
+    pub(crate) fn new(settings: &Settings, cookies: &[Purpose]) -> Self {
+        let cookies = cookies.iter().map(|purpose| cookie::clear(settings, *purpose)).collect();
+        // Not "cookies": a device stays known.
+        Self(NoContent { cookies, headers: vec![(CLEAR_HEADER, r#""cache""#.to_owned())] })
+    }
+}
+
+impl actix_web::Responder for SignedOut {
+    type Body = actix_web::body::BoxBody;
+
+    fn respond_to(self, request: &actix_web::HttpRequest) -> actix_web::HttpResponse {
+        self.0.respond_to(request)
+    }
+}
+
+impl Answer for SignedOut {
+    const MEDIA: &'static [&'static str] = &[];
+
+    fn describe(operation: &mut Description<'_>) {
+        let answer = operation.answer(204, "Done; the cookie is cleared.");
+        answer.headers.insert(CLEAR_HEADER.into(), answer_header("`\"cache\"`: pictures leave the browser as well."));
+    }
 }
 
 /// A session, without what opens it.

@@ -2,6 +2,7 @@
 
 mod answers;
 mod caller;
+mod previous;
 mod requests;
 
 use actix_web::web::Data;
@@ -10,19 +11,21 @@ use caller::{Admitted, Caller};
 use futures_util::future::join;
 use portico_kernel::{Ask, Idempotency, UserId};
 use portico_photo::Summarize;
-use portico_user::{Authenticate, DeleteAccount, Email, Error, GetUser, Name, Register, UpdateAccount};
+use portico_user::{self as user, Authenticate, DeleteAccount, Email, Error, GetUser, Name, Register, UpdateAccount};
 use requests::{As, Change, Confirmation, Credentials, NewUser};
 
-use super::photo::{Of, Photo};
+use super::{
+    photo::{Of, Photo},
+    session::SignedOut,
+};
 use crate::{
-    Api, Code, Created, Id, Json, Key, NoContent, Problem, Query, SignedIn, Valid,
-    cookie::{self, Purpose},
-    settings::Settings,
+    Api, Code, Created, Id, Json, Key, Problem, Query, SignedIn, Transport, Valid, cookie::Purpose, settings::Settings,
 };
 
 /// The routes of accounts.
 pub(crate) fn routes(api: Api) -> Api {
-    api.post("/reg", register)
+    api.tag("Accounts", "Opening, changing and deleting accounts, signing in, and profiles.")
+        .post("/reg", register)
         .summary("Opens an account and signs in")
         .answers(problems![EmailTaken, BadCredentials])
         .post("/auth", authenticate)
@@ -53,11 +56,11 @@ async fn register(
     Query(transport): Query<As>,
     Valid((name, email, password)): Valid<NewUser>,
 ) -> Result<Created<Welcome>, Problem> {
-    let (attempt, device) = (caller.sign_in(&email)?, caller.known_as(&email));
+    let attempt = caller.sign_in(&email)?;
     let idempotency = key.map(|key| Idempotency { key, fingerprint: fingerprint(&settings, &name, &email) });
-    let answer = users.ask(Register { name, email, password, client: caller.client, idempotency }).await;
-    let signed_in = attempt.judge(answer)?;
-    Ok(Created(Welcome::new(&settings, &signed_in.user, &signed_in.opened, transport).device(&settings, device)))
+    let answer = users.ask(Register { name, email, password, client: caller.client.clone(), idempotency }).await;
+    let opened = attempt.judge(answer)?;
+    Ok(Created(welcome(&settings, caller, &opened, transport).await))
 }
 
 /// Tells a repeat from another request under the same key, without anything of the password.
@@ -72,10 +75,19 @@ async fn authenticate(
     Query(transport): Query<As>,
     Valid((email, password)): Valid<Credentials>,
 ) -> Result<Json<Welcome>, Problem> {
-    let (attempt, device) = (caller.sign_in(&email)?, caller.known_as(&email));
-    let answer = users.ask(Authenticate { email, password, client: caller.client }).await;
-    let signed_in = attempt.judge(answer)?;
-    Ok(Json(Welcome::new(&settings, &signed_in.user, &signed_in.opened, transport).device(&settings, device)))
+    let attempt = caller.sign_in(&email)?;
+    let answer = users.ask(Authenticate { email, password, client: caller.client.clone() }).await;
+    let opened = attempt.judge(answer)?;
+    Ok(Json(welcome(&settings, caller, &opened, transport).await))
+}
+
+/// Hands a new session over. Its cookie takes the place of the one that came, whose session ends.
+async fn welcome(settings: &Settings, caller: Caller, new: &user::SignedIn, transport: Transport) -> Welcome {
+    let device = caller.known_as(&new.user.email);
+    if transport == Transport::Cookie {
+        caller.previous.end().await;
+    }
+    Welcome::new(settings, &new.user, &new.opened, transport).device(settings, device)
 }
 
 async fn delete_account(
@@ -84,11 +96,10 @@ async fn delete_account(
     signed_in: SignedIn,
     caller: Caller,
     Valid(password): Valid<Confirmation>,
-) -> Result<NoContent, Problem> {
+) -> Result<SignedOut, Problem> {
     let attempt = caller.confirm(signed_in.session.id)?;
     attempt.judge(users.ask(DeleteAccount { user: signed_in.user(), password }).await)?;
-    let cookies = [Purpose::Session, Purpose::Device].map(|purpose| cookie::clear(&settings, purpose));
-    Ok(NoContent { cookies: cookies.into(), ..NoContent::default() })
+    Ok(SignedOut::new(&settings, &[Purpose::Session, Purpose::Device]))
 }
 
 async fn update_account(

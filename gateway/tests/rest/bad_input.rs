@@ -211,7 +211,7 @@ async fn a_head_beyond_the_limit_is_too_large() {
 
 #[actix_web::test]
 async fn a_body_that_stops_coming_is_timed_out() {
-    let world = world_with(|config| config.gateway.deadlines.body_idle_ms = 50, |_| {}).await;
+    let world = world_with(|config| config.gateway.deadlines.body_idle_ms = 500, |_| {}).await;
     let body = reqwest::Body::wrap_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
 
     let request = world.request(Method::POST, "/reg").header("content-type", "application/json").body(body);
@@ -237,13 +237,14 @@ async fn a_cut_off_head_and_a_malformed_request_line_get_a_status_at_least() {
 async fn a_head_that_does_not_come_in_time_is_cut_off() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    let world = world_with(|config| config.gateway.deadlines.head_ms = 100, |_| {}).await;
+    let world = world_with(|config| config.gateway.deadlines.head_ms = 500, |_| {}).await;
     let mut stream = tokio::net::TcpStream::connect(world.address).await.unwrap();
     stream.write_all(b"GET /me HTTP/1.1\r\nHost: ").await.unwrap();
 
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    let mut answer = Vec::new();
+    let _reset = stream.read_to_end(&mut answer).await; // on a busy machine the head may come after the answer
 
+    let answer = String::from_utf8(answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
 }
 
@@ -256,6 +257,6 @@ async fn every_problem_that_is_answered_is_explained_at_its_type() {
 
     assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
     let text = page.text().await.unwrap();
-    assert!(text.contains("Cause:") && text.contains("Mend:") && text.contains("not_found"));
+    assert!(["Cause", "Mend", "not_found"].iter().all(|part| text.contains(part)), "{text}");
     refused(world.get("/docs/problems/unheard_of"), 404, "not_found").await;
 }

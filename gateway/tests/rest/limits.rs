@@ -190,6 +190,71 @@ async fn a_known_device_may_not_guess_without_end_either() {
 }
 
 #[actix_web::test]
+async fn a_device_that_signs_in_again_stays_the_same_device() {
+    let time = FakeTime::default();
+    let world = world(&time, |_| {}).await;
+    let first = device(&world).await;
+    let attempt =
+        |password: &str, device: &str| sign_in(&world, "192.0.2.1", ANN, password).header("x-device-token", device);
+
+    time.advance(Duration::from_secs(1));
+    let again = attempt(PASSWORD, &first).send().await.unwrap();
+    let again = header(&again, "x-device-token").to_owned();
+    for _ in 0..10 {
+        refused(attempt("guess guess", &first), 401, "bad_credentials").await;
+    }
+
+    assert_ne!(first, again, "its year begins anew");
+    refused(attempt(PASSWORD, &again), 429, "rate_limited").await;
+}
+
+#[actix_web::test]
+async fn collected_devices_guess_no_more_than_ten_of_them_may() {
+    let time = FakeTime::default();
+    let world = world(&time, |_| {}).await;
+    let mut devices = Vec::new();
+    for _ in 0..15 {
+        devices.push(device(&world).await);
+    }
+    let attempt =
+        |password: &str, device: &str| sign_in(&world, "203.0.113.1", ANN, password).header("x-device-token", device);
+
+    let mut wrong = 0;
+    for device in devices.iter().flat_map(|device| std::iter::repeat_n(device, 10)) {
+        wrong += usize::from(attempt("guess guess", device).send().await.unwrap().status() == 401);
+    }
+
+    assert_eq!(wrong, 100);
+    refused(attempt(PASSWORD, &devices[14]), 429, "rate_limited").await;
+    let confirm = json!({ "password": PASSWORD });
+    assert_eq!(world.as_ann(Method::DELETE, "/delete").json(&confirm).send().await.unwrap().status(), 204);
+    assert_eq!(sign_in(&world, "192.0.2.1", ANN, PASSWORD).send().await.unwrap().status(), 200);
+    time.advance(Duration::from_secs(5));
+    assert_eq!(attempt(PASSWORD, &devices[14]).send().await.unwrap().status(), 200);
+    refused(attempt("guess guess", &devices[14]), 401, "bad_credentials").await;
+    refused(attempt("guess guess", &devices[13]), 429, "rate_limited").await;
+}
+
+#[actix_web::test]
+async fn a_device_is_known_for_a_year_after_its_last_sign_in() {
+    const DAY: Duration = Duration::from_hours(24);
+    let time = FakeTime::default();
+    let world = world(&time, |_| {}).await;
+    let first = device(&world).await;
+    let attempt = |device: &str| sign_in(&world, "192.0.2.1", ANN, PASSWORD).header("x-device-token", device);
+
+    time.advance(DAY * 364);
+    besiege(&world).await;
+    let renewed = attempt(&first).send().await.unwrap();
+    let renewed = header(&renewed, "x-device-token").to_owned();
+    time.advance(DAY * 2);
+    besiege(&world).await;
+
+    refused(attempt(&first), 429, "rate_limited").await;
+    assert_eq!(attempt(&renewed).send().await.unwrap().status(), 200);
+}
+
+#[actix_web::test]
 async fn whether_the_account_exists_changes_nothing_of_the_limit() {
     let time = FakeTime::default();
     let world = world(&time, |_| {}).await;

@@ -2,12 +2,15 @@
 
 mod accounts;
 mod bad_input;
+mod connections;
 mod limits;
 mod openapi;
 mod overload;
 mod photo_content;
 mod photo_uploads;
 mod photos;
+mod records;
+mod signing_in_again;
 mod surroundings;
 mod tls;
 mod world;

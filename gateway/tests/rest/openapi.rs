@@ -121,6 +121,53 @@ async fn the_page_runs_what_the_binary_holds_and_nothing_else() {
 
     assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");
     assert!(!policy.contains("unsafe"), "{policy}");
+    assert!(page.contains("<meta name=\"viewport\" content=\"width=device-width"), "phones show it small");
     assert!(page.contains("SwaggerUIBundle") && page.contains("/openapi.json"));
     assert!(!page.contains("src=\"http") && !page.contains("href=\"http"), "nothing comes from elsewhere");
+}
+
+#[actix_web::test]
+async fn a_problems_page_is_told_from_others_and_shows_nothing_but_itself() {
+    let world = world().await;
+    for (path, title, heading) in [
+        ("/docs/problems", "Problems - Portico", "Problems"),
+        ("/docs/problems/email_taken", "email_taken - Portico problems", "<code>email_taken</code>"),
+    ] {
+        let answer = world.get(path).send().await.unwrap();
+        let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        let page = answer.text().await.unwrap();
+
+        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
+        assert!(!policy.contains("script-src"), "{policy}");
+        assert!(page.contains(&format!("<title>{title}</title>")), "{page}");
+        assert!(page.contains(&format!("<h1>{heading}</h1>")), "{page}");
+        assert!(page.contains("<meta name=\"viewport\"") && page.contains("color-scheme: light dark"), "{page}");
+    }
+}
+
+#[test]
+fn what_has_few_values_is_chosen_and_not_typed() {
+    let document = document();
+    let values = |path: &str, method: &str, name: &str| {
+        let parameters = document["paths"][path][method]["parameters"].as_array().unwrap();
+        let parameter = parameters.iter().find(|parameter| parameter["name"] == name).unwrap();
+        (parameter["schema"]["type"].clone(), parameter["schema"]["enum"].clone())
+    };
+
+    assert_eq!(values("/auth", "post", "transport"), ("string".into(), serde_json::json!(["bearer"])));
+    assert_eq!(values("/reg", "post", "transport"), ("string".into(), serde_json::json!(["bearer"])));
+    assert_eq!(values("/me/photos/{photo_id}/content", "get", "size"), ("string".into(), serde_json::json!(["thumb"])));
+}
+
+#[test]
+fn every_group_of_operations_is_described() {
+    let document = document();
+    let groups = document["tags"].as_array().unwrap();
+    let names: Vec<_> = groups.iter().map(|group| group["name"].as_str().unwrap()).collect();
+
+    assert_eq!(names, ["Accounts", "Sessions", "Photos"]);
+    assert!(groups.iter().all(|group| !group["description"].as_str().unwrap().is_empty()));
+    for (method, path, operation) in operations(&document) {
+        assert!(names.contains(&operation["tags"][0].as_str().unwrap()), "{method} {path}");
+    }
 }

@@ -9,7 +9,7 @@ use portico_user::{Authenticate, GetUser};
 use reqwest::Method;
 use serde_json::json;
 use tokio::{
-    io::AsyncWriteExt as _,
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
 };
@@ -95,11 +95,25 @@ async fn past_the_bound_of_requests_in_flight_others_are_shed() {
 #[actix_web::test]
 async fn a_slow_body_occupies_no_place_of_a_request_in_flight() {
     let world = world_with(|config| config.gateway.limits.in_flight_max = 1, |_| {}).await;
-    let head = "POST /auth HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    let body = json!({ "email": "ann@example.com", "password": PASSWORD }).to_string();
+    let (first, last) = body.split_at(1);
+    let head = format!(
+        "POST /auth HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         expect: 100-continue\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
     let mut slow = TcpStream::connect(world.address).await.unwrap();
     slow.write_all(head.as_bytes()).await.unwrap();
+    let mut go_on = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+    slow.read_exact(&mut go_on).await.unwrap();
+    slow.write_all(first.as_bytes()).await.unwrap();
 
     let answer = world.as_ann(Method::GET, "/me").send().await.unwrap();
+    slow.write_all(last.as_bytes()).await.unwrap();
+    let mut slow_answer = String::new();
+    slow.read_to_string(&mut slow_answer).await.unwrap();
 
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n", "the request has begun");
     assert_eq!(answer.status(), 200);
+    assert!(slow_answer.starts_with("HTTP/1.1 200"), "{slow_answer}");
 }

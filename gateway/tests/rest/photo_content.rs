@@ -79,7 +79,7 @@ async fn the_whole_content_comes_with_what_caches_and_browsers_must_know() {
         ("accept-ranges", "bytes"),
         ("cache-control", "private, no-cache"),
         ("x-content-type-options", "nosniff"),
-        ("content-security-policy", "default-src 'none'; sandbox"),
+        ("content-security-policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox"),
         ("cross-origin-resource-policy", "same-origin"),
         ("content-disposition", r#"inline; filename="019b7d21-8f83-7000-8000-000000000001.png""#),
     ] {

@@ -82,11 +82,11 @@ impl Album {
     }
 }
 
-/// Everything that is answered until the server closes.
+/// Everything that is answered until the server closes. What it left unread makes a reset of that; the answer came before.
 async fn answer(mut connection: TcpStream) -> String {
-    let mut text = String::new();
-    connection.read_to_string(&mut text).await.unwrap();
-    text
+    let mut bytes = Vec::new();
+    let _reset = connection.read_to_end(&mut bytes).await;
+    String::from_utf8(bytes).unwrap()
 }
 
 /// A part of a form.
@@ -218,7 +218,7 @@ async fn a_body_that_turns_out_too_large_is_refused_and_nothing_is_kept() {
 
 #[actix_web::test]
 async fn a_body_that_pauses_too_long_is_refused_and_nothing_is_kept() {
-    let mut album = album(|config| config.gateway.deadlines.body_idle_ms = 30).await;
+    let mut album = album(|config| config.gateway.deadlines.body_idle_ms = 500).await;
     let mut slow = album.raw("content-length: 100").await;
     slow.write_all(b"pic").await.unwrap();
 
@@ -341,4 +341,26 @@ async fn past_the_bound_of_uploads_others_are_shed_until_one_ends() {
 
     assert!(kept.starts_with("HTTP/1.1 201 "), "{kept}");
     assert_eq!(album.post("image/png", "x").send().await.unwrap().status(), 201);
+}
+
+#[actix_web::test]
+async fn an_upload_that_the_domain_refuses_gives_its_place_back_before_its_body_came() {
+    let (told, keys) = unbounded_channel();
+    let replace = |asks: &mut Asks| {
+        asks.load_photo = Ask::from_fn(move |message: Load| {
+            told.send(message.idempotency).unwrap();
+            async { Err(Error::Overloaded) }
+        });
+    };
+    let world = world_with(|config| config.photo.uploads_max = 1, replace).await;
+    let mut album = Album { world, outcomes: unbounded_channel().1, keys };
+    let mut slow = album.raw("content-length: 1000").await;
+    let mut status = [0; 12];
+    tokio::time::timeout(Duration::from_secs(10), slow.read_exact(&mut status)).await.unwrap().unwrap();
+    assert!(album.was_asked());
+
+    refused(album.post("image/png", "x"), 503, "overloaded").await;
+
+    assert_eq!(&status, b"HTTP/1.1 503");
+    assert!(album.was_asked(), "the place of the one before is still taken");
 }

@@ -47,11 +47,14 @@ async fn every_answer_has_an_id_of_its_own() {
 #[actix_web::test]
 async fn every_answer_carries_the_security_headers() {
     let world = world().await;
-    for path in ["/me", "/nowhere", "/docs/problems"] {
+    for path in ["/me", "/nowhere", "/docs", "/docs/problems", "/docs/problems/not_found"] {
         let answer = world.get(path).send().await.unwrap();
         let headers = answer.headers();
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
-        assert_eq!(headers["content-security-policy"], "default-src 'none'; frame-ancestors 'none'", "{path}");
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        for directive in ["default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"] {
+            assert!(policy.split("; ").any(|own| own == directive), "{path}: {policy}");
+        }
         assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
         assert_eq!(headers["x-frame-options"], "DENY", "{path}");
         assert_eq!(headers["cross-origin-resource-policy"], "same-origin", "{path}");

@@ -73,7 +73,7 @@ pub(crate) async fn world_at(
     let draining = Arc::new(AtomicBool::new(false));
     let gateway = Gateway::new(&config, asks, SECRET, Arc::clone(&draining), Arc::clone(&seen) as Arc<dyn HttpMetrics>);
     let gateway = gateway.by_clock(&config, &time.clone().into());
-    let serving = gateway.serve(Duration::from_secs(1)).unwrap();
+    let serving = gateway.serve(Duration::from_secs(30)).unwrap();
     actix_web::rt::spawn(serving.server);
     let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     World {
@@ -297,7 +297,9 @@ fn update_account(seen: &Seen, message: &user::UpdateAccount) -> Result<user::Up
 }
 
 fn delete_session(seen: &Seen, message: &session::Delete) -> Result<(), session::Error> {
-    let known = seen.sessions.lock().unwrap().values().any(|session| session.id == message.session);
     seen.deleted.lock().unwrap().push(message.clone());
-    if known { Ok(()) } else { Err(session::Error::Unknown) }
+    let mut sessions = seen.sessions.lock().unwrap();
+    let before = sessions.len();
+    sessions.retain(|_, session| (session.user, session.id) != (message.user, message.session));
+    if sessions.len() < before { Ok(()) } else { Err(session::Error::Unknown) }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     path::Path,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,6 +13,7 @@ use std::{
 use actix_web::dev::ServerHandle;
 use portico_config::Config;
 use portico_gateway::{Gateway, ServeError, Serving};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
     control::{self, SOCKET},
@@ -27,12 +29,22 @@ use crate::{
 /// # Errors
 /// The operator's: something cannot be opened or bound. The node's: its root supervisor gave up.
 pub(crate) async fn run(config: Config) -> Result<(), Failure> {
-    let requested = shutdown::requested()?;
+    allow_descriptors();
+    let mut requested = pin!(shutdown::requested()?);
     let node = Node::start(config).await?;
+    let prepared = tokio::select! {
+        prepared = node.prepare() => prepared.map(|()| true),
+        _ = &mut requested => Ok(false),
+    };
+    if !matches!(prepared, Ok(true)) {
+        let deadline = node.shutdown_deadline();
+        let stopped = node.stop(deadline).await;
+        return prepared.and(stopped);
+    }
     let listeners = Listeners::open(&node)?;
     listeners.tell(&node);
     let escalated = tokio::select! {
-        signal = requested => {
+        signal = &mut requested => {
             tracing::info!(signal, "shutdown requested");
             false
         }
@@ -40,8 +52,17 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     };
     let deadline = node.shutdown_deadline();
     listeners.close(&node).await;
-    node.stop(deadline).await?;
-    if escalated { Err(Failure::software("an actor crashed too often; see the log")) } else { Ok(()) }
+    let stopped = node.stop(deadline).await;
+    if escalated { Err(Failure::software("an actor crashed too often; see the log")) } else { stopped }
+}
+
+/// Takes as many descriptors as the system allows. Most systems begin a process with 1,024, which a crowd of idle
+/// connections would use up, and then no file could be opened either.
+fn allow_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    if setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).is_err() {
+        tracing::warn!(limit = limit.current, "the limit of open descriptors stays as it is");
+    }
 }
 
 /// Everything that takes work from outside.

@@ -1,4 +1,4 @@
-//! `portico user reset-password|import`.
+//! `portico user reset-password|sign-out|import`.
 
 use std::{
     fs::File,
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::{
     cli::UserCommand,
-    control::{Desk, ImportLine, Outcome, Reply, Request},
+    control::{BATCH_BYTES, Desk, ImportLine, Outcome, Reply, Request},
     exit::Failure,
     node::Node,
 };
@@ -34,13 +34,17 @@ pub(crate) async fn run(config: Config, command: &UserCommand) -> Result<(), Fai
     };
     let result = match command {
         UserCommand::ResetPassword { email } => reset_password(&mut desk, email).await,
+        UserCommand::SignOut { email } => sign_out(&mut desk, email).await,
         UserCommand::Import { file, report } => import(&mut desk, file, report.as_deref()).await,
     };
-    if let Some(node) = node {
-        let deadline = node.shutdown_deadline();
-        node.stop(deadline).await?;
-    }
-    result
+    let stopped = match node {
+        Some(node) => {
+            let deadline = node.shutdown_deadline();
+            node.stop(deadline).await
+        }
+        None => Ok(()),
+    };
+    result.and(stopped) // what became of the command is told first
 }
 
 async fn reset_password(desk: &mut Desk, email: &str) -> Result<(), Failure> {
@@ -50,9 +54,28 @@ async fn reset_password(desk: &mut Desk, email: &str) -> Result<(), Failure> {
             eprintln!("The password above works until its owner changes it; all sessions were ended.");
             Ok(())
         }
-        Reply::Failed { code, .. } if code == "user_unknown" => Err(Failure::no_user("no account has this address")),
-        Reply::Failed { detail, .. } => Err(Failure::unavailable(detail)),
-        Reply::Imported(_) => Err(Failure::software("the node answered something else")),
+        other => Err(refused(other)),
+    }
+}
+
+async fn sign_out(desk: &mut Desk, email: &str) -> Result<(), Failure> {
+    match desk.ask(Request::SignOut { email: email.to_owned() }).await? {
+        Reply::SignedOut => {
+            eprintln!("All sessions of the account were ended; its password was left as it is.");
+            Ok(())
+        }
+        other => Err(refused(other)),
+    }
+}
+
+/// An answer that is not the wanted one.
+fn refused(reply: Reply) -> Failure {
+    match reply {
+        Reply::Failed { code, .. } if code == "user_unknown" => Failure::no_user("no account has this address"),
+        Reply::Failed { detail, .. } => Failure::unavailable(detail),
+        Reply::Password(_) | Reply::SignedOut | Reply::Imported(_) => {
+            Failure::software("the node answered something else")
+        }
     }
 }
 
@@ -77,7 +100,8 @@ async fn import(desk: &mut Desk, file: &Path, report: Option<&Path>) -> Result<(
         Some(path) => Box::new(File::create(path).map_err(Failure::cannot_create)?),
         None => Box::new(io::stderr()),
     };
-    let mut run = ImportRun { desk, bar: bar(size), report, batch: Vec::new(), opened: 0, present: 0, refused: 0 };
+    let (batch, bytes) = (Vec::new(), 0);
+    let mut run = ImportRun { desk, bar: bar(size), report, batch, bytes, opened: 0, present: 0, refused: 0 };
     run.all(BufReader::new(input)).await?;
     run.finish()
 }
@@ -92,6 +116,8 @@ struct ImportRun<'a> {
     bar: ProgressBar,
     report: Box<dyn Write>,
     batch: Vec<(u64, ImportLine)>,
+    /// The lines of the batch.
+    bytes: usize,
     opened: u64,
     present: u64,
     refused: u64,
@@ -121,26 +147,31 @@ impl ImportRun<'_> {
             return Ok(());
         }
         match serde_json::from_slice(line) {
-            Ok(account) => self.batch.push((number, account)),
+            Ok(account) => {
+                self.batch.push((number, account));
+                self.bytes += line.len();
+            }
             Err(error) => {
                 let detail = if error.is_data() { error.to_string() } else { "is not a JSON object".to_owned() };
                 self.refuse(number, "", "malformed", &detail)?;
             }
         }
-        if self.batch.len() == Import::MAX_BATCH { self.send().await } else { Ok(()) }
+        let is_full = self.batch.len() == Import::MAX_BATCH || self.bytes >= BATCH_BYTES;
+        if is_full { self.send().await } else { Ok(()) }
     }
 
     async fn send(&mut self) -> Result<(), Failure> {
         if self.batch.is_empty() {
             return Ok(());
         }
+        self.bytes = 0;
         let (numbers, users): (Vec<_>, Vec<_>) = self.batch.drain(..).unzip();
         match self.desk.ask(Request::Import { users }).await? {
             Reply::Imported(outcomes) => {
                 numbers.into_iter().zip(outcomes).try_for_each(|(number, outcome)| self.count(number, outcome))
             }
             Reply::Failed { detail, .. } => Err(Failure::unavailable(format!("{detail}; run this again to go on"))),
-            Reply::Password(_) => Err(Failure::software("the node answered something else")),
+            other => Err(refused(other)),
         }
     }
 

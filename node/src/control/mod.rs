@@ -16,3 +16,7 @@ pub(crate) const SOCKET: &str = "control.sock";
 
 /// The longest line, in bytes: a batch of accounts to import.
 const LINE_MAX_BYTES: usize = 1024 * 1024;
+
+/// The bytes of import lines at which a batch is full. Sent on, they are hardly longer, and the last one is short beside
+/// the room that is left.
+pub(crate) const BATCH_BYTES: usize = LINE_MAX_BYTES / 2;

@@ -11,6 +11,11 @@ pub(crate) enum Request {
         /// The account's address.
         email: String,
     },
+    /// End all sessions of an account.
+    SignOut {
+        /// The account's address.
+        email: String,
+    },
     /// Take over accounts, at most `portico_user::Import::MAX_BATCH`.
     Import {
         /// The accounts.
@@ -36,6 +41,8 @@ pub(crate) struct ImportLine {
 pub(crate) enum Reply {
     /// The one-time password.
     Password(String),
+    /// All sessions of the account were ended.
+    SignedOut,
     /// What became of each account, in the order of the request.
     Imported(Vec<Outcome>),
     /// The request failed.

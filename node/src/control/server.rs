@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use portico_kernel::{Ask, Blame, FieldError};
-use portico_user::{Email, Import, Imported, Name, NewAccount, PasswordHash, ResetPassword};
+use portico_user::{Email, Import, Imported, Name, NewAccount, PasswordHash, ResetPassword, SignOut};
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::Semaphore,
@@ -27,6 +27,8 @@ const CONNECTIONS_MAX: usize = 8;
 pub(crate) struct Control {
     /// Gives one-time passwords.
     pub(crate) reset_password: Ask<ResetPassword>,
+    /// Ends all sessions of an account.
+    pub(crate) sign_out: Ask<SignOut>,
     /// Takes over accounts.
     pub(crate) import: Ask<Import>,
 }
@@ -36,15 +38,20 @@ impl Control {
     pub(crate) async fn answer(&self, request: Request) -> Reply {
         let reply = match request {
             Request::ResetPassword { email } => self.reset(&email).await,
+            Request::SignOut { email } => self.end_sessions(&email).await,
             Request::Import { users } => self.take_over(&users).await,
         };
         reply.unwrap_or_else(|error| Reply::Failed { code: error.code().into(), detail: error.to_string() })
     }
 
     async fn reset(&self, email: &str) -> Result<Reply, portico_user::Error> {
-        let email = Email::parse(email).map_err(|_| portico_user::Error::Unknown)?;
-        let password = self.reset_password.ask(ResetPassword { email }).await?;
+        let password = self.reset_password.ask(ResetPassword { email: address(email)? }).await?;
         Ok(Reply::Password(password.expose().to_owned()))
+    }
+
+    async fn end_sessions(&self, email: &str) -> Result<Reply, portico_user::Error> {
+        self.sign_out.ask(SignOut { email: address(email)? }).await?;
+        Ok(Reply::SignedOut)
     }
 
     async fn take_over(&self, lines: &[ImportLine]) -> Result<Reply, portico_user::Error> {
@@ -66,6 +73,11 @@ impl Outcome {
     fn refused(error: &FieldError) -> Self {
         Self::Refused { field: error.field.to_string(), code: error.code.into(), detail: error.detail.to_string() }
     }
+}
+
+/// No account has what is no address.
+fn address(email: &str) -> Result<Email, portico_user::Error> {
+    Email::parse(email).map_err(|_| portico_user::Error::Unknown)
 }
 
 fn account(line: &ImportLine) -> Result<NewAccount, FieldError> {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use portico_kernel::{Ask, Pool, Ref, Spec};
-use portico_photo::{Budget, ContentStore, Limits, Parts, Photos, Staging, Store, Summaries, Summarize, Uploads};
+use portico_photo::{
+    Budget, ContentStore, Fingerprints, Limits, Parts, Photos, Staging, Store, Summaries, Summarize, Uploads,
+};
 use portico_schema::photo::{ContentFiles, Photos as Adapter};
 
 use super::{World, unopened, user::threads};
@@ -31,6 +33,15 @@ pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
         let store = Arc::clone(&probed);
         async move { Store::check(&*store).await }
     });
+    let counted = Arc::clone(&store);
+    world.metrics.observe_backlog(
+        "portico.photo.work",
+        "Contents on the work list, to be deleted or taken over",
+        move || {
+            let store = Arc::clone(&counted);
+            async move { Store::backlog(&*store).await }
+        },
+    );
     world.probe("content:photo", move || {
         let content = Arc::clone(&content);
         async move { content.check().await }
@@ -49,6 +60,7 @@ fn parts(world: &mut World, store: Arc<dyn Store>, content: Arc<dyn ContentStore
         pool,
         budget: Budget::new(config.decode_memory_bytes),
         uploads: Uploads::new(config.uploads_max),
+        fingerprints: Fingerprints::new(world.secret),
         staging: Staging::open(&staging)
             .map_err(|error| Failure::cannot_create(format!("{}: {error}", staging.display())))?,
         summaries: Summaries::new(Arc::clone(&store), world.config.user.cache_max),

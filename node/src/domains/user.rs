@@ -44,6 +44,11 @@ pub(super) async fn start(world: &mut World, session: &session::Domain) -> Resul
         async move { Store::check(&*store).await }
     });
     let outbox = Arc::clone(&store) as Arc<dyn Outbox>;
+    let counted = Arc::clone(&outbox);
+    world.metrics.observe_backlog("portico.outbox.depth", "Events that not every domain has yet", move || {
+        let outbox = Arc::clone(&counted);
+        async move { outbox.depth().await }
+    });
     world.close("user.db", async move { store.close().await });
     Ok(Domain { actor, get_user, outbox })
 }
@@ -51,6 +56,9 @@ pub(super) async fn start(world: &mut World, session: &session::Domain) -> Resul
 fn hasher(world: &mut World) -> Result<Hasher, Failure> {
     let config = world.config.user.password.clone();
     let Argon2 { memory_kib, iterations, parallelism } = config.argon2;
+    if config.argon2.is_below_owasp() {
+        tracing::warn!(memory_kib, iterations, "user.password.argon2 is below what OWASP asks for at the least");
+    }
     let pool = Pool::new("hash", threads(config.hash_threads), config.hash_queue_max);
     world.pools.push(("hash", pool.clone()));
     Hasher::new(HashParams { memory_kib, iterations, parallelism }, pool).map_err(Failure::config)

@@ -12,7 +12,7 @@
 //! - `tidy` compresses and deletes; `name` is the grammar of file names.
 //! - [`reader`] merges, filters, follows and prints: `portico logs`.
 //!
-//! All of it blocks, and so runs on the runtime's blocking threads.
+//! All of it blocks, and so runs on the runtime's blocking threads; `tidy`, which may take long, on one of its own.
 
 mod marks;
 mod name;
@@ -30,7 +30,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use portico_kernel::{Clock, StoreError};
+use portico_kernel::{Clock, Pool, StoreError};
 use portico_log::{Record, Store};
 
 use self::shelf::Shelf;
@@ -50,7 +50,11 @@ pub struct LogSettings {
 
 /// Log records in files. Cheap to clone.
 #[derive(Clone)]
-pub struct LogFiles(Arc<Shared>);
+pub struct LogFiles {
+    shared: Arc<Shared>,
+    /// Compresses at low priority: as much CPU as a gigabyte of records may cost, requests come first.
+    chores: Pool,
+}
 
 struct Shared {
     settings: LogSettings,
@@ -67,11 +71,12 @@ impl LogFiles {
     pub fn open(settings: LogSettings, clock: Arc<dyn Clock>) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.dir)?;
         let shelf = Mutex::new(Shelf::new(settings.dir.clone(), settings.rotate_bytes));
-        Ok(Self(Arc::new(Shared { settings, clock, shelf, tidying: Mutex::default() })))
+        let shared = Arc::new(Shared { settings, clock, shelf, tidying: Mutex::default() });
+        Ok(Self { shared, chores: Pool::new("log-chores", 1, 1) })
     }
 
     async fn blocking(&self, work: impl FnOnce(&Shared) -> io::Result<()> + Send + 'static) -> Result<(), StoreError> {
-        let shared = Arc::clone(&self.0);
+        let shared = Arc::clone(&self.shared);
         let done = tokio::task::spawn_blocking(move || work(&shared)).await;
         done.map_err(|crashed| StoreError::Broken(crashed.into()))?.map_err(store_error)
     }
@@ -88,7 +93,9 @@ impl Store for LogFiles {
     }
 
     async fn tend(&self) -> Result<(), StoreError> {
-        self.blocking(tidy::tidy).await
+        let shared = Arc::clone(&self.shared);
+        let done = self.chores.run(move || tidy::tidy(&shared)).await;
+        done.map_err(|error| StoreError::Unavailable(error.into()))?.map_err(store_error)
     }
 
     async fn check(&self) -> Result<(), StoreError> {
@@ -108,12 +115,15 @@ impl Shared {
     }
 }
 
-/// Writes and removes a file.
+/// Writes and removes a file. Several do so at the same time: whoever comes later finds it removed.
 fn probe(dir: &Path) -> io::Result<()> {
     let path = dir.join(".check");
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
     io::Write::write_all(&mut file, b"check\n")?;
-    fs::remove_file(path)
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 /// Makes names in `dir` durable.

@@ -1,7 +1,7 @@
 //! Opening files that an earlier run wrote, perhaps until it was killed.
 //!
 //! Invariant: a file is cut after its last line that is a record, and what is left is durable, before anything relies
-//! on it.
+//! on it: before it is appended to, compressed, or believed about what it holds.
 
 use std::{
     fs::{File, OpenOptions},
@@ -16,6 +16,7 @@ use portico_log::{Head, Service};
 use super::{
     marks::Marks,
     name::{FileName, Form},
+    sync_dir,
 };
 
 /// How much of the end of a service's last files is read to learn what they hold: far more than can be repeated.
@@ -23,47 +24,58 @@ const TAIL_BYTES: u64 = 8 * 1024 * 1024;
 /// How many of them.
 const TAIL_FILES: usize = 2;
 
-/// What the last files of a service hold. `files` are all files there are, in order.
+/// What the last files of a service hold, for certain: plain ones are mended, so that nothing is taken for held that a
+/// power cut could still take. `files` are all files there are, in order.
 pub(super) fn marks(dir: &Path, service: &Service, files: &[(FileName, Form)]) -> io::Result<Marks> {
     let mut marks = Marks::default();
     let of_service = files.iter().rev().filter(|(name, form)| name.service == *service && *form != Form::Unfinished);
     for (name, form) in of_service.take(TAIL_FILES) {
-        let file = File::open(dir.join(name.in_form(*form)))?;
+        let path = dir.join(name.in_form(*form));
         match form {
-            Form::Plain => _ = scan(&mut tail(file)?.1, &mut marks)?,
-            // Damage in a closed file must not keep the service from writing.
+            Form::Plain => mend(&path, &mut marks)?,
+            // Synced before it got its name. Damage in a closed file must not keep the service from writing.
             Form::Gzip | Form::Unfinished => {
-                let _as_far_as_it_goes = scan(&mut BufReader::new(GzDecoder::new(BufReader::new(file))), &mut marks);
+                let file = BufReader::new(File::open(path)?);
+                let _as_far_as_it_goes = scan(&mut BufReader::new(GzDecoder::new(file)), &mut marks);
             }
         }
     }
+    sync_dir(dir)?; // a file may have been made, and not its name's sync been reached
     Ok(marks)
 }
 
-/// Cuts a file after its last whole line, syncs it, and tells its length. Says so if something was cut.
-pub(super) fn mend(path: &Path) -> io::Result<u64> {
+/// Cuts a file after its last line that is a record, syncs it, and notes its last records in `marks`. Says so if
+/// something was cut.
+pub(super) fn mend(path: &Path, marks: &mut Marks) -> io::Result<()> {
     let file = OpenOptions::new().read(true).append(true).open(path)?;
     let length = file.metadata()?.len();
-    let (start, mut lines) = tail(file.try_clone()?)?;
-    let whole = start + scan(&mut lines, &mut Marks::default())?;
+    let whole = last_record(&file, length, marks)?;
     if whole < length {
         file.set_len(whole)?;
-        let file = path.file_name().unwrap_or_default().to_string_lossy();
-        tracing::warn!(log.file = %file, bytes = length - whole, "torn line cut from the end of a log file");
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        tracing::warn!(log.file = %name, bytes = length - whole, "torn line cut from the end of a log file");
+        last_record(&file, whole, marks)?; // the look before may have been at little but what was cut
     }
-    file.sync_all()?;
-    Ok(whole)
+    file.sync_all()
 }
 
-/// The last lines of a file, and where they begin.
-fn tail(mut file: File) -> io::Result<(u64, BufReader<File>)> {
-    let mut start = file.metadata()?.len().saturating_sub(TAIL_BYTES);
-    file.seek(SeekFrom::Start(start))?;
-    let mut lines = BufReader::new(file);
-    if start > 0 {
-        start += lines.skip_until(b'\n')? as u64;
+/// Where the last record of a file ends, of which `end` bytes are looked at, from the end on and as far back as it takes:
+/// a file that grew before its bytes reached the disk is full of zeros.
+fn last_record(file: &File, mut end: u64, marks: &mut Marks) -> io::Result<u64> {
+    while end > 0 {
+        let begin = end.saturating_sub(TAIL_BYTES);
+        let mut file = file;
+        file.seek(SeekFrom::Start(begin))?;
+        let mut lines = BufReader::new(file.take(end - begin));
+        // A line that began earlier is left for the next look, unless it is longer than any record.
+        let start = if begin > 0 { begin + lines.skip_until(b'\n')? as u64 } else { 0 };
+        let whole = scan(&mut lines, marks)?;
+        if whole > 0 {
+            return Ok(start + whole);
+        }
+        end = if begin > 0 && start < end { start } else { begin };
     }
-    Ok((start, lines))
+    Ok(0)
 }
 
 /// Notes all records in `marks`; answers where the last of them ends.

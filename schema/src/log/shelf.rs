@@ -116,9 +116,9 @@ impl Shelf {
             && name.date == today
             && self.compressing.as_ref() != Some(name)
         {
-            let path = self.dir.join(name.in_form(Form::Plain));
-            let length = recover::mend(&path)?;
-            let segment = Segment::new(OpenOptions::new().append(true).open(path)?, length, marks);
+            let file = OpenOptions::new().append(true).open(self.dir.join(name.in_form(Form::Plain)))?;
+            let length = file.metadata()?.len(); // whole and durable: it was looked at for its marks
+            let segment = Segment::new(file, length, marks);
             return Ok(Open { name: name.clone(), segment, appended: 0 });
         }
         let oldest = records.iter().map(|record| record.time.date()).min().unwrap_or(today);

@@ -16,6 +16,7 @@ use time::{Date, Duration};
 
 use super::{
     Shared,
+    marks::Marks,
     name::{FileName, Form, list},
     recover, sync_dir,
 };
@@ -68,9 +69,10 @@ fn compress(dir: &Path, name: &FileName) -> io::Result<()> {
     let [plain, unfinished, gzip] =
         [Form::Plain, Form::Unfinished, Form::Gzip].map(|form| dir.join(name.in_form(form)));
     if !gzip.try_exists()? {
-        recover::mend(&plain)?;
+        recover::mend(&plain, &mut Marks::default())?;
         let out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-        let mut encoder = GzEncoder::new(out, Compression::default());
+        // A third of the work of the default level, for files that are a tenth larger.
+        let mut encoder = GzEncoder::new(out, Compression::fast());
         io::copy(&mut File::open(&plain)?, &mut encoder)?;
         encoder.finish()?.sync_all()?;
         fs::rename(unfinished, gzip)?;

@@ -1,6 +1,6 @@
 //! What is done to photos' rows inside of a write transaction.
 
-use portico_kernel::{Idempotency, UserId};
+use portico_kernel::{IDEMPOTENCY_KEPT, Idempotency, UserId};
 use portico_photo::{Inserted, OwnerChange, Photo, PhotoId, Reserved};
 use sea_orm::{
     ActiveValue::Set,
@@ -84,8 +84,8 @@ pub(super) async fn insert(
     if matches!(admitted, Err(Denied::QuotaReached)) {
         return Err(Rollback::Answer(Inserted::QuotaReached)); // and the key stays free
     }
-    let taken_over = content_work::Entity::delete_by_id(photo.id.uuid()).exec(tx).await?;
-    if taken_over.rows_affected == 0 {
+    let reservation = content_work::Entity::delete_by_id(photo.id.uuid()).filter(content_work::Column::Attempts.eq(0));
+    if reservation.exec(tx).await?.rows_affected == 0 {
         // Past its time, the reservation was used: the content is gone or going.
         return Err(Rollback::Refused(portico_kernel::StoreError::Unavailable("the reservation has expired".into())));
     }
@@ -94,8 +94,14 @@ pub(super) async fn insert(
     Ok(Inserted::Kept)
 }
 
-/// Remembers the key of an upload; false when it is remembered already.
+/// Remembers the key of an upload; false when it is remembered already. One that is past its time and was not purged yet
+/// makes room.
 async fn remember(tx: &DatabaseTransaction, photo: &Photo, idempotency: &Idempotency) -> Result<bool, DbErr> {
+    let since = crate::moment::to_nanos(photo.created_at - IDEMPOTENCY_KEPT);
+    idempotency_key::Entity::delete_by_id((photo.owner.uuid(), idempotency.key.as_str().to_owned()))
+        .filter(idempotency_key::Column::CreatedAt.lt(since))
+        .exec(tx)
+        .await?;
     let key = idempotency_key::ActiveModel {
         owner_id: Set(photo.owner.uuid()),
         key: Set(idempotency.key.as_str().to_owned()),
@@ -198,14 +204,14 @@ pub(super) async fn done(tx: &DatabaseTransaction, photo: PhotoId) -> Result<(),
     Ok(())
 }
 
-pub(super) async fn postpone(tx: &DatabaseTransaction, photo: PhotoId, due: i64) -> Result<(), Rollback<()>> {
-    content_work::Entity::update_many()
+pub(super) async fn postpone(tx: &DatabaseTransaction, photo: PhotoId, due: i64) -> Result<bool, Rollback<bool>> {
+    let postponed = content_work::Entity::update_many()
         .col_expr(content_work::Column::Due, Expr::value(due))
         .col_expr(content_work::Column::Attempts, Expr::col(content_work::Column::Attempts).add(1))
         .filter(content_work::Column::PhotoId.eq(photo.uuid()))
         .exec(tx)
         .await?;
-    Ok(())
+    Ok(postponed.rows_affected > 0)
 }
 
 /// Forgets at most [`purge::BATCH_MAX`] keys from before `before`.

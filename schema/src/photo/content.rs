@@ -59,16 +59,12 @@ impl ContentFiles {
         }
         written
     }
-}
 
-#[async_trait]
-impl ContentStore for ContentFiles {
-    async fn put(&self, key: ContentKey, file: &Path) -> Result<(), StoreError> {
-        let path = path(key);
+    async fn keep(&self, path: &str, file: &Path) -> Result<(), StoreError> {
         let mut attempt = 1;
         loop {
-            let written = match self.write(&path, file).await {
-                Ok(()) => self.directory.entry_made(&path).await.map_err(Source::from),
+            let written = match self.write(path, file).await {
+                Ok(()) => self.directory.entry_made(path).await.map_err(Source::from),
                 Err(error) => Err(error),
             };
             match written {
@@ -78,6 +74,17 @@ impl ContentStore for ContentFiles {
                 written => return written.map_err(failed),
             }
         }
+    }
+}
+
+#[async_trait]
+impl ContentStore for ContentFiles {
+    async fn put(&self, key: ContentKey, file: &Path) -> Result<(), StoreError> {
+        // On a task of its own: broken off in the middle, a write would leave a file that no work list knows of. When its
+        // caller has gone it comes to an end all the same, and what it kept is deleted when its reservation ends.
+        let (files, file) = (self.clone(), file.to_owned());
+        let kept = tokio::spawn(async move { files.keep(&path(key), &file).await });
+        kept.await.unwrap_or_else(|crashed| Err(failed(crashed)))
     }
 
     async fn open(&self, key: ContentKey, range: Range<u64>) -> Result<Option<ByteStream>, StoreError> {

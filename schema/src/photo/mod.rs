@@ -132,7 +132,7 @@ impl Store for Photos {
         self.database.write(move |tx| Box::pin(commands::done(tx, photo))).await
     }
 
-    async fn postpone(&self, photo: PhotoId, due: OffsetDateTime) -> Result<(), StoreError> {
+    async fn postpone(&self, photo: PhotoId, due: OffsetDateTime) -> Result<bool, StoreError> {
         self.database.write(move |tx| Box::pin(commands::postpone(tx, photo, to_nanos(due)))).await
     }
 

@@ -1,7 +1,7 @@
 //! What is done to sessions inside of a write transaction.
 
 use portico_kernel::UserId;
-use portico_session::{Epoch, LAST_EPOCH, Session, SessionId, TokenHash};
+use portico_session::{Epoch, Inserted, LAST_EPOCH, Session, SessionId, TokenHash};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
@@ -17,13 +17,30 @@ pub(super) async fn insert(
     tx: &DatabaseTransaction,
     session: Session,
     hash: TokenHash,
-) -> Result<bool, Rollback<bool>> {
+    per_user_max: u32,
+) -> Result<Inserted, Rollback<Inserted>> {
     let least = least_epoch(tx, session.user).await?;
-    let accepted = least.is_none_or(|least| session.epoch >= least && least != LAST_EPOCH);
-    if accepted {
-        keep(tx, &session, hash).await?;
+    if least.is_some_and(|least| session.epoch < least || least == LAST_EPOCH) {
+        return Ok(Inserted::Stale);
     }
-    Ok(accepted)
+    keep(tx, &session, hash).await?;
+    Ok(Inserted::Kept { ended: make_room(tx, &session, per_user_max).await? })
+}
+
+/// Ends the user's oldest sessions beyond `max`, but never `newest`, wherever the clock puts it; answers how many.
+async fn make_room(tx: &DatabaseTransaction, newest: &Session, max: u32) -> Result<u64, DbErr> {
+    let oldest = session::Entity::find()
+        .select_only()
+        .column(session::Column::TokenHash)
+        .filter(session::Column::UserId.eq(newest.user.uuid()))
+        .filter(session::Column::Id.ne(newest.id.uuid()))
+        .order_by_desc(session::Column::CreatedAt)
+        .order_by_desc(session::Column::Id)
+        .limit(i64::MAX.unsigned_abs()) // SQLite takes no offset without a limit
+        .offset(u64::from(max.saturating_sub(1)))
+        .into_query();
+    let ended = session::Entity::delete_many().filter(session::Column::TokenHash.in_subquery(oldest)).exec(tx).await?;
+    Ok(ended.rows_affected)
 }
 
 async fn keep(tx: &DatabaseTransaction, session: &Session, hash: TokenHash) -> Result<(), DbErr> {

@@ -11,8 +11,8 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use portico_kernel::{StoreError, UserId};
-use portico_session::{Epoch, Session, SessionId, Store, TokenHash};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use portico_session::{Epoch, Inserted, Session, SessionId, Store, TokenHash};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 use time::OffsetDateTime;
 
 use self::entities::session;
@@ -52,9 +52,9 @@ impl Sessions {
 
 #[async_trait]
 impl Store for Sessions {
-    async fn insert(&self, session: &Session, hash: TokenHash) -> Result<bool, StoreError> {
+    async fn insert(&self, session: &Session, hash: TokenHash, per_user_max: u32) -> Result<Inserted, StoreError> {
         let session = session.clone();
-        self.database.write(move |tx| Box::pin(commands::insert(tx, session, hash))).await
+        self.database.write(move |tx| Box::pin(commands::insert(tx, session, hash, per_user_max))).await
     }
 
     async fn find(&self, hash: TokenHash) -> Result<Option<Session>, StoreError> {
@@ -66,12 +66,13 @@ impl Store for Sessions {
         row.map(session::Model::into_session).transpose()
     }
 
-    async fn list(&self, user: UserId, now: OffsetDateTime) -> Result<Vec<Session>, StoreError> {
+    async fn list(&self, user: UserId, now: OffsetDateTime, limit: u32) -> Result<Vec<Session>, StoreError> {
         let rows = session::Entity::find()
             .filter(session::Column::UserId.eq(user.uuid()))
             .filter(session::Column::ExpiresAt.gt(to_nanos(now)))
             .order_by_desc(session::Column::CreatedAt)
             .order_by_desc(session::Column::Id)
+            .limit(u64::from(limit))
             .all(self.database.read())
             .await
             .map_err(store_error)?;

@@ -1,7 +1,7 @@
 //! The outbox: events that were committed beside the change they tell of.
 //!
 //! Invariant: events come out in the order in which they were committed. Positions are given out by the one writer, so
-//! that they rise as commits do.
+//! that they rise as commits do. A row that is no event is set aside, so that it does not hold up the others.
 
 use async_trait::async_trait;
 use portico_kernel::{Event, Outbox, StoreError};
@@ -27,15 +27,21 @@ pub(super) async fn add(tx: &DatabaseTransaction, event: &Event) -> Result<(), D
 
 #[async_trait]
 impl Outbox for Users {
-    async fn oldest(&self, limit: u32) -> Result<Vec<Event>, StoreError> {
-        let rows = outbox::Entity::find()
-            .order_by_asc(outbox::Column::Position)
-            .limit(u64::from(limit))
-            .all(self.database.read())
-            .await
-            .map_err(store_error)?;
-        let parsed = rows.iter().map(|row| serde_json::from_str(&row.event));
-        parsed.collect::<Result<_, _>>().map_err(|error| StoreError::Broken(error.into()))
+    async fn after(&self, position: i64, limit: u32) -> Result<Vec<(i64, Event)>, StoreError> {
+        loop {
+            let rows = self.rows_after(position, limit).await?;
+            let all = rows.len();
+            let mut events = Vec::with_capacity(all);
+            for row in rows {
+                match serde_json::from_str(&row.event) {
+                    Ok(event) => events.push((row.position, event)),
+                    Err(error) => self.set_unreadable_aside(row, error).await?,
+                }
+            }
+            if all == 0 || !events.is_empty() {
+                return Ok(events);
+            }
+        }
     }
 
     async fn forget(&self, ids: &[Uuid]) -> Result<(), StoreError> {
@@ -54,6 +60,24 @@ impl Outbox for Users {
 
     async fn committed(&self) {
         self.database.committed().await;
+    }
+}
+
+impl Users {
+    async fn rows_after(&self, position: i64, limit: u32) -> Result<Vec<outbox::Model>, StoreError> {
+        outbox::Entity::find()
+            .filter(outbox::Column::Position.gt(position))
+            .order_by_asc(outbox::Column::Position)
+            .limit(u64::from(limit))
+            .all(self.database.read())
+            .await
+            .map_err(store_error)
+    }
+
+    async fn set_unreadable_aside(&self, row: outbox::Model, error: serde_json::Error) -> Result<(), StoreError> {
+        let (position, reason) = (row.position, format!("it cannot be read: {error}"));
+        tracing::error!(event.id = %row.id, position, reason, "event set aside: no consumer will ever hear of it");
+        self.set_aside(row.id, &reason).await
     }
 }
 

@@ -16,6 +16,7 @@ macro_rules! outbox_contract {
             every_change_leaves_its_event_in_the_order_of_commits
             what_changes_nothing_leaves_no_event
             no_more_events_come_than_were_asked_for
+            events_after_a_position_are_those_that_were_committed_later
             only_what_is_forgotten_leaves
             forgetting_may_be_repeated
             an_event_that_is_set_aside_holds_up_nobody
@@ -79,6 +80,23 @@ pub(crate) async fn no_more_events_come_than_were_asked_for(users: &(impl Store 
 
     assert_eq!(oldest, [first, second]);
     assert_eq!(users.depth().await.unwrap(), 3);
+}
+
+pub(crate) async fn events_after_a_position_are_those_that_were_committed_later(users: &(impl Store + Outbox)) {
+    let (_, first) = register(users, "ann@example.com").await;
+    let (_, second) = register(users, "bob@example.com").await;
+    let (_, third) = register(users, "eve@example.com").await;
+
+    let all = users.after(0, 100).await.unwrap();
+    let (begin, end) = (all[0].0, all[2].0);
+    let later = users.after(begin, 1).await.unwrap();
+    users.forget(&[first.id, second.id, third.id]).await.unwrap();
+    let (_, fourth) = register(users, "zoe@example.com").await;
+
+    assert!(begin > 0 && all.is_sorted_by(|(left, _), (right, _)| left < right));
+    assert_eq!(later.iter().map(|(_, event)| event).collect::<Vec<_>>(), [&second]);
+    let latest = users.after(end, 100).await.unwrap();
+    assert_eq!(latest.iter().map(|(_, event)| event).collect::<Vec<_>>(), [&fourth], "no position is given twice");
 }
 
 pub(crate) async fn only_what_is_forgotten_leaves(users: &(impl Store + Outbox)) {

@@ -32,6 +32,8 @@ macro_rules! photo_contract {
             a_known_key_keeps_nothing_and_leaves_the_reservation
             owners_do_not_share_keys
             a_key_is_recalled_since_its_time_only
+            a_key_is_free_once_its_time_is_over_and_not_before
+            a_key_past_its_time_stays_when_the_upload_is_refused
             pages_go_on_where_the_last_one_ended
             a_full_last_page_is_the_last
             a_summary_counts_and_shows_the_latest
@@ -54,6 +56,8 @@ macro_rules! photo_contract {
             what_is_due_comes_oldest_first_and_no_more_than_asked_for
             what_is_done_leaves_the_list
             what_is_put_off_comes_later_and_counts_its_attempts
+            what_was_put_off_is_taken_over_by_no_upload
+            what_an_upload_took_over_can_no_longer_be_put_off
             a_purge_forgets_keys_and_events_from_before
             a_purge_forgets_however_many_there_are
             a_check_succeeds_and_can_be_repeated

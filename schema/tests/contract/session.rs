@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use portico_kernel::UserId;
-use portico_session::{ClientInfo, LAST_EPOCH, Session, SessionId, Store, TokenHash};
+use portico_session::{ClientInfo, Inserted, LAST_EPOCH, Session, SessionId, Store, TokenHash};
 use time::Duration;
 
 use crate::values::{NOW, session};
@@ -15,6 +15,10 @@ macro_rules! session_contract {
             a_session_that_ended_is_still_found
             an_unknown_token_opens_nothing
             a_list_has_the_users_live_sessions_latest_first
+            a_list_has_no_more_than_were_asked_for
+            a_user_with_too_many_sessions_loses_those_that_were_opened_first
+            the_session_that_is_opened_is_never_the_one_that_ends_for_it
+            sign_ins_that_race_leave_no_more_than_allowed
             a_use_is_written_down
             a_use_of_a_session_that_is_gone_brings_nothing_back
             a_deletion_ends_one_session
@@ -35,9 +39,17 @@ macro_rules! session_contract {
     };
 }
 
+/// More sessions of one user than a test opens.
+const MANY: u32 = 100;
+
+/// Keeps a session that nobody has to make room for; false when it was refused.
+async fn keep(store: &dyn Store, session: &Session, hash: TokenHash) -> bool {
+    store.insert(session, hash, MANY).await.unwrap() == Inserted::Kept { ended: 0 }
+}
+
 async fn opened(store: &dyn Store, user: UserId, epoch: i64) -> (Session, TokenHash) {
     let (session, hash) = session(user, epoch);
-    assert!(store.insert(&session, hash).await.unwrap());
+    assert!(keep(store, &session, hash).await);
     (session, hash)
 }
 
@@ -46,14 +58,14 @@ async fn is_kept(store: &dyn Store, hash: TokenHash) -> bool {
 }
 
 async fn listed(store: &dyn Store, user: UserId) -> Vec<SessionId> {
-    store.list(user, NOW).await.unwrap().into_iter().map(|session| session.id).collect()
+    store.list(user, NOW, MANY).await.unwrap().into_iter().map(|session| session.id).collect()
 }
 
 pub(crate) async fn a_session_reads_back_as_it_was_kept(store: &dyn Store) {
     let (full, full_hash) = opened(store, UserId::new(), 3).await;
     let (mut bare, bare_hash) = session(UserId::new(), 3);
     bare.client = ClientInfo::default();
-    store.insert(&bare, bare_hash).await.unwrap();
+    keep(store, &bare, bare_hash).await;
 
     let (found_full, found_bare) = (store.find(full_hash).await.unwrap(), store.find(bare_hash).await.unwrap());
 
@@ -63,7 +75,7 @@ pub(crate) async fn a_session_reads_back_as_it_was_kept(store: &dyn Store) {
 pub(crate) async fn a_session_that_ended_is_still_found(store: &dyn Store) {
     let (mut ended, hash) = session(UserId::new(), 1);
     ended.expires_at = NOW - Duration::DAY;
-    store.insert(&ended, hash).await.unwrap();
+    keep(store, &ended, hash).await;
 
     assert_eq!(store.find(hash).await.unwrap(), Some(ended));
 }
@@ -78,16 +90,76 @@ pub(crate) async fn a_list_has_the_users_live_sessions_latest_first(store: &dyn 
     let ann = UserId::new();
     let (mut later, later_hash) = session(ann, 1);
     later.created_at += Duration::SECOND;
-    store.insert(&later, later_hash).await.unwrap();
+    keep(store, &later, later_hash).await;
     let (earlier, _) = opened(store, ann, 1).await;
     let (mut ends_now, ends_now_hash) = session(ann, 1);
     ends_now.expires_at = NOW;
-    store.insert(&ends_now, ends_now_hash).await.unwrap();
+    keep(store, &ends_now, ends_now_hash).await;
     opened(store, UserId::new(), 1).await;
 
-    let list = store.list(ann, NOW).await.unwrap();
+    let list = store.list(ann, NOW, MANY).await.unwrap();
 
     assert_eq!(list, [later, earlier]);
+}
+
+pub(crate) async fn a_list_has_no_more_than_were_asked_for(store: &dyn Store) {
+    let ann = UserId::new();
+    let mut latest = Vec::new();
+    for second in 0..4 {
+        let (mut session, hash) = session(ann, 1);
+        session.created_at += Duration::seconds(second);
+        keep(store, &session, hash).await;
+        latest.insert(0, session);
+    }
+
+    let list = store.list(ann, NOW, 3).await.unwrap();
+
+    assert_eq!(list, latest[..3]);
+}
+
+pub(crate) async fn a_user_with_too_many_sessions_loses_those_that_were_opened_first(store: &dyn Store) {
+    let ann = UserId::new();
+    let (_, somebody_elses) = opened(store, UserId::new(), 1).await;
+    let mut hashes = Vec::new();
+    for second in 0..4 {
+        let (mut session, hash) = session(ann, 1);
+        session.created_at += Duration::seconds(second);
+        keep(store, &session, hash).await;
+        hashes.push(hash);
+    }
+    let (mut latest, hash) = session(ann, 1);
+    latest.created_at += Duration::MINUTE;
+
+    let inserted = store.insert(&latest, hash, 3).await.unwrap();
+
+    assert_eq!(inserted, Inserted::Kept { ended: 2 });
+    hashes.push(hash);
+    let mut kept = Vec::new();
+    for hash in hashes {
+        kept.push(is_kept(store, hash).await);
+    }
+    assert_eq!(kept, [false, false, true, true, true]);
+    assert!(is_kept(store, somebody_elses).await);
+}
+
+pub(crate) async fn the_session_that_is_opened_is_never_the_one_that_ends_for_it(store: &dyn Store) {
+    let (other, _) = opened(store, UserId::new(), 1).await;
+    let (mut early, hash) = session(other.user, 1);
+    early.created_at -= Duration::HOUR; // the clock was put back
+
+    let inserted = store.insert(&early, hash, 1).await.unwrap();
+
+    assert_eq!(inserted, Inserted::Kept { ended: 1 });
+    assert_eq!(listed(store, other.user).await, [early.id]);
+}
+
+pub(crate) async fn sign_ins_that_race_leave_no_more_than_allowed(store: &dyn Store) {
+    let ann = UserId::new();
+    let sign_ins: Vec<_> = (0..20).map(|_| session(ann, 1)).collect();
+
+    join_all(sign_ins.iter().map(|(session, hash)| async { store.insert(session, *hash, 3).await.unwrap() })).await;
+
+    assert_eq!(listed(store, ann).await.len(), 3);
 }
 
 pub(crate) async fn a_use_is_written_down(store: &dyn Store) {
@@ -164,7 +236,7 @@ pub(crate) async fn a_session_below_the_least_epoch_is_never_kept(store: &dyn St
     store.raise_epoch(ann, 2, None).await.unwrap();
     let ((late, late_hash), (fresh, fresh_hash)) = (session(ann, 1), session(ann, 2));
 
-    let outcomes = (store.insert(&late, late_hash).await.unwrap(), store.insert(&fresh, fresh_hash).await.unwrap());
+    let outcomes = (keep(store, &late, late_hash).await, keep(store, &fresh, fresh_hash).await);
 
     assert_eq!(outcomes, (false, true));
     assert!(!is_kept(store, late_hash).await);
@@ -178,7 +250,7 @@ pub(crate) async fn the_least_epoch_is_never_lowered(store: &dyn Store) {
     store.raise_epoch(ann, 3, None).await.unwrap();
 
     let (session, hash) = session(ann, 4);
-    assert!(!store.insert(&session, hash).await.unwrap());
+    assert!(!keep(store, &session, hash).await);
 }
 
 pub(crate) async fn a_deleted_account_has_no_session_under_any_epoch(store: &dyn Store) {
@@ -188,8 +260,8 @@ pub(crate) async fn a_deleted_account_has_no_session_under_any_epoch(store: &dyn
     let ((ordinary, ordinary_hash), (last, last_hash)) = (session(ann, 7), session(ann, LAST_EPOCH));
 
     let outcomes = (
-        store.insert(&ordinary, ordinary_hash).await.unwrap(),
-        store.insert(&last, last_hash).await.unwrap(),
+        keep(store, &ordinary, ordinary_hash).await,
+        keep(store, &last, last_hash).await,
         store.raise_epoch(ann, LAST_EPOCH, Some((&last, last_hash))).await.unwrap(),
     );
 
@@ -244,9 +316,9 @@ pub(crate) async fn a_sign_in_that_races_a_raised_epoch_does_not_survive_it(stor
     let (early, late) = sign_ins.split_at(10);
 
     tokio::join!(
-        join_all(early.iter().map(|(session, hash)| async { store.insert(session, *hash).await.unwrap() })),
+        join_all(early.iter().map(|(session, hash)| async { keep(store, session, *hash).await })),
         async { assert!(store.raise_epoch(ann, 2, None).await.unwrap()) },
-        join_all(late.iter().map(|(session, hash)| async { store.insert(session, *hash).await.unwrap() })),
+        join_all(late.iter().map(|(session, hash)| async { keep(store, session, *hash).await })),
     );
 
     assert!(listed(store, ann).await.is_empty());
@@ -260,7 +332,7 @@ pub(crate) async fn a_purge_deletes_what_ended_at_most_as_many_as_allowed(store:
     for _ in 0..5 {
         let (mut ended, hash) = session(live.user, 1);
         ended.expires_at = NOW - Duration::SECOND;
-        store.insert(&ended, hash).await.unwrap();
+        keep(store, &ended, hash).await;
     }
 
     let purged =
@@ -277,7 +349,7 @@ pub(crate) async fn a_purge_leaves_the_least_epochs(store: &dyn Store) {
     store.purge(NOW + Duration::days(10_000), 100).await.unwrap();
 
     let (late, hash) = session(ann, 1);
-    assert!(!store.insert(&late, hash).await.unwrap());
+    assert!(!keep(store, &late, hash).await);
 }
 
 pub(crate) async fn a_check_succeeds_and_can_be_repeated(store: &dyn Store) {

@@ -89,7 +89,7 @@ async fn a_session_outlives_a_process_that_never_closed() {
     let (session, hash) = session(UserId::new(), 1);
     let first = Sessions::open(&path).await.unwrap();
     first.migrate().await.unwrap();
-    first.insert(&session, hash).await.unwrap();
+    first.insert(&session, hash, 100).await.unwrap();
     drop(first);
 
     let second = Sessions::open(&path).await.unwrap();
@@ -114,6 +114,34 @@ async fn a_photo_and_a_reservation_outlive_a_process_that_never_closed() {
 
     assert_eq!(second.find(kept.owner, kept.id).await.unwrap(), Some(kept));
     assert_eq!(second.backlog().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_row_of_the_outbox_that_is_no_event_holds_up_nobody_and_is_kept_aside() {
+    use portico_user::Store as _;
+    use sea_orm::ConnectionTrait as _;
+    let Opened { store, _directory: directory } = users().await;
+    let sound = account("sound@example.com");
+    for number in 0..3 {
+        let damaged = account(&format!("{number}@example.com"));
+        store.insert(&damaged, &registered(&damaged, NOW), None).await.unwrap();
+    }
+    let url = format!("sqlite://{}", directory.path().join("store.db").display());
+    let other = sea_orm::Database::connect(url).await.unwrap();
+    other.execute_unprepared("UPDATE outbox SET event = substr(event, 1, 40)").await.unwrap();
+    let event = registered(&sound, NOW);
+    store.insert(&sound, &event, None).await.unwrap();
+
+    let oldest = store.oldest(2).await.unwrap();
+
+    assert_eq!(oldest, [event]);
+    assert_eq!(store.depth().await.unwrap(), 1);
+    let aside = other.query_all_raw(sea_orm::Statement::from_string(
+        sea_orm::DbBackend::Sqlite,
+        "SELECT reason FROM set_aside WHERE length(event) = 40",
+    ));
+    let reasons: Vec<String> = aside.await.unwrap().iter().map(|row| row.try_get("", "reason").unwrap()).collect();
+    assert!(reasons.len() == 3 && reasons.iter().all(|reason| reason.contains("cannot be read")), "{reasons:?}");
 }
 
 #[tokio::test]

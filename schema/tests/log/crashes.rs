@@ -44,6 +44,63 @@ async fn a_torn_line_is_cut_before_anything_follows_it() {
 }
 
 #[tokio::test]
+async fn yesterdays_file_is_mended_before_it_is_believed() {
+    let mut world = world();
+    world.say("user", 1, NOW, "first").await;
+    let whole = world.text("user-2026-01-01.jsonl");
+    tear(&world, "user-2026-01-01.jsonl", b"{\"Timestamp\":\"2026\0\0\0\0");
+
+    world.reopen();
+    world.clock.advance(Duration::DAY);
+    world.say("user", 2, NOW + Duration::DAY, "second").await;
+
+    // The file is cut and synced in one: that it is cut shows that it was not just read.
+    assert_eq!(world.text("user-2026-01-01.jsonl"), whole);
+    assert_eq!(world.names(), ["user-2026-01-01.jsonl", "user-2026-01-02.jsonl"]);
+}
+
+#[tokio::test]
+async fn zeros_at_the_end_are_cut_however_many() {
+    const MIB: usize = 1024 * 1024;
+    for (zeros, garbage) in [(9 * MIB, &b""[..]), (20 * MIB, b"noise\n"), (9 * MIB, b"\n")] {
+        let mut world = world();
+        for sequence in 1..=3 {
+            world.say("user", sequence, NOW, "before").await;
+        }
+        tear(&world, "user-2026-01-01.jsonl", garbage);
+        tear(&world, "user-2026-01-01.jsonl", &vec![0; zeros]);
+        tear(&world, "user-2026-01-01.jsonl", garbage);
+
+        world.reopen();
+        world.say("user", 3, NOW, "repeated").await;
+        world.say("user", 4, NOW, "after").await;
+
+        let lines = world.lines();
+        assert_eq!(lines.len(), 4, "{zeros} zeros between {garbage:?}");
+        assert!(lines.iter().all(|line| Head::parse(line).is_ok()));
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_lies_across_two_looks_is_found() {
+    let mut world = world_with(|settings| settings.rotate_bytes = u64::MAX);
+    let body = "x".repeat(3 * 1024 * 1024);
+    for sequence in 1..=2 {
+        world.say("user", sequence, NOW, &body).await;
+    }
+    let length = world.text("user-2026-01-01.jsonl").len();
+    // The second record begins within the last 8 MiB, or just before them, or lies before them whole.
+    for zeros in [5 * 1024 * 1024, 5 * 1024 * 1024 + 1_000_000, 8 * 1024 * 1024 - 1, 8 * 1024 * 1024, 9 * 1024 * 1024] {
+        tear(&world, "user-2026-01-01.jsonl", &vec![0; zeros]);
+
+        world.reopen();
+        world.say("user", 2, NOW, "repeated").await;
+
+        assert_eq!(world.text("user-2026-01-01.jsonl").len(), length, "{zeros} zeros");
+    }
+}
+
+#[tokio::test]
 async fn a_torn_line_of_yesterday_is_cut_before_the_file_is_compressed() {
     let mut world = world();
     world.say("user", 1, NOW, "first").await;

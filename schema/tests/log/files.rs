@@ -2,6 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
+use futures_util::future::join_all;
 use portico_kernel::StoreError;
 use portico_log::{
     Store as _,
@@ -145,6 +146,19 @@ async fn a_directory_that_is_gone_is_an_outage_that_ends_when_it_is_back() {
     assert!(matches!((refused, unready), (Err(StoreError::Unavailable(_)), Err(StoreError::Unavailable(_)))));
     assert_eq!(world.lines().len(), 1);
     world.files.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn many_may_check_at_the_same_time() {
+    let world = world();
+
+    for _ in 0..100 {
+        for checked in join_all((0..8).map(|_| world.files.check())).await {
+            checked.unwrap();
+        }
+    }
+
+    assert!(fs::read_dir(world.dir()).unwrap().next().is_none(), "and leave nothing behind");
 }
 
 #[tokio::test]

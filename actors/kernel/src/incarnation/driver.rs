@@ -2,7 +2,6 @@
 
 use std::{
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context as Task, Poll},
@@ -10,8 +9,8 @@ use std::{
 
 use actix::{Actor, ActorContext as _, Context, dev::ContextFut};
 
-use super::{Leash, Order, told};
-use crate::{mailbox::Mailbox, supervision::Life, tree::Cause};
+use super::{Leash, Order};
+use crate::{chaos, mailbox::Mailbox, panics::survive, supervision::Life, tree::Cause};
 
 /// Runs one life. Dropped before its end, which only a dying thread does, it reports that.
 pub(crate) struct Driver<A: Actor<Context = Context<A>>> {
@@ -53,12 +52,12 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
     fn end(&mut self, mut cause: Cause) {
         let Some((mut context, life)) = self.living.take() else { return };
         self.mailbox.retire(&self.leash); // first, since a `Drop` may do anything
-        let dropped = catch_unwind(AssertUnwindSafe(move || {
+        let dropped = survive(move || {
             context.ctx().terminate(); // or the context would poll the actor once more
             drop(context);
-        }));
+        });
         if let Err(panic) = dropped {
-            tracing::error!(actor = self.mailbox.node().path(), panic = told(&*panic), "actor panicked when dropped");
+            tracing::error!(actor = self.mailbox.node().path(), panic, "actor panicked when dropped");
             cause = Cause::Panic;
         }
         life.ended(cause);
@@ -71,11 +70,14 @@ impl<A: Actor<Context = Context<A>>> Future for Driver<A> {
     fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<()> {
         let this = &mut *self;
         this.leash.register(task.waker());
-        let cause = match catch_unwind(AssertUnwindSafe(|| this.step(task))) {
+        let cause = match survive(|| {
+            chaos::crash_rarely("between two polls");
+            this.step(task)
+        }) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(())) => Cause::Stopped,
             Err(panic) => {
-                tracing::error!(actor = this.mailbox.node().path(), panic = told(&*panic), "actor crashed");
+                tracing::error!(actor = this.mailbox.node().path(), panic, "actor crashed");
                 Cause::Panic
             }
         };

@@ -3,18 +3,19 @@
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{self, Poll},
+    task::{self, Poll, ready},
 };
 
 use actix::{Actor, ActorFuture, AsyncContext as _, Context};
+use tokio::task::coop;
 
 use super::Leash;
 use crate::mailbox::Mailbox;
 
-/// How many calls are handled before the thread's other tasks get a turn.
-const BATCH: usize = 64;
-
 /// A future in the actor's context that never ends.
+///
+/// A call takes its share of what tokio allows a task before the thread's other tasks get a turn. A count of its own
+/// would begin anew with each poll, and after exclusive work that is done at once the context polls it again at once.
 ///
 /// Invariant: while the actor waits for exclusive work (`AtomicResponse`, `ctx.wait`), it is given nothing. So an actor
 /// has started when the pump is polled first: `started` has run, and what it told the context to wait for.
@@ -42,14 +43,12 @@ impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Pump<A> {
         if let Some(started) = self.started.take() {
             started();
         }
-        for _ in 0..BATCH {
-            if context.waiting() {
-                return Poll::Pending;
-            }
-            let Some((envelope, call)) = self.mailbox.next(&self.leash) else { return Poll::Pending };
+        while !context.waiting() {
+            let turn = ready!(coop::poll_proceed(task));
+            let Some((envelope, call)) = self.mailbox.next(&self.leash) else { break };
+            turn.made_progress();
             envelope.open(actor, context, call);
         }
-        task.waker().wake_by_ref();
         Poll::Pending
     }
 }

@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{Works, ticket::Ticket};
-use crate::tree::NodeCell;
+use crate::{chaos, tree::NodeCell};
 
 thread_local! {
     /// The call whose handler is on this thread's stack, until the handler's answer claims it.
@@ -41,6 +41,11 @@ impl Call {
         let unclaimed = Unclaimed;
         handle();
         std::mem::forget(unclaimed);
+        Self::finish_handled();
+    }
+
+    /// Ends the call that is being handled, unless its answer has claimed it.
+    pub(crate) fn finish_handled() {
         if let Some(call) = Self::claim() {
             call.finish();
         }
@@ -55,7 +60,7 @@ impl Call {
     pub(crate) fn work<T: 'static>(self, work: impl Future<Output = T> + 'static, answer: Option<oneshot::Sender<T>>) {
         let works = Arc::clone(&self.works);
         works.spawn(async move {
-            match AssertUnwindSafe(work).catch_unwind().await {
+            match AssertUnwindSafe(chaos::in_work(work)).catch_unwind().await {
                 Ok(result) => self.answer(answer, result),
                 Err(_panic) => tracing::error!(actor = self.node.path(), "call panicked after its handler returned"),
             }
@@ -64,7 +69,7 @@ impl Call {
 
     /// Ends the call with its answer.
     pub(crate) fn answer<T>(self, answer: Option<oneshot::Sender<T>>, result: T) {
-        self.finish(); // before the answer, so that whoever has it sees the call counted
+        self.finish(); // before the answer, as everywhere, so that whoever has it sees the call counted
         if let Some(answer) = answer {
             let _gone = answer.send(result);
         }

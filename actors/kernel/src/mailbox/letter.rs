@@ -6,7 +6,7 @@ use actix::{Actor, Handler, Message, dev::MessageResponse as _};
 use tokio::{sync::oneshot, time::timeout_at};
 
 use super::{Call, Mailbox, ticket::Ticket};
-use crate::{AskError, Deadline, scope::Scope};
+use crate::{AskError, Deadline, Tracked, chaos, scope::Scope};
 
 /// A message of any type for actors of type `A`.
 pub(crate) trait Envelope<A: Actor>: Send {
@@ -33,7 +33,7 @@ impl<M: Message> Letter<M> {
 
 impl<A, M> Envelope<A> for Letter<M>
 where
-    A: Handler<M>,
+    A: Handler<M, Result: Tracked>,
     M: Message + Send,
     M::Result: Send,
 {
@@ -43,7 +43,18 @@ where
 
     fn open(self: Box<Self>, actor: &mut A, context: &mut A::Context, call: Call) {
         let Self { message, answer, scope, .. } = *self;
-        call.during(|| scope.enter(|| actor.handle(message, context).handle(context, Some(answer))));
+        call.during(|| {
+            scope.enter(|| {
+                chaos::crash("before a handler");
+                let response = actor.handle(message, context);
+                chaos::crash("after a handler");
+                if <A::Result as Tracked>::AT_ONCE {
+                    Call::finish_handled();
+                }
+                response.handle(context, Some(answer));
+                chaos::crash("beside the work");
+            });
+        });
     }
 }
 

@@ -61,11 +61,49 @@ impl<A: Actor> State<A> {
         if ticket.has_expired() {
             return Err(AskError::Unavailable);
         }
-        if self.queue.len() + self.works.begun() >= capacity { Err(AskError::Overloaded) } else { Ok(()) }
+        if self.is_full(capacity) { Err(AskError::Overloaded) } else { Ok(()) }
     }
 
-    /// Takes the envelopes whose ticket is `out` from the queue, to be dropped without the lock.
+    fn is_full(&self, capacity: usize) -> bool {
+        self.queue.len() + self.works.begun() >= capacity
+    }
+
+    /// Whom to wake for a call that has just come.
+    pub(super) fn wakes(&mut self) -> Option<Arc<Leash>> {
+        if std::mem::take(&mut self.idle) { self.serving.clone() } else { None }
+    }
+
+    /// The next call for the incarnation on `leash`, which has begun; those before it that will not go to `expired`.
+    pub(super) fn next(
+        &mut self,
+        leash: &Arc<Leash>,
+        expired: &mut Vec<Box<dyn Envelope<A>>>,
+    ) -> Option<Box<dyn Envelope<A>>> {
+        if !self.serves(leash) {
+            return None;
+        }
+        while let Some(envelope) = self.queue.pop_front() {
+            if envelope.ticket().begin() {
+                return Some(envelope);
+            }
+            if envelope.ticket().is_cancelled() {
+                self.cancelled = self.cancelled.saturating_sub(1);
+            }
+            expired.push(envelope);
+        }
+        self.idle = true;
+        None
+    }
+
+    /// Sweeps those that were given up, if nothing else makes room for one more.
+    pub(super) fn make_room(&mut self, capacity: usize) -> Vec<Box<dyn Envelope<A>>> {
+        if self.cancelled > 0 && self.is_full(capacity) { self.sweep(|_| false) } else { Vec::new() }
+    }
+
+    /// Takes the envelopes that were given up, and those whose ticket is `out`, from the queue, to be dropped without
+    /// the lock.
     pub(super) fn sweep(&mut self, out: impl Fn(&Ticket) -> bool) -> Vec<Box<dyn Envelope<A>>> {
+        let out = |ticket: &Ticket| !ticket.waits() || out(ticket);
         let (swept, kept): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|envelope| out(envelope.ticket()));
         self.queue = kept.into();
         self.cancelled = 0;

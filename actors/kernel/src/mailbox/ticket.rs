@@ -54,6 +54,11 @@ impl Ticket {
         self.fate.load(Ordering::Acquire) == WAITS
     }
 
+    /// Whether its caller gave up before it began.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.fate.load(Ordering::Acquire) == CANCELLED
+    }
+
     /// The callee begins, unless the caller has gone or the deadline has passed.
     pub(crate) fn begin(&self) -> bool {
         if self.deadline.has_passed() {

@@ -25,11 +25,14 @@ pub(crate) struct ActorChild<A: Actor, F> {
     threads: Arc<Threads>,
     /// The present life's, or the last one's.
     leash: Arc<Leash>,
+    /// How many calls were being worked on when it was killed.
+    killed: usize,
 }
 
 impl<A: Actor, F> ActorChild<A, F> {
     pub(crate) fn new(spec: Spec, factory: F, mailbox: Arc<Mailbox<A>>, threads: Arc<Threads>) -> Self {
-        Self { spec, factory: Arc::new(Mutex::new(factory)), mailbox, threads, leash: Arc::default() }
+        let (factory, leash) = (Arc::new(Mutex::new(factory)), Arc::default());
+        Self { spec, factory, mailbox, threads, leash, killed: 0 }
     }
 }
 
@@ -69,6 +72,7 @@ where
                 self.leash.give(Order::Drain);
             }
             Stop::Kill => {
+                self.killed = self.mailbox.works().begun(); // before they end by that
                 self.leash.give(Order::Kill);
                 self.mailbox.works().abort();
             }
@@ -89,14 +93,14 @@ where
     }
 
     fn drained(&mut self, drain: &Drain, end: Option<Cause>) {
-        let in_flight = self.mailbox.works().begun() as u64;
+        let in_flight = self.mailbox.works().begun().max(self.killed) as u64;
         let queued = self.mailbox.close(Refusal::Draining);
         let path = self.mailbox.node().path().to_owned();
         let because = match end {
             None => CutBecause::Away,
             Some(Cause::Blocked) => CutBecause::Hangs,
             Some(Cause::Stopped) if self.leash.order() == Order::Kill => CutBecause::Deadline,
-            Some(Cause::Stopped) if queued == 0 => return drain.report().finished.push(path),
+            Some(Cause::Stopped) if queued == 0 && in_flight == 0 => return drain.report().finished.push(path),
             Some(_) => CutBecause::Crashed,
         };
         drain.report().cut.push(Cut { path, because, queued, in_flight });

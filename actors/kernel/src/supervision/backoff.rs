@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::chaos;
+
 /// Exponential backoff with jitter: the first wait is `first`, each further one twice as long, up to `most`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Backoff {
@@ -22,7 +24,7 @@ impl Backoff {
 
     /// The wait after `failures` crashes in a row that were waited for before.
     pub(crate) fn wait(&self, failures: u32) -> Duration {
-        self.wait_at(failures, fastrand::f64())
+        chaos::wait(self.wait_at(failures, fastrand::f64()))
     }
 
     /// The same, with `chance` from 0 to 1.

@@ -33,7 +33,7 @@ pub struct Cut {
 pub enum CutBecause {
     /// The deadline passed.
     Deadline,
-    /// It crashed, or stopped by itself, while calls still waited.
+    /// It crashed, or stopped by itself while calls still waited or ran.
     Crashed,
     /// It was not running when its turn came.
     Away,
@@ -58,6 +58,19 @@ pub(crate) struct Drain {
 impl Drain {
     pub(crate) fn until(deadline: Instant) -> Self {
         Self { deadline, report: Arc::default() }
+    }
+
+    /// Whether it is the same one.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.report, &other.report)
+    }
+
+    /// Takes what `other` reports into its own report.
+    pub(crate) fn learn(&self, other: &Self) {
+        let Drained { finished, cut } = other.report().clone();
+        let mut report = self.report();
+        report.finished.extend(finished);
+        report.cut.extend(cut);
     }
 
     pub(crate) fn report(&self) -> MutexGuard<'_, Drained> {

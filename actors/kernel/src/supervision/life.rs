@@ -43,10 +43,10 @@ impl Life {
         self.tell(Event::Ended(self.id, cause));
     }
 
-    /// Tells the supervisor that the life's thread is blocked.
+    /// Tells the supervisor that the life's thread is blocked. It does not keep the supervisor: threads outlive lives.
     pub(crate) fn alarm(&self) -> impl Fn() + Send + use<> {
-        let (supervisor, id) = (self.supervisor.clone(), self.id);
-        move || drop(supervisor.send(Event::Blocked(id)))
+        let (supervisor, id) = (self.supervisor.downgrade(), self.id);
+        move || drop(supervisor.upgrade().map(|supervisor| supervisor.send(Event::Blocked(id))))
     }
 
     fn tell(&self, event: Event) {

@@ -14,6 +14,10 @@ const START_MAX: Duration = Duration::from_secs(10);
 /// How long an actor may take to react to being stopped.
 const STOP_MAX: Duration = Duration::from_secs(5);
 
+/// How long an actor has whose turn in a drain comes close to the deadline, or after it because others were cut off:
+/// enough to be polled, and for its `stopped`.
+const DRAIN_MIN: Duration = Duration::from_millis(200);
+
 /// How long an actor may take to vanish after a drain's deadline.
 const KILL_MAX: Duration = Duration::from_millis(500);
 
@@ -78,7 +82,7 @@ impl Slot {
             Stop::Now => (now + STOP_MAX, true),
             Stop::Drain(drain) => {
                 self.child.node().set(State::Draining);
-                (drain.deadline, false)
+                (drain.deadline.max(now + DRAIN_MIN), false)
             }
             Stop::Kill => (now + KILL_MAX, true),
         };

@@ -19,7 +19,7 @@ use super::{
     task::{Event, Task},
 };
 use crate::{
-    Deadline, Ref, Tree, TreeHandle,
+    Deadline, Ref, Tree, TreeHandle, chaos,
     mailbox::{Mailbox, Refusal},
     threads::{Threads, Watchdog},
     tree::{Kind, NodeCell},
@@ -49,6 +49,7 @@ impl Supervisor {
     /// # Panics
     /// Outside of an actix `System`.
     pub fn watched(name: &str, strategy: Strategy, intensity: Intensity, watchdog: Watchdog) -> Self {
+        chaos::begin();
         let (root, task) = Self::new(NodeCell::root(name), strategy, intensity, Threads::new(watchdog));
         actix::spawn(task.open().run());
         root
@@ -90,7 +91,8 @@ impl Supervisor {
     }
 
     /// Stops everything in the reverse order of its start. Each actor first refuses new calls (`Draining`), finishes
-    /// what it has accepted, and stops; what is left at `deadline` is cut off.
+    /// what it has accepted, and stops; what is left at `deadline` is cut off. A drain that is under way is joined, and
+    /// hastened if this deadline is sooner.
     pub async fn drain(&self, deadline: Deadline) -> Drained {
         let drain = Drain::until(deadline.instant().max(Instant::now()));
         let (done, drained) = oneshot::channel();
@@ -99,7 +101,8 @@ impl Supervisor {
         drain.report().clone()
     }
 
-    /// Resolves when this supervisor has given up: more crashes than its intensity allows. Its children are stopped.
+    /// Resolves when this supervisor has given up: more crashes than its intensity allows. Its children are stopped. A root
+    /// has nobody to start it afresh: it drains from then on, for 30 seconds at most, and [`Self::drain`] joins that.
     pub fn escalated(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut escalated = self.escalated.clone();
         async move {

@@ -3,6 +3,7 @@
 //! Invariant: every decision is made in [`Task::settle`] from the state of the slots alone, so that an event may come at
 //! any moment, also during a group restart. Nothing here waits for a single child, so that a drain is heard at once.
 
+mod drains;
 mod settle;
 
 use std::sync::Arc;
@@ -15,10 +16,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use self::drains::Draining;
 use super::{Intensity, Life, Strategy, child::Child, drain::Drain, intensity::Crashes, life::LifeId, slot::Slot};
 use crate::{
     mailbox::Refusal,
-    tree::{Cause, NodeCell, State},
+    tree::{Cause, NodeCell},
 };
 
 /// What a supervisor hears.
@@ -65,20 +67,11 @@ enum Mode {
     /// Stops its children, for this reason.
     Stopping(Cause),
     /// Drains its children.
-    Draining(Drain, Drainers),
+    Draining(Draining),
     /// Waits to be opened, with all children down.
     Parked,
     /// Is over, with all children down.
     Closed(Refusal),
-}
-
-/// Who waits for a drain.
-#[derive(Default)]
-struct Drainers {
-    /// They are told when these are dropped.
-    handles: Vec<oneshot::Sender<()>>,
-    /// Whether the parent waits as well.
-    parent: bool,
 }
 
 impl Task {
@@ -130,7 +123,7 @@ impl Task {
     fn hear(&mut self, event: Event, now: Instant) {
         match event {
             Event::Add(child) => self.add(child, now),
-            Event::Drain(drain, done) => self.drain(drain, done),
+            Event::Drain(drain, done) => self.drain(drain, done, now),
             Event::Started(id) => {
                 if let Some(slot) = self.living(id) {
                     slot.started(now);
@@ -159,7 +152,7 @@ impl Task {
     fn add(&mut self, mut child: Box<dyn Child>, now: Instant) {
         match self.mode {
             Mode::Open | Mode::Parked | Mode::Stopping(_) => {}
-            Mode::Draining(..) => child.close(Refusal::Draining),
+            Mode::Draining(_) => child.close(Refusal::Draining),
             Mode::Closed(refusal) => child.close(refusal),
         }
         self.slots.push(Slot::new(child, now));
@@ -181,7 +174,7 @@ impl Task {
     fn stop(&mut self) {
         match &mut self.mode {
             Mode::Open => self.stop_all(Cause::Stopped),
-            Mode::Draining(_, drainers) => drainers.parent = true,
+            Mode::Draining(draining) => draining.by_parent = true,
             Mode::Closed(_) => self.end(Cause::Stopped),
             Mode::Stopping(_) | Mode::Parked => {}
         }
@@ -199,28 +192,6 @@ impl Task {
         }
     }
 
-    /// Begins a drain, or joins the one that is under way. Without `done` it is the parent's.
-    fn drain(&mut self, drain: Drain, done: Option<oneshot::Sender<()>>) {
-        let by_parent = done.is_none();
-        match &mut self.mode {
-            Mode::Closed(_) if by_parent => return self.end(Cause::Stopped),
-            Mode::Closed(_) => return,
-            Mode::Draining(_, drainers) => return drainers.add(done),
-            Mode::Open | Mode::Stopping(_) | Mode::Parked => {}
-        }
-        self.node.set(State::Draining);
-        for slot in &mut self.slots {
-            slot.doomed = true;
-            if slot.is_down() {
-                slot.child.drained(&drain, None);
-                slot.halt();
-            }
-        }
-        let mut drainers = Drainers::default();
-        drainers.add(done);
-        self.mode = Mode::Draining(drain, drainers);
-    }
-
     fn close(&mut self, refusal: Refusal) {
         self.slots.iter_mut().for_each(|slot| slot.child.close(refusal));
         self.mode = Mode::Closed(refusal);
@@ -236,10 +207,7 @@ impl Task {
                 slot.rest();
             }
             Mode::Open => self.crashed(index, cause, now),
-            Mode::Draining(drain, _) => {
-                slot.child.drained(drain, Some(cause));
-                slot.halt();
-            }
+            Mode::Draining(draining) => draining.ended(slot, Some(cause)),
             Mode::Stopping(_) | Mode::Parked | Mode::Closed(_) => slot.halt(),
         }
     }
@@ -248,8 +216,7 @@ impl Task {
     fn crashed(&mut self, index: usize, cause: Cause, now: Instant) {
         let not_before = self.slots[index].crashed(cause, now);
         if self.crashes.exceed(self.intensity, now) {
-            tracing::error!(supervisor = self.node.path(), "too many crashes: supervisor gives up");
-            return self.stop_all(Cause::Escalated);
+            return self.give_up(now);
         }
         let sharing = match self.strategy {
             Strategy::OneForOne => return,
@@ -266,12 +233,5 @@ impl Task {
         tracing::error!(actor = self.slots[index].child.node().path(), "actor's thread is blocked: it is abandoned");
         self.ended(index, Cause::Blocked, now); // first, since a drain reports what is being left behind
         self.slots[index].child.abandon();
-    }
-}
-
-impl Drainers {
-    fn add(&mut self, done: Option<oneshot::Sender<()>>) {
-        self.parent |= done.is_none();
-        self.handles.extend(done);
     }
 }

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 /// How long a test may wait, on the machine's own clock, since the virtual one may stand still.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Gives way to everything else until `condition` holds.
 ///
 /// # Panics
-/// When it does not hold after 20 seconds: `what` never happened.
+/// When it does not hold after a minute: `what` never happened.
 pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !condition() {

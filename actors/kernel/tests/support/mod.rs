@@ -2,6 +2,7 @@
 
 #![expect(dead_code, reason = "each test binary uses a part")]
 
+mod grenade;
 mod victim;
 mod world;
 
@@ -11,6 +12,7 @@ use portico_kernel::{Backoff, Deadline, Intensity, Ref, Spec, Strategy, Supervis
 
 #[expect(unused_imports, reason = "each test binary uses a part")]
 pub(crate) use self::{
+    grenade::Grenade,
     victim::{Do, DoAlone, Error, Victim},
     world::{Gate, World, gate_blocks, quiet},
 };
@@ -45,6 +47,7 @@ pub(crate) fn add(supervisor: &Supervisor, spec: Spec, world: &World) -> Ref<Vic
     supervisor.supervise(spec, move || world.victim())
 }
 
+/// Sooner than anybody would wait for, and later than a busy machine needs.
 pub(crate) fn soon() -> Deadline {
-    Deadline::within(Duration::from_secs(5))
+    Deadline::within(Duration::from_mins(1))
 }

@@ -6,7 +6,8 @@ use std::{
 };
 
 use actix::{
-    Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler, Message, WrapFuture as _,
+    Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler, Message, Running,
+    WrapFuture as _,
 };
 use portico_kernel::{AskError, AtomicResponse, ResponseFuture};
 
@@ -30,9 +31,28 @@ impl Actor for Victim {
         }
     }
 
+    fn stopping(&mut self, _: &mut Context<Self>) -> Running {
+        assert!(!take_one(&self.world.stopping_panics), "told to panic in stopping");
+        Running::Stop
+    }
+
     fn stopped(&mut self, _: &mut Context<Self>) {
         self.world.note("stopped");
         assert!(!self.world.stopped_panics, "told to panic in stopped");
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        assert!(!take_one(&self.world.drop_panics), "told to panic in the actor's drop");
+    }
+}
+
+impl Victim {
+    /// Notes that a call has begun, and counts it.
+    pub(crate) fn begins(&mut self) {
+        self.world.begun.fetch_add(1, Ordering::SeqCst);
+        self.count += 1;
     }
 }
 
@@ -83,8 +103,7 @@ impl Handler<Do> for Victim {
     type Result = ResponseFuture<Result<u32, Error>>;
 
     fn handle(&mut self, order: Do, context: &mut Context<Self>) -> Self::Result {
-        self.world.begun.fetch_add(1, Ordering::SeqCst);
-        self.count += 1;
+        self.begins();
         let (count, gate) = (self.count, Arc::clone(&self.world.gate));
         match order {
             Do::Count => {}
@@ -139,6 +158,8 @@ impl Handler<Do> for Victim {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DoAlone {
     Count,
+    /// Without waiting for anything.
+    CountAtOnce,
     Panic,
 }
 
@@ -155,6 +176,7 @@ impl Handler<DoAlone> for Victim {
         let work = async move {
             match order {
                 DoAlone::Count => gate.passed().await,
+                DoAlone::CountAtOnce => {}
                 DoAlone::Panic => {
                     tokio::task::yield_now().await;
                     panic!("told to panic in exclusive work");

@@ -23,8 +23,12 @@ pub(crate) struct World {
     pub(crate) started_panics: Arc<AtomicU32>,
     /// What work that waits, waits for.
     pub(crate) gate: Arc<Gate>,
+    /// Until when `stopping` panics.
+    pub(crate) stopping_panics: Arc<AtomicU32>,
     /// Whether `stopped` panics.
     pub(crate) stopped_panics: bool,
+    /// Until when the drop of an actor panics.
+    pub(crate) drop_panics: Arc<AtomicU32>,
     /// Whether `started` tells the context to wait for the gate.
     pub(crate) waits_to_start: bool,
     /// Keeps no log, which would grow.
@@ -60,7 +64,9 @@ impl Default for World {
             factory_panics: Arc::default(),
             started_panics: Arc::default(),
             gate: Arc::default(),
+            stopping_panics: Arc::default(),
             stopped_panics: false,
+            drop_panics: Arc::default(),
             waits_to_start: false,
             forgets: false,
             name: "",

@@ -36,6 +36,11 @@ pub(super) struct Fields {
 }
 
 impl Fields {
+    /// No fields, with room for those that a span usually has.
+    pub(super) fn with_room() -> Self {
+        Self { attributes: Vec::with_capacity(256), ends: Vec::with_capacity(8), ..Self::default() }
+    }
+
     /// What happened, as a JSON string; empty when the event has no message.
     pub(super) fn body_json(&self) -> &[u8] {
         &self.body
@@ -121,16 +126,21 @@ impl Fields {
         if fmt::write(&mut Bounded(&mut whole), text).is_err() {
             whole.push_str(CUT);
         }
+        self.add_whole(name, &whole);
+        self.text = whole;
+    }
+
+    /// Adds a text that is not too long.
+    fn add_whole(&mut self, name: &'static str, text: &str) {
         match name {
             "message" => {
                 self.body.clear();
-                json(&mut self.body, &*whole);
+                json(&mut self.body, text);
             }
-            "trace_id" if is_hex(&whole, 32) => self.trace_id = Some(whole.as_str().into()),
-            "span_id" if is_hex(&whole, 16) => self.span_id = Some(whole.as_str().into()),
-            _ => self.add(name, &*whole),
+            "trace_id" if is_hex(text, 32) => self.trace_id = Some(text.into()),
+            "span_id" if is_hex(text, 16) => self.span_id = Some(text.into()),
+            _ => self.add(name, text),
         }
-        self.text = whole;
     }
 }
 
@@ -140,7 +150,11 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.add_text(field.name(), format_args!("{value}"));
+        if value.len() <= TEXT_BYTES_MAX {
+            self.add_whole(field.name(), value);
+        } else {
+            self.add_text(field.name(), format_args!("{value}"));
+        }
     }
 
     /// The error and its causes, outermost first.

@@ -30,8 +30,9 @@ const MEMORY_WITHIN: Duration = Duration::from_secs(10);
 pub(super) async fn load(parts: Arc<Parts>, sweeper: Arc<Sweeper>, command: Load) -> Result<Photo, Error> {
     let Load { owner, upload, idempotency: key } = command;
     let _slot = parts.uploads.begin(owner, key.as_ref())?;
-    let received = receive(&parts.staging, upload, parts.limits.upload_max_bytes).await?;
-    let idempotency = key.map(|key| Idempotency { key, fingerprint: received.sha256 });
+    let fingerprint = key.is_some().then(|| parts.fingerprints.begin());
+    let received = receive(&parts.staging, upload, parts.limits.upload_max_bytes, fingerprint).await?;
+    let idempotency = key.zip(received.fingerprint).map(|(key, fingerprint)| Idempotency { key, fingerprint });
     if let Some(idempotency) = &idempotency
         && let Some(photo) = recall(&parts, owner, idempotency).await?
     {

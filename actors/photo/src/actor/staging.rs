@@ -4,7 +4,7 @@
 //! is gone once the directory is opened again.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
@@ -13,10 +13,10 @@ use std::{
 };
 
 use portico_kernel::StoreError;
-use sha2::{Digest as _, Sha256};
-use tokio::{io::AsyncWriteExt as _, runtime::Handle, time::timeout};
+use tokio::{runtime::Handle, time::timeout};
 use uuid::Uuid;
 
+use super::fingerprints::Fingerprint;
 use crate::{Error, Upload};
 
 /// The longest pause within an upload. The gateway has a limit of its own; this one frees the slot if it ever fails.
@@ -27,8 +27,9 @@ const IDLE_MAX: Duration = Duration::from_mins(1);
 pub struct Staging(Arc<Path>);
 
 impl Staging {
-    /// Makes the directory if need be (0700), and removes whatever an earlier process left in it. It blocks: call it while
-    /// the node starts, and once per process.
+    /// Makes the directory if need be (0700), and removes every file that an earlier process left in it. A directory in it
+    /// is none of ours: `lost+found` at the root of a file system. It blocks: call it while the node starts, and once per
+    /// process.
     ///
     /// # Errors
     /// The file system's.
@@ -36,7 +37,10 @@ impl Staging {
         let dir = dir.into();
         DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
         for entry in fs::read_dir(&dir)? {
-            fs::remove_file(entry?.path())?;
+            let entry = entry?;
+            if !entry.file_type()?.is_dir() {
+                fs::remove_file(entry.path())?;
+            }
         }
         Ok(Self(dir.into()))
     }
@@ -78,36 +82,63 @@ impl Drop for Staged {
 pub(super) struct Received {
     pub(super) file: Staged,
     pub(super) size_bytes: u64,
-    pub(super) sha256: [u8; 32],
+    /// That of its bytes, if one was begun.
+    pub(super) fingerprint: Option<[u8; 32]>,
 }
 
-/// Streams an upload into a staged file.
+/// Streams an upload into a staged file, and through its `fingerprint` if one was begun.
 ///
 /// # Errors
 /// [`Error::TooLarge`] as soon as it is larger than `max_bytes`, [`Error::Aborted`] if it is broken off or stands still,
 /// [`Error::Store`] if it cannot be written. On any of them the channel closes, which stops the sender.
-pub(super) async fn receive(staging: &Staging, mut upload: Upload, max_bytes: u64) -> Result<Received, Error> {
+pub(super) async fn receive(
+    staging: &Staging,
+    mut upload: Upload,
+    max_bytes: u64,
+    fingerprint: Option<Fingerprint>,
+) -> Result<Received, Error> {
     let file = staging.file();
-    let mut options = tokio::fs::OpenOptions::new();
-    let mut out = options.write(true).create_new(true).mode(0o600).open(file.path()).await.map_err(unwritable)?;
-    let (mut size_bytes, mut hash) = (0, Sha256::new());
+    let path = file.path().to_owned();
+    let mut sink = blocking(move || Ok(Sink { file: create(&path)?, fingerprint })).await?;
+    let mut size_bytes = 0;
     while let Some(chunk) = timeout(IDLE_MAX, upload.0.recv()).await.map_err(|_| Error::Aborted)? {
         let chunk = chunk.map_err(|_| Error::Aborted)?;
         size_bytes += chunk.len() as u64;
         if size_bytes > max_bytes {
             return Err(Error::TooLarge { max_bytes });
         }
-        hash.update(&chunk);
-        out.write_all(&chunk).await.map_err(unwritable)?;
+        sink = blocking(move || sink.take(&chunk)).await?;
     }
-    out.flush().await.map_err(unwritable)?;
-    Ok(Received { file, size_bytes, sha256: hash.finalize().into() })
+    Ok(Received { file, size_bytes, fingerprint: sink.fingerprint.map(Fingerprint::finish) })
+}
+
+/// Where an upload's bytes go. It blocks, on threads of its own: hashing on the actor's would delay all its neighbours.
+struct Sink {
+    file: File,
+    fingerprint: Option<Fingerprint>,
+}
+
+impl Sink {
+    fn take(mut self, chunk: &[u8]) -> io::Result<Self> {
+        self.file.write_all(chunk)?;
+        if let Some(fingerprint) = &mut self.fingerprint {
+            fingerprint.update(chunk);
+        }
+        Ok(self)
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Processing)?.map_err(unwritable)
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Writes a staged file in one go. It blocks.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(unwritable)?;
-    file.write_all(bytes).map_err(unwritable)
+    create(path).and_then(|mut file| file.write_all(bytes)).map_err(unwritable)
 }
 
 /// A staging directory that fails is the server's fault, and a full one is told apart.

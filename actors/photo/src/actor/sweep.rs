@@ -1,6 +1,7 @@
 //! Deletes content that is due on the work list, until nothing is left.
 //!
-//! Invariant: an entry leaves the list only after both renditions are gone, durably. A failure puts it off, ever longer.
+//! Invariant: content is deleted only while no upload can take it over, and its entry leaves the list only after both
+//! renditions are gone, durably. A failure puts it off, ever longer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -83,13 +84,19 @@ impl Sweeper {
         Ok(self.parts.store.due(self.parts.clock.now(), BATCH).await?.len() as u64)
     }
 
+    /// Deletes the content of an entry. It is put off first, as if it had failed: that takes it from the upload that may
+    /// have reserved it, however the clock ran meanwhile, or finds that the upload was faster.
     async fn delete(&self, work: ContentWork) -> Result<(), StoreError> {
+        let again = self.parts.clock.now() + backoff(work.attempts);
+        if !self.parts.store.postpone(work.photo, again).await? {
+            return Ok(());
+        }
         match self.delete_renditions(&work).await {
             Ok(()) => self.parts.store.done(work.photo).await,
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
                 tracing::warn!(error, photo.id = %work.photo, attempts = work.attempts, "content is not deleted yet");
-                self.parts.store.postpone(work.photo, self.parts.clock.now() + backoff(work.attempts)).await
+                Ok(())
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Decodes a whole picture: the proof that it is whole, and what its rendition is made from.
 //!
 //! Invariant: only stripped bytes come here, so that what is proven is what is kept; every frame is decoded; nothing is
-//! allocated beyond what [`super::memory`] counted.
+//! allocated beyond what [`super::memory`] counted: what it counts for a lossless WebP's codes was checked on the way here.
 //!
 //! The codecs are called directly where `image` hides what is needed: its JPEG decoder paints what is missing grey
 //! instead of refusing, and its animations compose every frame on a canvas of its own.

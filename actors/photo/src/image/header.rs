@@ -28,8 +28,8 @@ pub struct Header {
     /// How a JPEG's pixels must be turned to be seen as they were taken (EXIF). What PNG and WebP say in EXIF is not
     /// followed: browsers differ on it, and their encoders turn the pixels themselves.
     pub orientation: Orientation,
-    /// Bytes of memory for one pixel while the picture is decoded, scaled and, if need be, turned.
-    pub(super) bytes_per_pixel: u64,
+    /// What processing it takes.
+    pub(super) cost: memory::Cost,
 }
 
 impl Header {
@@ -89,14 +89,8 @@ fn content_type(head: &[u8]) -> Option<ContentType> {
 fn png(head: &[u8]) -> Option<Header> {
     let width = u32::from_be_bytes(*head.get(16..)?.first_chunk()?);
     let height = u32::from_be_bytes(*head.get(20..)?.first_chunk()?);
-    let bytes_per_pixel = memory::png(*head.get(24)?);
-    Some(Header {
-        content_type: ContentType::Png,
-        width,
-        height,
-        orientation: Orientation::NoTransforms,
-        bytes_per_pixel,
-    })
+    let cost = memory::png(*head.get(24)?);
+    Some(Header { content_type: ContentType::Png, width, height, orientation: Orientation::NoTransforms, cost })
 }
 
 /// GIF: the logical screen.
@@ -104,13 +98,13 @@ fn gif(head: &[u8]) -> Option<Header> {
     let width = u16::from_le_bytes(*head.get(6..)?.first_chunk()?).into();
     let height = u16::from_le_bytes(*head.get(8..)?.first_chunk()?).into();
     let orientation = Orientation::NoTransforms;
-    Some(Header { content_type: ContentType::Gif, width, height, orientation, bytes_per_pixel: memory::GIF })
+    Some(Header { content_type: ContentType::Gif, width, height, orientation, cost: memory::GIF })
 }
 
 /// WebP (RFC 9649): the canvas of the extended format, or the frame of a simple one.
 fn webp(head: &[u8]) -> Option<Header> {
     let chunk = head.get(20..)?;
-    let (width, height, bytes_per_pixel) = match head.get(12..16)? {
+    let (width, height, cost) = match head.get(12..16)? {
         b"VP8X" => {
             let side = |at: usize| {
                 Some(1 + u32::from_le_bytes([*chunk.get(at)?, *chunk.get(at + 1)?, *chunk.get(at + 2)?, 0]))
@@ -122,7 +116,7 @@ fn webp(head: &[u8]) -> Option<Header> {
         _ => return None,
     };
     let orientation = Orientation::NoTransforms;
-    Some(Header { content_type: ContentType::Webp, width, height, orientation, bytes_per_pixel })
+    Some(Header { content_type: ContentType::Webp, width, height, orientation, cost })
 }
 
 /// A file that ends early is the client's fault, one that cannot be read is ours.

@@ -39,6 +39,10 @@ impl<'a> Input<'a> {
         Ok(u16::from_le_bytes(self.array()?))
     }
 
+    pub(super) fn u32_be(&mut self) -> Result<u32, Error> {
+        Ok(u32::from_be_bytes(self.array()?))
+    }
+
     /// Three bytes, little-endian.
     pub(super) fn u24_le(&mut self) -> Result<u32, Error> {
         let [low, middle, high] = self.array()?;
@@ -47,7 +51,7 @@ impl<'a> Input<'a> {
 
     /// A length of four bytes, big-endian.
     pub(super) fn length_be(&mut self) -> Result<usize, Error> {
-        usize::try_from(u32::from_be_bytes(self.array()?)).map_err(|_| Error::BadImage)
+        usize::try_from(self.u32_be()?).map_err(|_| Error::BadImage)
     }
 
     /// A length of four bytes, little-endian.

@@ -57,7 +57,7 @@ pub(super) fn strip(upload: &[u8]) -> Result<Vec<u8>, Error> {
         frames += u32::from(is_frame(marker));
         if marker == SOS {
             scans += 1;
-            kept.extend(scan(&mut input)?);
+            scan(&mut input, &mut kept)?;
         }
         if frames > 1 || scans > SCANS_MAX {
             return Err(Error::BadImage);
@@ -91,12 +91,18 @@ fn keep(kept: &mut Vec<u8>, marker: u8, body: &[u8]) {
     kept.extend(no_thumbnail);
 }
 
-/// A scan's entropy-coded data: all up to the next marker that is no restart.
-fn scan<'a>(input: &mut Input<'a>) -> Result<&'a [u8], Error> {
-    let data = input.rest();
-    let ends = |pair: &[u8]| pair[0] == 0xFF && !matches!(pair[1], 0x00 | 0xD0..=0xD7);
-    let length = data.windows(2).position(ends).ok_or(Error::BadImage)?;
-    input.take(length)
+/// Copies a scan's entropy-coded data: all up to the next marker that is no restart. Fill bytes before a restart marker
+/// (B.1.1.2) go, so that no decoder stumbles over them.
+fn scan(input: &mut Input<'_>, kept: &mut Vec<u8>) -> Result<(), Error> {
+    loop {
+        let data = input.rest().iter().position(|byte| *byte == 0xFF).ok_or(Error::BadImage)?;
+        kept.extend(input.take(data)?);
+        let rest = input.rest();
+        let fill = rest.iter().position(|byte| *byte != 0xFF).ok_or(Error::BadImage)?;
+        let code @ (0x00 | 0xD0..=0xD7) = rest[fill] else { return Ok(()) };
+        kept.extend([0xFF, code]);
+        input.take(fill + 1)?;
+    }
 }
 
 /// Skips what stands before the next marker; libjpeg forgives stray and fill bytes there too.
@@ -180,7 +186,7 @@ impl Frame {
             width: self.width.into(),
             height: self.height.into(),
             orientation,
-            bytes_per_pixel: memory::jpeg(self.components, collected, turned),
+            cost: memory::jpeg(self.components, collected, turned),
         }
     }
 }

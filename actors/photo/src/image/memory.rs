@@ -1,11 +1,7 @@
 //! How much memory a picture takes while it is processed.
 //!
-//! Invariant: never less than what the decoders allocate for pixels. The figures are read off their source, and stand
-//! beside each.
-//!
-//! Not counted: the code tables of a lossless WebP. One that was made for it can have 65,536 groups of five, some 4 KiB
-//! each, out of a few megabytes; `image-webp` reads them all and takes no limit for it. Pictures as encoders make them have
-//! a few hundred groups at the most.
+//! Invariant: never less than what the decoders allocate for pixels and code tables. The figures are read off their source,
+//! and stand beside each.
 
 use super::{Header, rendition};
 
@@ -13,40 +9,72 @@ use super::{Header, rendition};
 const FIXED: u64 = 8 << 20;
 /// Row buffers of a JPEG: four components, sixteen bit, up to 32 rows, twice.
 const PER_COLUMN: u64 = 512;
-/// The frame in RGBA, its indexes, and the canvas of the first one.
-pub(super) const GIF: u64 = 9;
+
+/// The tables of a lossless WebP's prefix codes: so much for any picture, as much again for each byte of it, and no more
+/// than that. What `libwebp` makes takes at most 32 for each byte, if it is tiny, and 1.5 MB where the picture has 18 MB.
+const CODES_LEAST: u64 = 128 << 10;
+const CODES_PER_BYTE: u64 = 64;
+const CODES_MAX: u64 = 16 << 20;
+
+/// What a kind of picture takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cost {
+    /// Bytes for one pixel while the picture is decoded, scaled and, if need be, turned.
+    per_pixel: u64,
+    /// How many times the upload's bytes are there at once.
+    copies: u64,
+    /// Whether it may have the prefix codes of lossless WebP.
+    codes: bool,
+}
+
+/// The frame in RGBA, its indexes, and the canvas of the first one. The upload, what is kept of it, and a frame's data.
+pub(super) const GIF: Cost = Cost { per_pixel: 9, copies: 3, codes: false };
 /// YUV 4:2:0 and RGB.
-pub(super) const WEBP_LOSSY: u64 = 5;
-/// ARGB and RGB, with the images that describe transforms and codes.
-pub(super) const WEBP_LOSSLESS: u64 = 9;
+pub(super) const WEBP_LOSSY: Cost = Cost { per_pixel: 5, copies: 2, codes: false };
+/// ARGB and RGB, with the images that describe transforms and codes: a sixteenth of the pixels each.
+pub(super) const WEBP_LOSSLESS: Cost = Cost { per_pixel: 8, copies: 2, codes: true };
 /// YUV and RGBA, with the alpha plane and the ARGB in which it is coded.
-const WEBP_ALPHA: u64 = 12;
-/// The same, with the canvas, its first state and its current one.
-const WEBP_ANIMATED: u64 = WEBP_ALPHA + 12;
+const WEBP_ALPHA: Cost = Cost { per_pixel: 12, copies: 2, codes: true };
+/// The same, with the canvas, its first state and its current one; a frame is copied twice.
+const WEBP_ANIMATED: Cost = Cost { per_pixel: 12 + 12, copies: 3, codes: true };
 
-/// Bytes for one pixel of a PNG of a bit depth: RGBA at the most.
-pub(super) const fn png(bit_depth: u8) -> u64 {
-    if bit_depth == 16 { 8 } else { 4 }
+/// A PNG of a bit depth: RGBA at the most. The upload, what is kept of it, and a frame's data.
+pub(super) const fn png(bit_depth: u8) -> Cost {
+    Cost { per_pixel: if bit_depth == 16 { 8 } else { 4 }, copies: 3, codes: false }
 }
 
-/// Bytes for one pixel of a WebP in the extended format, by the flags of its VP8X chunk.
-pub(super) const fn webp_extended(flags: u8) -> u64 {
-    if flags & super::webp::ANIMATION == 0 { WEBP_ALPHA } else { WEBP_ANIMATED }
+/// A WebP in the extended format, by the flags of its VP8X chunk. Without transparency it is like a simple one, lossy or
+/// lossless.
+pub(super) const fn webp_extended(flags: u8) -> Cost {
+    if flags & super::webp::ANIMATION != 0 {
+        WEBP_ANIMATED
+    } else if flags & super::webp::ALPHA != 0 {
+        WEBP_ALPHA
+    } else {
+        WEBP_LOSSLESS
+    }
 }
 
-/// Bytes for one pixel of a JPEG: the picture, its coefficients (sixteen bit a component) if they must be collected over
-/// several scans, and a second picture with its encoding if it is to be turned.
-pub(super) const fn jpeg(components: u8, collected: bool, turned: bool) -> u64 {
+/// A JPEG: the picture, its coefficients (sixteen bit a component) if they must be collected over several scans, and a
+/// second picture with its encoding if it is to be turned.
+pub(super) const fn jpeg(components: u8, collected: bool, turned: bool) -> Cost {
     let picture = if components == 1 { 1 } else { 3 };
     let coefficients = if collected { 2 * components as u64 } else { 0 };
-    picture + coefficients + if turned { 2 * picture } else { 0 }
+    Cost { per_pixel: picture + coefficients + if turned { 2 * picture } else { 0 }, copies: 2, codes: false }
 }
 
-/// Bytes for the whole of it: the upload and what is kept of it, all pixels, and what scaling needs.
+/// The most that the prefix codes of lossless WebP may take in an upload of a size.
+pub(super) fn codes(upload_bytes: u64) -> u64 {
+    upload_bytes.saturating_mul(CODES_PER_BYTE).saturating_add(CODES_LEAST).min(CODES_MAX)
+}
+
+/// Bytes for the whole of it: the upload and what is kept of it, all pixels, code tables, and what scaling needs.
 pub(super) fn needed(header: &Header, upload_bytes: u64) -> u64 {
+    let Cost { per_pixel, copies, codes } = header.cost;
     // JPEG codes whole blocks; with the coarsest sampling they are 32 pixels wide and high.
     let (width, height) = (u64::from(header.width).next_multiple_of(32), u64::from(header.height).next_multiple_of(32));
     let (small_width, small_height) = rendition::fit(header.width, header.height);
     let scaling = 8 * (u64::from(small_width) * height).max(width * u64::from(small_height));
-    width * height * header.bytes_per_pixel + width * PER_COLUMN + scaling + 2 * upload_bytes + FIXED
+    let tables = if codes { self::codes(upload_bytes) } else { 0 };
+    width * height * per_pixel + width * PER_COLUMN + scaling + copies * upload_bytes + tables + FIXED
 }

@@ -1,12 +1,17 @@
 //! PNG (W3C, third edition): its container without metadata.
 //!
-//! Invariant: what is kept is what the picture is drawn with, animations included. Texts (XMP among them), EXIF, times,
-//! private chunks and whatever follows the end go. Chunks are copied whole, with their checksums, which the decoder
-//! verifies. Data that unpack to more than the picture needs are a bomb for whoever draws it next, and are refused.
+//! Invariant: what is kept is what the picture is drawn with, animations included, and every frame is one that decoders
+//! see. Texts (XMP among them), EXIF, times, private chunks, frames of no animation and whatever follows the end go. Chunks
+//! are copied whole, with their checksums, which are verified, but for those that are larger than what they say takes, which
+//! go, and colour profiles, which lose their name. Data that unpack to more than they need are a bomb for whoever draws
+//! them next, and are refused; so is what stands behind a frame's data.
 
-use std::io::{self, Read as _};
+use std::{
+    io::{self, Read as _},
+    ops::RangeInclusive,
+};
 
-use flate2::read::ZlibDecoder;
+use flate2::{Crc, read::ZlibDecoder};
 
 use super::input::Input;
 use crate::Error;
@@ -16,49 +21,168 @@ const SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n'];
 /// Type, length and checksum.
 const FRAMING_BYTES: usize = 12;
 
+/// The largest colour profile, unpacked. Those that are made for printers have two or three megabytes.
+const PROFILE_BYTES_MAX: u64 = 4 << 20;
+
 /// Copies a picture without its metadata.
 ///
 /// # Errors
-/// [`Error::BadImage`] if it does not reach its end, [`Error::TooManyPixels`] if it has more than `frames_max` frames.
+/// [`Error::BadImage`] if it does not reach its end or its frames are not those that it claims,
+/// [`Error::TooManyPixels`] if it has more than `frames_max` frames.
 pub(super) fn strip(upload: &[u8], frames_max: &super::FramesMax) -> Result<Vec<u8>, Error> {
     let mut input = Input::new(upload);
-    let (mut kept, mut needed, mut data) = (Vec::with_capacity(upload.len()), 0, Vec::new());
-    let mut frames = 0;
     if input.array()? != SIGNATURE {
         return Err(Error::BadImage);
     }
+    let mut kept = Vec::with_capacity(upload.len());
     kept.extend(SIGNATURE);
+    let mut frames = Frames::default();
     loop {
         let chunk = input.rest();
         let length = input.length_be()?;
         let kind = input.array()?;
         let content = input.take(length)?;
-        input.take(4)?;
+        let checksum = input.array()?;
+        if !(is_drawn(kind) && frames.read(kind, content)?) {
+            continue;
+        }
+        frames_max.check(frames.count.into())?;
+        let mut computed = Crc::new();
+        computed.update(&chunk[4..length + 8]);
+        if computed.sum() != u32::from_be_bytes(checksum) {
+            return Err(Error::BadImage);
+        }
         match &kind {
-            b"IHDR" => needed = unpacked_bytes(content)?,
-            b"IDAT" => data.extend(content),
+            b"iCCP" => frames.profile(content, &mut kept)?,
+            b"IDAT" | b"IHDR" | b"IEND" => kept.extend(&chunk[..length + FRAMING_BYTES]),
+            _ if room(kind, frames.header[9]).contains(&length) => kept.extend(&chunk[..length + FRAMING_BYTES]),
             _ => {}
         }
-        if is_drawn(kind) {
-            kept.extend(&chunk[..length + FRAMING_BYTES]);
-        }
-        frames += u64::from(kind == *b"fcTL");
-        frames_max.check(frames)?;
         if kind == *b"IEND" {
-            return if unpacks_to_more_than(needed, &data) { Err(Error::BadImage) } else { Ok(kept) };
+            return Ok(kept);
         }
+    }
+}
+
+/// The frames of a picture: one, or those of an animation, which may show the picture itself first or hide it from
+/// whoever knows animations (section 6.2).
+#[derive(Default)]
+struct Frames {
+    header: [u8; 13],
+    /// How many frames an animation says that it has.
+    animation: Option<u32>,
+    /// The controls of frames so far.
+    count: u32,
+    /// Whether the picture's own data have ended, and those of further frames are read.
+    further: bool,
+    /// What the current frame's data must unpack to, and what of them was read.
+    needed: u64,
+    data: Vec<u8>,
+    profiled: bool,
+}
+
+impl Frames {
+    /// Reads a chunk; answers whether it is to be kept.
+    fn read(&mut self, kind: [u8; 4], content: &[u8]) -> Result<bool, Error> {
+        match &kind {
+            b"IHDR" if self.needed > 0 => return Err(Error::BadImage),
+            b"IHDR" => {
+                self.header = content.try_into().map_err(|_| Error::BadImage)?;
+                self.needed = unpacked_bytes(&self.header)?;
+            }
+            b"IDAT" if self.further => return Err(Error::BadImage),
+            b"IDAT" => self.data.extend(content),
+            b"acTL" => return self.animation(content),
+            b"fcTL" | b"fdAT" if self.animation.is_none() => return Ok(false),
+            b"fcTL" => self.control(content)?,
+            b"fdAT" if !self.further => return Err(Error::BadImage),
+            b"fdAT" => self.data.extend(content.get(4..).ok_or(Error::BadImage)?), // behind its place in the order
+            b"IEND" => {
+                self.end_frame()?;
+                if !content.is_empty() || self.animation.is_some_and(|frames| frames != self.count) {
+                    return Err(Error::BadImage);
+                }
+            }
+            _ => return Ok(self.before_data()), // where all else belongs
+        }
+        Ok(true)
+    }
+
+    /// Whether the picture's own data are still to come.
+    fn before_data(&self) -> bool {
+        !self.further && self.data.is_empty()
+    }
+
+    /// An animation's control: how many frames, how many times. Decoders ignore it where it does not belong, and with
+    /// numbers that cannot be.
+    fn animation(&mut self, content: &[u8]) -> Result<bool, Error> {
+        let mut input = Input::new(content);
+        let (frames, times) = (input.u32_be()?, input.u32_be()?);
+        let possible = input.is_empty() && (1..1 << 31).contains(&frames) && times < 1 << 31;
+        let counts = possible && self.animation.is_none() && self.before_data();
+        if counts {
+            self.animation = Some(frames);
+        }
+        Ok(counts)
+    }
+
+    /// A frame's control: its place in the order, width, height. The first one may be the picture's own.
+    fn control(&mut self, content: &[u8]) -> Result<(), Error> {
+        if !self.before_data() {
+            self.end_frame()?;
+            self.further = true;
+        } else if self.count > 0 {
+            return Err(Error::BadImage);
+        }
+        let (mut frame, mut canvas) = (Input::new(content), Input::new(&self.header));
+        frame.take(4)?;
+        let size = [frame.u32_be()?, frame.u32_be()?];
+        if size[0] > canvas.u32_be()? || size[1] > canvas.u32_be()? {
+            return Err(Error::BadImage);
+        }
+        let mut header = self.header;
+        header[..8].copy_from_slice(size.map(u32::to_be_bytes).as_flattened());
+        self.needed = unpacked_bytes(&header)?;
+        self.count += 1;
+        Ok(())
+    }
+
+    fn end_frame(&mut self) -> Result<(), Error> {
+        // Damaged data are left to the decoder; what stands behind the end of the data is shown by nobody.
+        let end = packed_bytes(&self.data, self.needed)?.unwrap_or(self.data.len());
+        if self.data.is_empty() || end < self.data.len() {
+            return Err(Error::BadImage);
+        }
+        self.data.clear();
+        Ok(())
+    }
+
+    /// Keeps the first whole colour profile, under a name that says nothing. A damaged one says nothing either.
+    fn profile(&mut self, content: &[u8], kept: &mut Vec<u8>) -> Result<(), Error> {
+        let name_end = content.iter().take(80).position(|byte| *byte == 0);
+        let packed = name_end.and_then(|end| content[end + 1..].strip_prefix(&[0]));
+        let Some(packed) = packed.filter(|_| !self.profiled) else { return Ok(()) };
+        if let Some(length) = packed_bytes(packed, PROFILE_BYTES_MAX)? {
+            self.profiled = true;
+            let mut chunk = b"iCCPicc\0\0".to_vec();
+            chunk.extend(&packed[..length]);
+            let mut computed = Crc::new();
+            computed.update(&chunk);
+            kept.extend(u32::try_from(chunk.len() - 4).expect("an upload has less than 4 GB").to_be_bytes());
+            kept.extend(&chunk);
+            kept.extend(computed.sum().to_be_bytes());
+        }
+        Ok(())
     }
 }
 
 /// How much the data of a picture unpack to by its header: each row behind a filter byte, in one pass or in Adam7's seven
 /// (sections 7.2 and 8.1).
-fn unpacked_bytes(header: &[u8]) -> Result<u64, Error> {
+fn unpacked_bytes(header: &[u8; 13]) -> Result<u64, Error> {
     /// First column and row, and the distance to the next ones.
     const ADAM7: [(u64, u64, u64, u64); 7] =
         [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)];
-    let &[w0, w1, w2, w3, h0, h1, h2, h3, depth, colour, _, _, interlaced] = header else {
-        return Err(Error::BadImage);
-    };
+    let [w0, w1, w2, w3, h0, h1, h2, h3, depth, colour, _, _, interlaced] = *header;
     let (width, height) = (u32::from_be_bytes([w0, w1, w2, w3]).into(), u32::from_be_bytes([h0, h1, h2, h3]).into());
     let samples = match colour {
         0 | 3 => 1,
@@ -76,10 +200,17 @@ fn unpacked_bytes(header: &[u8]) -> Result<u64, Error> {
     Ok(if interlaced == 0 { pass((0, 0, 1, 1)) } else { ADAM7.into_iter().map(pass).sum() })
 }
 
-/// Whether there is more in `data` than the picture has. Damaged data are left to the decoder.
-fn unpacks_to_more_than(needed: u64, data: &[u8]) -> bool {
-    let mut unpacked = ZlibDecoder::new(data).take(needed.saturating_add(1));
-    io::copy(&mut unpacked, &mut io::sink()).is_ok_and(|bytes| bytes > needed)
+/// How long the zlib stream (RFC 1950) at the beginning of `data` is; none if it is damaged.
+///
+/// # Errors
+/// [`Error::BadImage`] if it unpacks to more than `most` bytes.
+fn packed_bytes(data: &[u8], most: u64) -> Result<Option<usize>, Error> {
+    let mut unpacked = ZlibDecoder::new(data).take(most.saturating_add(1));
+    match io::copy(&mut unpacked, &mut io::sink()) {
+        Ok(bytes) if bytes > most => Err(Error::BadImage),
+        Ok(_) => Ok(usize::try_from(unpacked.into_inner().total_in()).ok()),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Whether a chunk says how the picture is drawn, and holds nothing else.
@@ -91,6 +222,31 @@ const fn is_drawn(kind: [u8; 4]) -> bool {
         | b"bKGD" | b"pHYs" // background and the pixels' shape
         | b"acTL" | b"fcTL" | b"fdAT" // animation
     )
+}
+
+/// How many bytes a chunk's content has in a picture of a colour type (section 11.3), if it holds nothing else.
+const fn room(kind: [u8; 4], colour: u8) -> RangeInclusive<usize> {
+    const GREY: u8 = 0;
+    const RGB: u8 = 2;
+    const INDEXED: u8 = 3;
+    const GREY_ALPHA: u8 = 4;
+    match (&kind, colour) {
+        (b"PLTE", INDEXED) => 3..=768,
+        (b"tRNS", INDEXED) => 1..=256,
+        (b"bKGD", INDEXED) | (b"sBIT", GREY) | (b"sRGB", _) => 1..=1,
+        (b"tRNS" | b"bKGD", GREY) | (b"bKGD" | b"sBIT", GREY_ALPHA) => 2..=2,
+        (b"sBIT", RGB | INDEXED) => 3..=3,
+        (b"sBIT" | b"gAMA" | b"cICP", _) => 4..=4,
+        (b"tRNS", RGB) | (b"bKGD", _) => 6..=6,
+        (b"cLLI" | b"acTL", _) => 8..=8,
+        (b"pHYs", _) => 9..=9,
+        (b"mDCV", _) => 24..=24,
+        (b"fcTL", _) => 26..=26,
+        (b"cHRM", _) => 32..=32,
+        (b"fdAT", _) => 4..=usize::MAX,
+        #[expect(clippy::reversed_empty_ranges, reason = "nothing fits a chunk that this picture does not have")]
+        _ => 1..=0,
+    }
 }
 
 #[cfg(test)]
@@ -113,5 +269,25 @@ mod tests {
         unknown[9] = 5;
 
         assert!(matches!(unpacked_bytes(&unknown), Err(Error::BadImage)));
+    }
+
+    #[test]
+    fn packed_data_end_where_their_stream_ends() {
+        let mut packed = flate2::read::ZlibEncoder::new(&[7; 100][..], flate2::Compression::fast());
+        let mut data = Vec::new();
+        packed.read_to_end(&mut data).unwrap();
+        let length = data.len();
+        data.extend(b"hidden");
+
+        assert_eq!(packed_bytes(&data, 100).unwrap(), Some(length));
+        assert_eq!(packed_bytes(&data[..length - 1], 100).unwrap(), None, "cut short");
+        assert!(matches!(packed_bytes(&data, 99), Err(Error::BadImage)));
+    }
+
+    #[test]
+    fn a_chunk_that_is_larger_than_what_it_says_holds_something_else() {
+        assert!(room(*b"gAMA", 2).contains(&4) && !room(*b"gAMA", 2).contains(&5));
+        assert!(room(*b"PLTE", 3).contains(&768) && !room(*b"PLTE", 0).contains(&3));
+        assert!(!room(*b"tEXt", 2).contains(&1));
     }
 }

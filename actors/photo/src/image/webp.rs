@@ -1,16 +1,20 @@
 //! WebP (RFC 9649): its container without metadata.
 //!
 //! Invariant: what is kept is the canvas, the frames and the ICC profile; every frame's own header agrees with the size
-//! that the container claims for it, since the decoder allocates by the former. EXIF, XMP, unknown chunks and whatever
-//! follows the file's claimed end go.
+//! that the container claims for it, since the decoder allocates by the former, and its prefix codes take no more memory
+//! than was counted for them. EXIF, XMP, unknown chunks, further ones of a kind that is read once and whatever follows the
+//! file's claimed end go.
 
-use super::input::Input;
+use super::{input::Input, memory, vp8l};
 use crate::Error;
 
 /// VP8X flags (RFC 9649, section 2.7.1).
 pub(super) const ANIMATION: u8 = 0x02;
-const ALPHA: u8 = 0x10;
+pub(super) const ALPHA: u8 = 0x10;
 const ICC: u8 = 0x20;
+
+/// How large lossless data may be beyond four bytes a pixel, which is what the pixels take as they are.
+const OVERHEAD_BYTES: u64 = 64 << 10;
 
 /// Copies a picture without its metadata.
 ///
@@ -27,12 +31,18 @@ pub(super) fn strip(upload: &[u8], frames_max: &super::FramesMax) -> Result<Vec<
     if input.array()? != *b"WEBP" {
         return Err(Error::BadImage);
     }
+    let codes_max = memory::codes(upload.len() as u64);
     let mut kept = Vec::with_capacity(upload.len());
     kept.extend(b"RIFF\0\0\0\0WEBP");
     let first = Chunk::read(&mut input)?;
     match &first.kind {
-        b"VP8X" => extended(&mut kept, first.body, input, frames_max)?,
-        b"VP8 " | b"VP8L" => first.write(&mut kept),
+        b"VP8X" => extended(&mut kept, first.body, input, frames_max, codes_max)?,
+        b"VP8 " => first.write(&mut kept),
+        b"VP8L" => {
+            let (width, height) = lossless_size(first.body).ok_or(Error::BadImage)?;
+            first.check_lossless(width, height, codes_max)?;
+            first.write(&mut kept);
+        }
         _ => return Err(Error::BadImage),
     }
     let length = u32::try_from(kept.len() - 8).map_err(|_| Error::BadImage)?;
@@ -41,36 +51,45 @@ pub(super) fn strip(upload: &[u8], frames_max: &super::FramesMax) -> Result<Vec<
 }
 
 /// The extended format: a canvas, a profile, and one picture or an animation.
-fn extended(kept: &mut Vec<u8>, body: &[u8], mut input: Input<'_>, frames_max: &super::FramesMax) -> Result<(), Error> {
-    let mut canvas = Canvas::parse(body)?;
+fn extended(
+    kept: &mut Vec<u8>,
+    body: &[u8],
+    mut input: Input<'_>,
+    frames_max: &super::FramesMax,
+    codes_max: u64,
+) -> Result<(), Error> {
+    let mut canvas = Canvas::parse(body, codes_max)?;
     let header_at = kept.len();
     canvas.write(kept);
-    let (mut frames, mut transparent) = (0, canvas.flags & ANIMATION != 0);
+    let (mut frames, mut looping, mut alpha, mut lossless) = (0, false, false, false);
     while !input.is_empty() {
         let chunk = Chunk::read(&mut input)?;
         match &chunk.kind {
             b"ICCP" if canvas.flags & ICC == 0 => canvas.flags |= ICC,
-            b"ANIM" if canvas.animated() => {}
+            b"ANIM" if canvas.animated() && !looping => looping = true,
             b"ANMF" if canvas.animated() => {
                 frames += 1;
                 frames_max.check(frames)?;
                 canvas.write_frame(kept, chunk.body)?;
                 continue;
             }
-            b"ALPH" if !canvas.animated() => transparent = true,
+            b"ALPH" if !canvas.animated() && !alpha && frames == 0 => {
+                alpha = true;
+                chunk.check_lossless(canvas.width, canvas.height, codes_max)?;
+            }
             b"VP8 " | b"VP8L" if !canvas.animated() => {
                 frames += 1;
-                transparent |= chunk.kind == *b"VP8L";
-                chunk.has_size(canvas.width, canvas.height)?;
+                lossless |= chunk.kind == *b"VP8L";
+                chunk.check_picture(canvas.width, canvas.height, codes_max)?;
             }
             _ => continue,
         }
         chunk.write(kept);
     }
-    if frames == 0 || (frames > 1 && !canvas.animated()) {
+    if frames == 0 || (frames > 1 && !canvas.animated()) || (alpha && lossless) {
         return Err(Error::BadImage);
     }
-    if !transparent {
+    if !(alpha || lossless || canvas.animated()) {
         canvas.flags &= !ALPHA; // claimed, but there is no alpha plane
     }
     let mut header = Vec::new();
@@ -85,13 +104,16 @@ struct Canvas {
     flags: u8,
     width: u32,
     height: u32,
+    /// What the prefix codes of a frame may take.
+    codes_max: u64,
 }
 
 impl Canvas {
-    fn parse(body: &[u8]) -> Result<Self, Error> {
+    fn parse(body: &[u8], codes_max: u64) -> Result<Self, Error> {
         let mut input = Input::new(body);
         let [flags, _, _, _] = input.array()?;
-        Ok(Self { flags: flags & (ANIMATION | ALPHA), width: input.u24_le()? + 1, height: input.u24_le()? + 1 })
+        let (width, height) = (input.u24_le()? + 1, input.u24_le()? + 1);
+        Ok(Self { flags: flags & (ANIMATION | ALPHA), width, height, codes_max })
     }
 
     const fn animated(&self) -> bool {
@@ -115,20 +137,24 @@ impl Canvas {
         if x + width > self.width || y + height > self.height {
             return Err(Error::BadImage);
         }
-        let mut pictures = 0;
+        let (mut pictures, mut alpha, mut lossless) = (0, false, false);
         while !input.is_empty() {
             let chunk = Chunk::read(&mut input)?;
             match &chunk.kind {
-                b"ALPH" => chunk.write(&mut frame),
+                b"ALPH" if !alpha && pictures == 0 => {
+                    alpha = true;
+                    chunk.check_lossless(width, height, self.codes_max)?;
+                }
                 b"VP8 " | b"VP8L" => {
                     pictures += 1;
-                    chunk.has_size(width, height)?;
-                    chunk.write(&mut frame);
+                    lossless |= chunk.kind == *b"VP8L";
+                    chunk.check_picture(width, height, self.codes_max)?;
                 }
-                _ => {}
+                _ => continue,
             }
+            chunk.write(&mut frame);
         }
-        if pictures != 1 {
+        if pictures != 1 || (alpha && lossless) {
             return Err(Error::BadImage);
         }
         Chunk { kind: *b"ANMF", body: &frame }.write(kept);
@@ -162,10 +188,29 @@ impl<'a> Chunk<'a> {
         }
     }
 
-    /// Checks the size in a picture's own header.
-    fn has_size(&self, width: u32, height: u32) -> Result<(), Error> {
-        let size = if self.kind == *b"VP8L" { lossless_size(self.body) } else { lossy_size(self.body) };
-        if size == Some((width, height)) { Ok(()) } else { Err(Error::BadImage) }
+    /// Checks a picture: the size in its own header, and what its codes take.
+    fn check_picture(&self, width: u32, height: u32, codes_max: u64) -> Result<(), Error> {
+        if self.kind != *b"VP8L" {
+            return if lossy_size(self.body) == Some((width, height)) { Ok(()) } else { Err(Error::BadImage) };
+        }
+        if lossless_size(self.body) != Some((width, height)) {
+            return Err(Error::BadImage);
+        }
+        self.check_lossless(width, height, codes_max)
+    }
+
+    /// Checks that a lossless picture or an alpha plane has no more data than its pixels need, and that its prefix codes
+    /// take no more memory than allowed.
+    fn check_lossless(&self, width: u32, height: u32, codes_max: u64) -> Result<(), Error> {
+        if self.body.len() as u64 > 4 * u64::from(width) * u64::from(height) + OVERHEAD_BYTES {
+            return Err(Error::BadImage);
+        }
+        match (&self.kind, self.body) {
+            (b"VP8L", [_, _, _, _, _, stream @ ..]) => vp8l::check_codes(stream, width, height, codes_max),
+            // The lowest bits of its first byte tell how an alpha plane is compressed.
+            (b"ALPH", [head, stream @ ..]) if head & 3 == 1 => vp8l::check_codes(stream, width, height, codes_max),
+            _ => Ok(()), // as it is, or nothing that decodes
+        }
     }
 }
 

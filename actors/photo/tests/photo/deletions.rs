@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use portico_kernel::{Blame as _, testkit::until};
-use portico_photo::{ApplyUserEvent, Delete, Error, Get, List, Open, Photo, Rendition, Summarize, Sweep};
+use portico_photo::{ApplyUserEvent, ContentWork, Delete, Error, Get, List, Open, Photo, Rendition, Summarize, Sweep};
 
 use crate::{
     pictures,
@@ -74,6 +74,22 @@ async fn content_that_resists_is_deleted_in_the_end() {
     world.clock.advance(LONG_AFTER);
     world.photos.ask().ask(Sweep).await.unwrap();
     world.until_nothing_is_left().await;
+}
+
+#[actix_rt::test]
+async fn content_that_an_upload_takes_over_while_a_sweep_looks_at_it_stays() {
+    let world = world();
+    let photo = world.load(&pictures::jpeg(16, 16)).await.unwrap();
+    let (owner, id) = (photo.owner, photo.id);
+    let now = portico_kernel::Clock::now(&world.clock);
+    let work = ContentWork { owner, photo: id, attempts: 0 };
+    world.store.rows.lock().unwrap().work.insert(id, (now, work)); // its reservation, which the clock ran past
+    *world.store.after_due.lock().unwrap() = Some(Box::new(move |rows| _ = rows.work.remove(&id)));
+
+    world.photos.ask().ask(Sweep).await.unwrap();
+
+    let opened = world.photos.ask().ask(Open { photo, rendition: Rendition::Original, range: None }).await;
+    assert!(opened.is_ok(), "the content of a kept photo was deleted");
 }
 
 #[actix_rt::test]

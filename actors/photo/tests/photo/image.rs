@@ -45,6 +45,19 @@ fn a_jpeg_loses_its_metadata_and_keeps_every_bit_of_its_pixels() {
 }
 
 #[test]
+fn a_jpeg_whose_restart_markers_follow_fill_bytes_is_kept_to_its_end() {
+    let plain = pictures::jpeg_with_restarts(0);
+
+    for fill in [1, 2, 5] {
+        let kept = processed(&pictures::jpeg_with_restarts(fill)).unwrap();
+
+        assert_eq!(kept.original, processed(&plain).unwrap().original);
+        assert_eq!(shown(&kept.original), shown(&plain));
+    }
+    assert!(shown(&plain).get_pixel(94, 4).0[0] > shown(&plain).get_pixel(0, 4).0[0] + 20, "the blocks are alike");
+}
+
+#[test]
 fn a_jpeg_that_was_taken_upright_is_turned() {
     let upload = pictures::jpeg_with_metadata(300, 200, 6);
 

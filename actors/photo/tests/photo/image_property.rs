@@ -20,13 +20,29 @@ fn picture() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         Just(pictures::jpeg_with_metadata(20, 12, 1)),
         Just(pictures::jpeg_with_metadata(20, 12, 8)),
+        Just(pictures::jpeg_with_restarts(2)),
         Just(pictures::png_with_metadata(12, 9)),
         Just(pictures::apng_with_metadata(8, 8, 3)),
         Just(pictures::gif_with_metadata(12, 9, 3)),
         Just(pictures::webp_with_metadata(12, 9)),
         Just(pictures::animated_webp_with_metadata(8, 8, 3)),
         Just(pictures::lossy_webp()),
+        Just(include_bytes!("data/palette.webp").to_vec()),
     ]
+}
+
+/// Makes the checksums of a PNG's chunks right again, so that damage reaches what is behind them.
+fn with_checksums(png: &[u8]) -> Vec<u8> {
+    let (signature, mut rest) = png.split_at(8.min(png.len()));
+    let mut mended = signature.to_vec();
+    while let Some((head, _)) = rest.split_first_chunk::<8>() {
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let Some(body) = rest.get(8..).and_then(|rest| rest.get(..length)) else { break };
+        mended.extend(pictures::png_chunk([head[4], head[5], head[6], head[7]], body));
+        rest = rest.get(12 + length..).unwrap_or_default();
+    }
+    mended.extend(rest);
+    mended
 }
 
 /// A few bytes overwritten anywhere, most often near the beginning, where the structure is.
@@ -42,6 +58,7 @@ proptest! {
         mut picture in picture(),
         damage in damage(),
         cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
+        mended in any::<bool>(),
     ) {
         for (at, byte) in damage {
             let at = at.index(picture.len());
@@ -49,6 +66,9 @@ proptest! {
         }
         if let Some(cut) = cut {
             picture.truncate(cut.index(picture.len()));
+        }
+        if mended && picture.starts_with(b"\x89PNG") {
+            picture = with_checksums(&picture);
         }
 
         let outcome = processed(&picture);

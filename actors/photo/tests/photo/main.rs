@@ -1,8 +1,10 @@
 //! The photo domain from outside: pictures, and the actor over stores in memory that fail on demand.
 
+mod apng;
 mod deletions;
 mod image;
 mod image_property;
+mod lossless;
 mod memory;
 mod pictures;
 mod summaries;

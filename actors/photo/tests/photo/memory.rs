@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use portico_kernel::{Idempotency, IdempotencyKey, StoreError, UserId};
+use portico_kernel::{IDEMPOTENCY_KEPT, Idempotency, IdempotencyKey, StoreError, UserId};
 use portico_photo::{
     ByteStream, ContentKey, ContentStore, ContentWork, Inserted, OwnerChange, Page, Photo, PhotoId, Remembered,
     Reserved, Store, Summary,
@@ -44,7 +44,8 @@ pub(crate) struct Rows {
     pub(crate) owners: HashMap<UserId, OwnerChange>,
     pub(crate) photos: BTreeMap<PhotoId, Photo>,
     pub(crate) work: BTreeMap<PhotoId, (OffsetDateTime, ContentWork)>,
-    pub(crate) keys: HashMap<(UserId, String), Remembered>,
+    /// With when they were remembered.
+    pub(crate) keys: HashMap<(UserId, String), (OffsetDateTime, Remembered)>,
     inbox: HashSet<Uuid>,
 }
 
@@ -69,12 +70,15 @@ impl Rows {
 }
 
 type Meanwhile = Box<dyn FnOnce(&mut Rows, &Photo) + Send>;
+type Afterwards = Box<dyn FnOnce(&mut Rows) + Send>;
 
 pub(crate) struct MemoryStore {
     pub(crate) rows: Mutex<Rows>,
     pub(crate) fail: Failures,
     /// What happens to the rows just before the next insert.
     pub(crate) meanwhile: Mutex<Option<Meanwhile>>,
+    /// What happens to the rows just after the work list was next found to have entries that are due.
+    pub(crate) after_due: Mutex<Option<Afterwards>>,
     /// Summaries are counted at once, and answered when they are let through here.
     pub(crate) summaries: Semaphore,
     pub(crate) summaries_read: Mutex<u32>,
@@ -86,6 +90,7 @@ impl Default for MemoryStore {
             rows: Mutex::default(),
             fail: Failures::default(),
             meanwhile: Mutex::default(),
+            after_due: Mutex::default(),
             summaries: Semaphore::new(Semaphore::MAX_PERMITS),
             summaries_read: Mutex::default(),
         }
@@ -127,6 +132,9 @@ impl Store for MemoryStore {
         if let Some(meanwhile) = self.meanwhile.lock().unwrap().take() {
             meanwhile(&mut rows, photo);
         }
+        if rows.work.get(&photo.id).is_none_or(|(_, work)| work.attempts > 0) {
+            return Err(StoreError::Unavailable("the reservation has expired".into()));
+        }
         match rows.refusal(photo.owner, quota) {
             Some(Reserved::OwnerDeleted) => return Ok(Inserted::OwnerDeleted),
             Some(_) => return Ok(Inserted::QuotaReached),
@@ -134,10 +142,10 @@ impl Store for MemoryStore {
         }
         if let Some(Idempotency { key, fingerprint }) = idempotency {
             let key = (photo.owner, key.as_str().to_owned());
-            if rows.keys.contains_key(&key) {
+            if rows.keys.get(&key).is_some_and(|(at, _)| *at >= photo.created_at - IDEMPOTENCY_KEPT) {
                 return Ok(Inserted::KeyKnown);
             }
-            rows.keys.insert(key, Remembered { photo: photo.id, fingerprint: *fingerprint });
+            rows.keys.insert(key, (photo.created_at, Remembered { photo: photo.id, fingerprint: *fingerprint }));
         }
         rows.work.remove(&photo.id);
         rows.photos.insert(photo.id, photo.clone());
@@ -190,9 +198,15 @@ impl Store for MemoryStore {
 
     async fn due(&self, now: OffsetDateTime, limit: u32) -> Result<Vec<ContentWork>, StoreError> {
         self.fail.check("due")?;
-        let rows = self.rows.lock().unwrap();
+        let mut rows = self.rows.lock().unwrap();
         let due = rows.work.values().filter(|(due, _)| *due <= now);
-        Ok(due.take(limit as usize).map(|(_, work)| work.clone()).collect())
+        let due: Vec<_> = due.take(limit as usize).map(|(_, work)| work.clone()).collect();
+        if !due.is_empty()
+            && let Some(afterwards) = self.after_due.lock().unwrap().take()
+        {
+            afterwards(&mut rows);
+        }
+        Ok(due)
     }
 
     async fn done(&self, photo: PhotoId) -> Result<(), StoreError> {
@@ -200,21 +214,23 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn postpone(&self, photo: PhotoId, due: OffsetDateTime) -> Result<(), StoreError> {
-        if let Some((at, work)) = self.rows.lock().unwrap().work.get_mut(&photo) {
-            *at = due;
-            work.attempts += 1;
-        }
-        Ok(())
+    async fn postpone(&self, photo: PhotoId, due: OffsetDateTime) -> Result<bool, StoreError> {
+        let mut rows = self.rows.lock().unwrap();
+        let Some((at, work)) = rows.work.get_mut(&photo) else { return Ok(false) };
+        *at = due;
+        work.attempts += 1;
+        Ok(true)
     }
 
     async fn recall(
         &self,
         owner: UserId,
         key: &IdempotencyKey,
-        _since: OffsetDateTime,
+        since: OffsetDateTime,
     ) -> Result<Option<Remembered>, StoreError> {
-        Ok(self.rows.lock().unwrap().keys.get(&(owner, key.as_str().to_owned())).cloned())
+        let rows = self.rows.lock().unwrap();
+        let known = rows.keys.get(&(owner, key.as_str().to_owned())).filter(|(at, _)| *at >= since);
+        Ok(known.map(|(_, remembered)| remembered.clone()))
     }
 
     async fn purge(&self, _: OffsetDateTime, _: OffsetDateTime) -> Result<u64, StoreError> {

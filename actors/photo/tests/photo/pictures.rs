@@ -32,6 +32,29 @@ pub(crate) fn jpeg(width: u32, height: u32) -> Vec<u8> {
     bytes
 }
 
+/// A JPEG of grey blocks, each behind a restart marker with so many fill bytes (T.81, B.1.1.2) before it.
+pub(crate) fn jpeg_with_restarts(fill: usize) -> Vec<u8> {
+    const BLOCKS: u8 = 12;
+    let mut bytes = vec![0xFF, 0xD8];
+    bytes.extend([0xFF, 0xDB, 0, 67, 0]);
+    bytes.extend([16; 64]);
+    bytes.extend([0xFF, 0xC0, 0, 11, 8, 0, 8, 0, 8 * BLOCKS, 1, 1, 0x11, 0]);
+    bytes.extend([0xFF, 0xC4, 0, 22, 0x00, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 6]);
+    bytes.extend([0xFF, 0xC4, 0, 20, 0x10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    bytes.extend([0xFF, 0xDD, 0, 4, 0, 1]);
+    bytes.extend([0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0]);
+    for block in 0..BLOCKS {
+        if block > 0 {
+            bytes.extend(vec![0xFF; fill]);
+            bytes.extend([0xFF, 0xD0 + (block - 1) % 8]);
+        }
+        bytes.extend([0xA0 | (block * 2), 0x7F]); // its shade in six bits, and no detail
+    }
+    bytes.extend(vec![0xFF; fill]);
+    bytes.extend([0xFF, 0xD9]);
+    bytes
+}
+
 /// A JPEG with an orientation, and canaries in every kind of segment.
 pub(crate) fn jpeg_with_metadata(width: u32, height: u32, orientation: u16) -> Vec<u8> {
     let thumbnail = [b"JFXX\0\x13".as_slice(), CANARY].concat();

@@ -1,12 +1,15 @@
 //! Taking pictures in: what is kept, and that whatever is refused leaves nothing behind.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use portico_kernel::{Blame as _, Client, Fault, IdempotencyKey, StoreError, testkit::until};
+use portico_kernel::{Blame as _, Client, Fault, IDEMPOTENCY_KEPT, IdempotencyKey, StoreError, UserId, testkit::until};
 use portico_photo::{
-    Budget, ContentType, Error, Get, Limits, Load, OwnerChange, Remembered, Rendition, Staging, Summarize,
-    UploadAborted, Uploads,
+    Budget, ContentType, Error, Fingerprints, Get, Limits, Load, OwnerChange, Remembered, Rendition, Staging,
+    Summarize, UploadAborted, Uploads,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -112,6 +115,35 @@ async fn one_upload_more_than_the_bound_is_shed() {
 }
 
 #[actix_rt::test]
+async fn one_owner_takes_a_share_of_the_slots_and_leaves_the_others_to_others() {
+    let uploads = Uploads::new(64);
+    let world = world_with(|parts| parts.uploads = uploads.clone());
+    let ask = world.photos.ask::<Load>();
+    let held: Vec<_> = (0..8)
+        .map(|_| {
+            let (sender, upload) = upload_by_hand();
+            let (ask, owner) = (ask.clone(), world.owner);
+            (sender, actix_rt::spawn(async move { ask.ask(Load { owner, upload, idempotency: None }).await }))
+        })
+        .collect();
+    until("the uploads having begun", || uploads.free() == 64 - 8).await;
+
+    let one_more = world.load(&pictures::jpeg(16, 16)).await;
+    let load = Load { owner: UserId::new(), upload: upload(&pictures::jpeg(16, 16)), idempotency: None };
+    let anothers = ask.ask(load).await;
+    for (sender, loading) in held {
+        sender.send(Err(UploadAborted)).await.unwrap();
+        assert!(matches!(loading.await.unwrap(), Err(Error::Aborted)));
+    }
+
+    let refused = one_more.unwrap_err();
+    assert_eq!((refused.code(), refused.retry_after().is_some()), ("overloaded", true));
+    assert!(anothers.is_ok(), "{anothers:?}");
+    assert_eq!(uploads.free(), 64);
+    assert!(world.load(&pictures::jpeg(16, 16)).await.is_ok(), "what ended makes room");
+}
+
+#[actix_rt::test]
 async fn content_that_cannot_be_kept_leaves_nothing() {
     for failing_put in [1, 2] {
         let world = world();
@@ -203,6 +235,35 @@ async fn a_repeated_upload_answers_the_first_photo() {
 }
 
 #[actix_rt::test]
+async fn a_key_that_is_past_its_time_is_free_although_it_was_not_purged_yet() {
+    let world = world();
+    let first = world.load_under(Some("key"), &pictures::jpeg(16, 16)).await.unwrap();
+    world.clock.advance(IDEMPOTENCY_KEPT + Duration::from_mins(30));
+
+    let second = world.load_under(Some("key"), &pictures::jpeg(17, 16)).await.unwrap();
+
+    assert_ne!(second.id, first.id);
+    assert_eq!(world.load_under(Some("key"), &pictures::jpeg(17, 16)).await.unwrap(), second);
+}
+
+#[actix_rt::test]
+async fn a_fingerprint_is_the_uploads_own_and_says_nothing_without_the_secret() {
+    let (world, elsewhere) = (world(), world_with(|parts| parts.fingerprints = Fingerprints::new([2; 32])));
+    let picture = pictures::jpeg(16, 16);
+
+    world.load_under(Some("first"), &picture).await.unwrap();
+    world.load_under(Some("second"), &picture).await.unwrap();
+    world.load_under(Some("other"), &pictures::jpeg(17, 16)).await.unwrap();
+    elsewhere.load_under(Some("first"), &picture).await.unwrap();
+
+    let fingerprint = world.fingerprint("first");
+    assert_eq!(fingerprint, world.fingerprint("second"));
+    assert_ne!(fingerprint, world.fingerprint("other"));
+    assert_ne!(fingerprint, elsewhere.fingerprint("first"));
+    assert_ne!(fingerprint, <[u8; 32]>::from(Sha256::digest(&picture)));
+}
+
+#[actix_rt::test]
 async fn a_repeat_beside_its_original_is_told_to_wait() {
     let world = world();
     let picture = pictures::jpeg(16, 16);
@@ -227,18 +288,20 @@ async fn a_repeat_beside_its_original_is_told_to_wait() {
 async fn of_two_nodes_that_take_the_same_upload_in_the_first_wins() {
     let world = world();
     let picture = pictures::jpeg(16, 16);
-    let fingerprint = Sha256::digest(&picture).into();
+    world.load_under(Some("another"), &picture).await.unwrap();
+    let fingerprint = world.fingerprint("another");
     let owner = world.owner;
     *world.store.meanwhile.lock().unwrap() = Some(Box::new(move |rows, photo| {
         let elsewhere = portico_photo::Photo { id: portico_photo::PhotoId::new(), width: 99, ..photo.clone() };
-        rows.keys.insert((owner, "key".into()), Remembered { photo: elsewhere.id, fingerprint });
+        let remembered = Remembered { photo: elsewhere.id, fingerprint };
+        rows.keys.insert((owner, "key".into()), (elsewhere.created_at, remembered));
         rows.photos.insert(elsewhere.id, elsewhere);
     }));
 
     let photo = world.load_under(Some("key"), &picture).await.unwrap();
 
     assert_eq!(photo.width, 99);
-    world.until_nothing_is_left().await; // of this node's own
+    until("this node's own being gone", || world.content.kept.lock().unwrap().len() == 2).await;
 }
 
 #[actix_rt::test]
@@ -259,10 +322,12 @@ async fn a_photo_that_was_deleted_is_not_brought_back_by_a_repeat() {
 async fn what_a_crash_left_in_the_staging_directory_is_gone_after_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("half an upload"), b"private").unwrap();
+    std::fs::create_dir(dir.path().join("lost+found")).unwrap(); // of a file system that is mounted there
 
     Staging::open(dir.path()).unwrap();
 
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["lost+found"]);
 }
 
 #[actix_rt::test]

@@ -8,7 +8,8 @@ use portico_kernel::{
     testkit::{ManualClock, spawn, until},
 };
 use portico_photo::{
-    Budget, Error, Limits, Load, Parts, Photo, Photos, Staging, Summaries, Summarize, Upload, UploadAborted, Uploads,
+    Budget, Error, Fingerprints, Limits, Load, Parts, Photo, Photos, Staging, Summaries, Summarize, Upload,
+    UploadAborted, Uploads,
 };
 use tokio::sync::mpsc;
 
@@ -42,6 +43,7 @@ pub(crate) fn world_with(change: impl FnOnce(&mut Parts)) -> World {
         pool: Pool::new("photos", 2, 16),
         budget: Budget::new(64 << 20),
         uploads: Uploads::new(8),
+        fingerprints: Fingerprints::new([1; 32]),
         staging: Staging::open(dir.path().join("staging")).unwrap(),
         summaries: summaries.clone(),
         clock: Arc::new(clock.clone()),
@@ -60,6 +62,11 @@ impl World {
     pub(crate) async fn load_under(&self, key: Option<&str>, picture: &[u8]) -> Result<Photo, Error> {
         let idempotency = key.map(|key| IdempotencyKey::parse(key).unwrap());
         self.photos.ask::<Load>().ask(Load { owner: self.owner, upload: upload(picture), idempotency }).await
+    }
+
+    /// The fingerprint that is remembered under a key.
+    pub(crate) fn fingerprint(&self, key: &str) -> [u8; 32] {
+        self.store.rows.lock().unwrap().keys[&(self.owner, key.to_owned())].1.fingerprint
     }
 
     pub(crate) fn staged(&self) -> Vec<PathBuf> {

@@ -1,7 +1,8 @@
 //! The work behind the messages: what is asked of the store, and what of it is published in the view.
 //!
 //! Invariant: a reading of the view begins before the store is asked, and a revocation in the view ends after the
-//! store's commit; in between lies whatever may race.
+//! store's commit; in between lies whatever may race. What the store answers is held against the view before it is
+//! trusted.
 
 use std::sync::Arc;
 
@@ -10,21 +11,45 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
 use super::{PURGE_BATCH, PURGE_ROUNDS, TOUCHES_MAX};
-use crate::{ClientInfo, Epoch, Error, Lifetimes, Opened, Session, SessionId, Store, Token, TokenHash, View};
+use crate::{
+    ClientInfo, Create, Epoch, Error, Inserted, Limits, Opened, Rotate, Session, SessionId, Store, Token, TokenHash,
+    View,
+};
 
 /// What the work of a message needs; shared with it, so that messages are served concurrently.
 #[derive(Clone)]
 pub(super) struct Ports {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) lifetimes: Lifetimes,
+    pub(super) limits: Limits,
     pub(super) view: View,
     touches: Arc<Semaphore>,
 }
 
 impl Ports {
-    pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, lifetimes: Lifetimes, view: View) -> Self {
-        Self { store, clock, lifetimes, view, touches: Arc::new(Semaphore::new(TOUCHES_MAX)) }
+    pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, limits: Limits, view: View) -> Self {
+        Self { store, clock, limits, view, touches: Arc::new(Semaphore::new(TOUCHES_MAX)) }
+    }
+
+    pub(super) async fn create(&self, Create { user, epoch, client }: Create) -> Result<Opened, Error> {
+        let (opened, hash) = self.open(user, epoch, client);
+        let (revoking, reading) = (self.view.revoking(user), self.view.reading());
+        match self.store.insert(&opened.session, hash, self.limits.per_user_max).await? {
+            Inserted::Kept { ended: 0 } => revoking.nothing(),
+            Inserted::Kept { ended } => {
+                drop(revoking);
+                tracing::info!(user.id = %user, count = ended, "oldest sessions ended: the user had too many");
+            }
+            Inserted::Stale => {
+                revoking.nothing();
+                return Err(Error::Stale);
+            }
+        }
+        if !self.view.admits(&opened.session) {
+            return Err(Error::Stale); // the store will end it once it has the epoch
+        }
+        self.view.fill(hash, &opened.session, self.touch_due(&opened.session), reading);
+        Ok(opened)
     }
 
     pub(super) fn open(&self, user: UserId, epoch: Epoch, client: ClientInfo) -> (Opened, TokenHash) {
@@ -36,7 +61,7 @@ impl Ports {
             epoch,
             created_at: now,
             last_seen_at: now,
-            expires_at: self.lifetimes.expiry(now, now),
+            expires_at: self.limits.lifetimes.expiry(now, now),
             client,
         };
         (Opened { session, token }, hash)
@@ -46,17 +71,28 @@ impl Ports {
         let reading = self.view.reading();
         let mut session = self.store.find(hash).await?.ok_or(Error::Dead)?;
         let now = self.clock.now();
-        if !session.is_live(now) {
+        if !session.is_live(now) || !self.view.admits(&session) {
             return Err(Error::Dead);
         }
         if let Some(used) = self.view.get(hash, now) {
             return Ok(Session::clone(&used)); // another use was quicker; one of them is written down
         }
-        if self.lifetimes.touch_due(session.last_seen_at) <= now {
+        if self.touch_due(&session) <= now {
             self.touch(&mut session, now);
         }
-        self.view.fill(hash, &session, self.lifetimes.touch_due(session.last_seen_at), reading);
+        self.view.fill(hash, &session, self.touch_due(&session), reading);
         Ok(session)
+    }
+
+    pub(super) async fn list(&self, user: UserId) -> Result<Vec<Session>, Error> {
+        let mut sessions = self.store.list(user, self.clock.now(), self.limits.per_user_max).await?;
+        sessions.retain(|session| self.view.admits(session));
+        Ok(sessions)
+    }
+
+    /// Until when a session may be answered from the view.
+    fn touch_due(&self, session: &Session) -> OffsetDateTime {
+        self.limits.lifetimes.touch_due(session.last_seen_at)
     }
 
     /// Counts a use of `session` now, and writes it down without keeping its user waiting: a write that is lost costs
@@ -64,7 +100,7 @@ impl Ports {
     fn touch(&self, session: &mut Session, now: OffsetDateTime) {
         let Ok(permit) = Arc::clone(&self.touches).try_acquire_owned() else { return };
         session.last_seen_at = now;
-        session.expires_at = self.lifetimes.expiry(session.created_at, now);
+        session.expires_at = self.limits.lifetimes.expiry(session.created_at, now);
         let (store, seen) = (Arc::clone(&self.store), session.clone());
         actix::spawn(async move {
             if let Err(error) = store.touch(seen.id, seen.last_seen_at, seen.expires_at).await {
@@ -74,10 +110,20 @@ impl Ports {
         });
     }
 
+    /// The view refuses at once, and goes on refusing when the store cannot be told.
     pub(super) async fn raise_epoch(&self, user: UserId, epoch: Epoch) -> Result<(), Error> {
-        let _revoking = self.view.revoking(user);
+        let raising = self.view.raising(user, epoch);
         self.store.raise_epoch(user, epoch, None).await?;
+        raising.committed();
         Ok(())
+    }
+
+    pub(super) async fn rotate(&self, Rotate { user, epoch, client }: Rotate) -> Result<Opened, Error> {
+        let (opened, hash) = self.open(user, epoch, client);
+        let raising = self.view.raising(user, epoch);
+        let raised = self.store.raise_epoch(user, epoch, Some((&opened.session, hash))).await?;
+        raising.committed(); // one that is refused is refused since the store has a higher one
+        if raised { Ok(opened) } else { Err(Error::Stale) }
     }
 
     pub(super) async fn purge(&self) {

@@ -127,6 +127,32 @@ fn a_reading_that_nothing_races_is_served() {
 }
 
 #[test]
+fn a_floor_stands_until_the_store_has_that_epoch_or_a_higher_one() {
+    let (view, user) = (View::new(100), UserId::new());
+    let of = |epoch| Session { epoch, ..session(user) };
+    let admitted = || [1, 2, 3, 4].map(|epoch| view.admits(&of(epoch)));
+
+    drop(view.raising(user, 3));
+    let unknown = admitted();
+    view.raising(user, 2).committed();
+    let lower = admitted();
+    view.raising(user, 4).committed();
+
+    assert_eq!((unknown, lower), ([false, false, true, true], [false, false, true, true]));
+    assert_eq!(admitted(), [true; 4], "from here on the store refuses by itself");
+    assert!(view.admits(&session(UserId::new())), "others are not concerned");
+}
+
+#[test]
+fn nothing_of_a_deleted_user_is_admitted() {
+    let (view, user) = (View::new(100), UserId::new());
+
+    drop(view.raising(user, crate::LAST_EPOCH));
+
+    assert!(!view.admits(&Session { epoch: crate::LAST_EPOCH, ..session(user) }));
+}
+
+#[test]
 fn an_entry_is_served_until_its_use_must_be_written_down_or_it_expires() {
     let view = View::new(100);
     let session = session(UserId::new());

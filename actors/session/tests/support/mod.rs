@@ -17,6 +17,7 @@ use tokio::sync::{Notify, oneshot};
 
 pub(crate) const IDLE: Duration = Duration::hours(24);
 pub(crate) const ABSOLUTE: Duration = Duration::days(30);
+pub(crate) const PER_USER_MAX: u32 = 5;
 
 /// The actor under test with what stands around it.
 pub(crate) struct World {
@@ -30,8 +31,8 @@ pub(crate) fn world() -> World {
     let (store, clock, view) = (Arc::new(Memory::default()), ManualClock::default(), View::new(1_000));
     let actor = supervise({
         let (store, clock, view) = (store.clone(), Arc::new(clock.clone()), view.clone());
-        let lifetimes = Lifetimes { idle: IDLE, absolute: ABSOLUTE };
-        move || Sessions::new(store.clone(), clock.clone(), lifetimes, view.clone())
+        let limits = Limits { lifetimes: Lifetimes { idle: IDLE, absolute: ABSOLUTE }, per_user_max: PER_USER_MAX };
+        move || Sessions::new(store.clone(), clock.clone(), limits, view.clone())
     });
     let validate = View::validator(view, Arc::new(clock.clone()), actor.ask());
     World { actor, store, clock, validate }
@@ -79,10 +80,12 @@ struct State {
     finds: usize,
     touches: usize,
     fails: bool,
+    refuses: bool,
     held: Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>,
+    held_raise: Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>,
 }
 
-/// A reading that has seen the store and not yet answered.
+/// A call that has reached the store and is not answered yet.
 pub(crate) struct Held {
     pub(crate) has_read: oneshot::Receiver<()>,
     pub(crate) release: oneshot::Sender<()>,
@@ -106,6 +109,11 @@ impl Memory {
         self.state.lock().unwrap().fails = true;
     }
 
+    /// From now on every write fails, or succeeds again, before anything was done.
+    pub(crate) fn refuse_writes(&self, refuses: bool) {
+        self.state.lock().unwrap().refuses = refuses;
+    }
+
     /// Holds back the answer of the next reading.
     pub(crate) fn hold_next_find(&self) -> Held {
         let ((reached, has_read), (release, released)) = (oneshot::channel(), oneshot::channel());
@@ -113,8 +121,18 @@ impl Memory {
         Held { has_read, release }
     }
 
+    /// Holds back the next raise of an epoch, before anything is done.
+    pub(crate) fn hold_next_raise(&self) -> Held {
+        let ((reached, has_read), (release, released)) = (oneshot::channel(), oneshot::channel());
+        self.state.lock().unwrap().held_raise = Some((reached, released));
+        Held { has_read, release }
+    }
+
     fn write<T>(&self, write: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
         let mut state = self.state.lock().unwrap();
+        if state.refuses {
+            return Err(StoreError::Full("the test said so".into()));
+        }
         let done = write(&mut state);
         if state.fails { Err(StoreError::Unavailable("the test said so".into())) } else { Ok(done) }
     }
@@ -132,12 +150,28 @@ impl State {
         }
         accepted
     }
+
+    /// Ends the user's oldest sessions beyond `max`, but not `newest`.
+    fn make_room(&mut self, newest: &Session, max: u32) -> u64 {
+        let others = self.sessions.values().filter(|other| other.user == newest.user && other.id != newest.id);
+        let mut others: Vec<_> = others.map(|other| (other.created_at, other.id)).collect();
+        others.sort_unstable();
+        let ended = others.len().saturating_sub(usize::try_from(max).unwrap() - 1);
+        self.sessions.retain(|_, session| !others[..ended].iter().any(|(_, id)| *id == session.id));
+        ended.try_into().unwrap()
+    }
 }
 
 #[async_trait]
 impl Store for Memory {
-    async fn insert(&self, session: &Session, hash: TokenHash) -> Result<bool, StoreError> {
-        self.write(|state| state.keep(session, hash))
+    async fn insert(&self, session: &Session, hash: TokenHash, per_user_max: u32) -> Result<Inserted, StoreError> {
+        self.write(|state| {
+            if state.keep(session, hash) {
+                Inserted::Kept { ended: state.make_room(session, per_user_max) }
+            } else {
+                Inserted::Stale
+            }
+        })
     }
 
     async fn find(&self, hash: TokenHash) -> Result<Option<Session>, StoreError> {
@@ -153,11 +187,12 @@ impl Store for Memory {
         Ok(found)
     }
 
-    async fn list(&self, user: UserId, now: OffsetDateTime) -> Result<Vec<Session>, StoreError> {
+    async fn list(&self, user: UserId, now: OffsetDateTime, limit: u32) -> Result<Vec<Session>, StoreError> {
         let state = self.state.lock().unwrap();
         let mut live: Vec<_> =
             state.sessions.values().filter(|session| session.user == user && session.is_live(now)).cloned().collect();
         live.sort_by_key(|session| std::cmp::Reverse(session.id));
+        live.truncate(limit.try_into().unwrap());
         Ok(live)
     }
 
@@ -190,6 +225,11 @@ impl Store for Memory {
         epoch: Epoch,
         replacement: Option<(&Session, TokenHash)>,
     ) -> Result<bool, StoreError> {
+        let held = self.state.lock().unwrap().held_raise.take();
+        if let Some((reached, released)) = held {
+            reached.send(()).unwrap();
+            released.await.unwrap();
+        }
         self.write(|state| {
             if replacement.is_some_and(|(session, _)| session.epoch < state.least(user)) {
                 return false;

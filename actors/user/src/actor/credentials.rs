@@ -1,5 +1,7 @@
-//! Proving that the owner asks, and giving out a new password to one who no longer can.
+//! Proving that the owner asks, and what an operator does for one who no longer can: a new password, or the end of all
+//! sessions.
 
+use portico_kernel::UserId;
 use portico_session::RaiseEpoch;
 use zeroize::Zeroizing;
 
@@ -8,8 +10,8 @@ use crate::{Account, Changed, Email, Error, Password, PasswordHash, Verdict, upd
 
 /// Crockford's base 32 in lower case: no letter that is mistaken for a digit.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-/// How many characters a one-time password has: 120 bits, in groups of six.
-const ONE_TIME_LENGTH: usize = 24;
+/// How many characters a one-time password has: 150 bits, in groups of six.
+const ONE_TIME_LENGTH: usize = 30;
 
 /// The hash that a presented password was verified against: while an account keeps it, it need not be verified again.
 #[derive(Default)]
@@ -33,18 +35,27 @@ impl Ports {
     pub(super) async fn reset_password(&self, email: &Email) -> Result<Password, Error> {
         let password = one_time_password();
         let hash = self.hasher.hash(&password).await?;
+        self.end_sessions(email, Some(&hash)).await?;
+        Ok(password)
+    }
+
+    /// Ends all sessions of an account, and replaces its password if there is another; answers whose.
+    pub(super) async fn end_sessions(&self, email: &Email, password: Option<&PasswordHash>) -> Result<UserId, Error> {
         for _ in 0..ATTEMPTS_MAX {
             let mut account = self.store.find_by_email(email).await?.ok_or(Error::Unknown)?;
             let (user, now) = (account.user.id, self.clock.now());
-            account.password = hash.clone();
+            if let Some(password) = password {
+                account.password = password.clone();
+            }
             account.epoch += 1;
             account.user.version += 1;
             account.user.updated_at = now;
             match self.settled(user, self.store.update(&account, &updated(&account, now)).await)? {
                 Changed::Done => {
+                    tracing::info!(user.id = %user, "account's sessions ended by an operator");
                     self.profiles.fill(&account.user);
                     self.raise_epoch.ask(RaiseEpoch { user, epoch: account.epoch }).await?;
-                    return Ok(password);
+                    return Ok(user);
                 }
                 Changed::Stale => {}
                 Changed::EmailTaken => return Err(Error::EmailTaken),
@@ -75,7 +86,7 @@ mod tests {
     fn a_one_time_password_is_long_random_and_easy_to_read_out() {
         let (one, other) = (one_time_password(), one_time_password());
 
-        assert_eq!(one.expose().split('-').map(str::len).collect::<Vec<_>>(), [6, 6, 6, 6]);
+        assert_eq!(one.expose().split('-').map(str::len).collect::<Vec<_>>(), [6, 6, 6, 6, 6]);
         assert!(one.expose().bytes().all(|byte| byte == b'-' || ALPHABET.contains(&byte)));
         assert_ne!(one.expose(), other.expose());
     }

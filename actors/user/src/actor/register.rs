@@ -79,7 +79,11 @@ impl Ports {
                 .map(|account| (account.clone(), registered(&account, account.user.created_at)))
                 .collect();
             for ((account, _), inserted) in accounts.iter().zip(self.store.import(&accounts).await?) {
-                outcomes.push(imported(account.user.id, inserted)?);
+                let outcome = imported(account.user.id, inserted)?;
+                if let Imported::Opened(user) = outcome {
+                    tracing::info!(user.id = %user, "account imported");
+                }
+                outcomes.push(outcome);
             }
         }
         Ok(outcomes)

@@ -135,9 +135,23 @@ async fn a_key_past_its_time_begins_anew_even_before_it_is_purged() {
 }
 
 #[actix::test]
+async fn keys_past_their_time_are_purged_at_the_start() {
+    let world = world();
+    world.ask(register_under("key", 1)).await.unwrap();
+    world.store.purged.notified().await; // of the first start
+    world.clock.advance(Duration::hours(24) + Duration::SECOND);
+
+    let _restarted = start(&world.ports);
+    world.store.purged.notified().await;
+
+    assert_eq!(world.store.keys(), 0);
+}
+
+#[actix::test]
 async fn keys_past_their_time_are_purged() {
     let world = world();
     world.ask(register_under("key", 1)).await.unwrap();
+    world.store.purged.notified().await; // of the start
     world.clock.advance(Duration::hours(24) + Duration::SECOND);
 
     tokio::time::pause(); // which lets time jump to the next timer

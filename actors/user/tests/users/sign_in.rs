@@ -100,6 +100,28 @@ async fn a_reset_gives_a_password_that_signs_in_and_ends_every_session() {
 }
 
 #[actix::test]
+async fn an_operator_signs_an_account_out_and_its_password_stays() {
+    let world = world();
+    let ann = world.ann().await;
+    let bob = world.ask(register("bob@example.com")).await.unwrap();
+
+    let user = world.ask(SignOut { email: address(EMAIL) }).await.unwrap();
+
+    assert_eq!(user, ann.user.id);
+    assert!(!world.is_live(&ann) && world.is_live(&bob));
+    assert_eq!(world.store.account(user).epoch, 2);
+    assert_eq!(world.store.outbox().last().unwrap(), &(USER_UPDATED.to_owned(), 2), "a crash does not undo it");
+    assert!(world.is_live(&world.sign_in(EMAIL, PASSWORD).await.unwrap()));
+}
+
+#[actix::test]
+async fn signing_out_an_unknown_address_says_so() {
+    let error = world().ask(SignOut { email: address(EMAIL) }).await.unwrap_err();
+
+    assert!(matches!(error, Error::Unknown));
+}
+
+#[actix::test]
 async fn a_reset_of_an_unknown_address_says_so() {
     let error = world().ask(ResetPassword { email: address(EMAIL) }).await.unwrap_err();
 

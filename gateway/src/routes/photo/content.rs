@@ -85,6 +85,9 @@ const fn extension(kind: ContentType) -> &'static str {
     }
 }
 
+/// Nothing loads, nothing runs, nothing embeds it.
+const POLICY: &str = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox";
+
 /// A picture, a part of it, or that it is unchanged.
 pub(super) struct Content {
     pub(super) picture: Picture,
@@ -120,7 +123,7 @@ fn start(status: StatusCode, picture: &Picture) -> HttpResponseBuilder {
     answer
         .insert_header(ETag(picture.tag()))
         .insert_header((header::CACHE_CONTROL, "private, no-cache"))
-        .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((header::ACCEPT_RANGES, "bytes"));
     answer
 }

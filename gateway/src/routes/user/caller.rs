@@ -6,7 +6,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Data};
 use portico_session::{ClientInfo, SessionId};
 use portico_user::{Email, Error};
 
-use super::answers::DEVICE_HEADER;
+use super::{answers::DEVICE_HEADER, previous::Previous};
 use crate::{
     Input, Problem,
     cookie::{self, Purpose},
@@ -19,6 +19,8 @@ use crate::{
 /// A client that is about to present a password.
 pub(super) struct Caller {
     pub(super) client: ClientInfo,
+    /// The session that it has already.
+    pub(super) previous: Previous,
     guard: Data<SignInGuard>,
     device: Option<String>,
 }
@@ -42,7 +44,7 @@ impl Caller {
 
     /// What this device is known by, once its user has proved to know the password of the account at `email`.
     pub(super) fn known_as(&self, email: &Email) -> String {
-        self.guard.device_token(&email.key())
+        self.guard.device_token(&email.key(), self.device.as_deref())
     }
 }
 
@@ -54,7 +56,8 @@ impl FromRequest for Caller {
         let header = request.headers().get(DEVICE_HEADER).and_then(|value| value.to_str().ok());
         let device = header.map(str::to_owned).or_else(|| cookie::read(request, Purpose::Device));
         let guard = request.app_data::<Data<SignInGuard>>().expect("the gateway gives every application its guard");
-        ready(Ok(Self { client: client_info(request), device, guard: Data::clone(guard) }))
+        let previous = Previous::of(request);
+        ready(Ok(Self { client: client_info(request), previous, device, guard: Data::clone(guard) }))
     }
 }
 

@@ -166,14 +166,24 @@ impl Parse for Change {
 pub(crate) struct As {
     /// `bearer` answers `token` in the body and sets no cookie.
     #[serde(default)]
-    #[schemars(with = "Transport")]
-    transport: Option<Transport>,
+    #[schemars(with = "Named")]
+    transport: Option<Named>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Named {
+    Bearer,
 }
 
 impl Parse for As {
     type Parsed = Transport;
 
     fn parse(self) -> Result<Transport, Invalids> {
-        Ok(self.transport.unwrap_or(Transport::Cookie))
+        Ok(match self.transport {
+            Some(Named::Bearer) => Transport::Bearer,
+            None => Transport::Cookie,
+        })
     }
 }

@@ -1,8 +1,8 @@
 //! Keeping, finding and deleting photos.
 
 use futures_util::future::join_all;
-use portico_kernel::{StoreError, UserId};
-use portico_photo::{Inserted, PhotoId, Remembered, Reserved, Store, Summary};
+use portico_kernel::{IDEMPOTENCY_KEPT, StoreError, UserId};
+use portico_photo::{Inserted, Photo, PhotoId, Remembered, Reserved, Store, Summary};
 use time::Duration;
 
 use super::{QUOTA, due, reserved, upload};
@@ -63,7 +63,7 @@ pub(crate) async fn a_photo_without_a_reservation_is_refused(store: &dyn Store) 
 
 pub(crate) async fn a_full_owner_can_neither_reserve_nor_keep(store: &dyn Store) {
     let (first, second) = (photo(UserId::new()), photo(UserId::new()));
-    let second = portico_photo::Photo { owner: first.owner, ..second };
+    let second = Photo { owner: first.owner, ..second };
     reserved(store, &second).await;
     upload(store, &first).await;
 
@@ -173,6 +173,38 @@ pub(crate) async fn a_key_is_recalled_since_its_time_only(store: &dyn Store) {
 
     assert!(later.is_none());
     assert!(store.recall(photo.owner, &key("k"), NOW).await.unwrap().is_some());
+}
+
+pub(crate) async fn a_key_is_free_once_its_time_is_over_and_not_before(store: &dyn Store) {
+    let owner = UserId::new();
+    let first = photo(owner);
+    let in_time = Photo { created_at: NOW + IDEMPOTENCY_KEPT, ..photo(owner) };
+    let later = Photo { created_at: in_time.created_at + Duration::NANOSECOND, ..photo(owner) };
+    for photo in [&first, &in_time, &later] {
+        reserved(store, photo).await;
+    }
+    store.insert(&first, Some(&idempotency("k")), QUOTA).await.unwrap();
+
+    let in_time = store.insert(&in_time, Some(&idempotency("k")), QUOTA).await.unwrap();
+    let kept = store.insert(&later, Some(&idempotency("k")), QUOTA).await.unwrap();
+
+    assert_eq!((in_time, kept), (Inserted::KeyKnown, Inserted::Kept));
+    let recalled = store.recall(owner, &key("k"), later.created_at - IDEMPOTENCY_KEPT).await.unwrap();
+    assert_eq!(recalled.unwrap().photo, later.id);
+}
+
+pub(crate) async fn a_key_past_its_time_stays_when_the_upload_is_refused(store: &dyn Store) {
+    let first = photo(UserId::new());
+    let later = Photo { created_at: NOW + Duration::days(2), ..photo(first.owner) };
+    for photo in [&first, &later] {
+        reserved(store, photo).await;
+    }
+    store.insert(&first, Some(&idempotency("k")), QUOTA).await.unwrap();
+
+    let refused = store.insert(&later, Some(&idempotency("k")), 1).await.unwrap();
+
+    assert_eq!(refused, Inserted::QuotaReached);
+    assert!(store.recall(first.owner, &key("k"), NOW).await.unwrap().is_some());
 }
 
 pub(crate) async fn pages_go_on_where_the_last_one_ended(store: &dyn Store) {

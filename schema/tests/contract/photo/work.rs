@@ -1,7 +1,7 @@
 //! The work list of content to delete, and what is purged.
 
 use futures_util::future::try_join_all;
-use portico_kernel::UserId;
+use portico_kernel::{StoreError, UserId};
 use portico_photo::{ContentWork, Store};
 use time::Duration;
 use uuid::Uuid;
@@ -54,6 +54,30 @@ pub(crate) async fn what_is_put_off_comes_later_and_counts_its_attempts(store: &
     assert_eq!(store.due(later, 10).await.unwrap(), []);
     let due = store.due(latest, 10).await.unwrap();
     assert_eq!(due, [ContentWork { owner: photo.owner, photo: photo.id, attempts: 2 }]);
+}
+
+pub(crate) async fn what_was_put_off_is_taken_over_by_no_upload(store: &dyn Store) {
+    let photo = photo(UserId::new());
+    store.reserve(photo.owner, photo.id, NOW, QUOTA).await.unwrap();
+
+    let listed = store.postpone(photo.id, NOW + Duration::MINUTE).await.unwrap();
+    let refused = store.insert(&photo, None, QUOTA).await;
+
+    assert!(listed);
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert_eq!(store.find(photo.owner, photo.id).await.unwrap(), None);
+    assert_eq!(store.backlog().await.unwrap(), 1);
+}
+
+pub(crate) async fn what_an_upload_took_over_can_no_longer_be_put_off(store: &dyn Store) {
+    let photo = photo(UserId::new());
+    reserved(store, &photo).await;
+    store.insert(&photo, None, QUOTA).await.unwrap();
+
+    let listed = store.postpone(photo.id, NOW).await.unwrap();
+
+    assert!(!listed);
+    assert_eq!(store.backlog().await.unwrap(), 0);
 }
 
 pub(crate) async fn a_purge_forgets_keys_and_events_from_before(store: &dyn Store) {

@@ -4,7 +4,6 @@ use tokio::time::Instant;
 
 use super::{Mode, Task};
 use crate::{
-    mailbox::Refusal,
     supervision::{
         Life, Strategy,
         child::Stop,
@@ -29,10 +28,10 @@ impl Task {
                     self.stopped(cause);
                 }
             }
-            Mode::Draining(drain, drainers) => {
-                let (stop, by_parent) = (Stop::Drain(drain.clone()), drainers.parent);
+            Mode::Draining(draining) => {
+                let stop = draining.stop();
                 if !self.stop_last(&stop, now) {
-                    self.drained(by_parent);
+                    self.drained();
                 }
             }
             Mode::Parked | Mode::Closed(_) => {}
@@ -75,26 +74,14 @@ impl Task {
         }
     }
 
-    /// All children are down because it stopped, or gave up.
+    /// All children are down because its parent stopped it, or because it gave up, which its parent hears.
     fn stopped(&mut self, cause: Cause) {
         self.mode = Mode::Parked;
         self.slots.iter_mut().for_each(Slot::halt);
         self.node.set(if cause == Cause::Escalated { State::Escalated } else { State::Stopped });
-        if self.life.is_none() {
-            self.close(Refusal::Unavailable); // a root has nobody who would open it again
-        }
         self.end(cause);
         if cause == Cause::Escalated {
             self.gives_up.send_replace(true);
-        }
-    }
-
-    /// All children are down after a drain.
-    fn drained(&mut self, by_parent: bool) {
-        self.node.set(State::Stopped);
-        self.close(Refusal::Draining); // drops the handles that wait for the drain
-        if by_parent {
-            self.end(Cause::Stopped);
         }
     }
 

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Kills the release node, and crashes the actors of a test build, under mixed load; nothing acknowledged may be lost.
+# Arguments go to the driver: `./just crash --help` lists them.
+set -eu
+cd "$(dirname "$0")/../.."
+. deploy/scripts/lib/need.sh
+target=${CARGO_TARGET_DIR:-target}
+
+cargo build --release --locked --package portico-node
+# --workspace unifies features as `test` does, so that nothing is compiled twice.
+cargo build --workspace --bins --tests --locked
+
+# Injected panics are for test builds alone: a release must not even know the name by which they are asked for.
+if grep --quiet --text PORTICO_CHAOS "$target/release/portico"; then
+    missing "target/release/portico can be crashed by PORTICO_CHAOS: that hook must stay out of a release"
+fi
+
+PORTICO_TEST_BINARY=${PORTICO_TEST_BINARY:-$PWD/$target/release/portico}
+export PORTICO_TEST_BINARY
+exec "$target/debug/crash" "$@"

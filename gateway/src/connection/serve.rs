@@ -1,0 +1,140 @@
+//! Accepts connections, over TLS or not, and serves HTTP/1.1 on each: what `actix_web::HttpServer` does, on a [`Watched`]
+//! stream.
+
+use std::{fmt, io, net::SocketAddr, time::Duration};
+
+use actix_http::{HttpService, Protocol, Request, Response, error::DispatchError};
+use actix_server::GracefulShutdownSignal;
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
+use actix_tls::accept::{
+    TlsError,
+    rustls_0_23::{Acceptor, TlsStream},
+};
+use actix_web::{
+    Error,
+    body::MessageBody,
+    dev::{AppConfig, Extensions},
+    rt::net::TcpStream,
+};
+use portico_config::Gateway;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{Patience, Watched};
+
+/// How long a connection that is being closed has to take what was sent to it.
+const DISCONNECT: Duration = Duration::from_secs(1);
+
+/// How connections are served.
+#[derive(Clone)]
+pub(crate) struct Connections {
+    patience: Patience,
+    head: Duration,
+    keep_alive: Duration,
+    address: SocketAddr,
+    draining: GracefulShutdownSignal,
+}
+
+impl Connections {
+    /// Those that `address` listens for; `draining` resolves when the server begins to stop.
+    pub(crate) fn new(http: &Gateway, address: SocketAddr, draining: GracefulShutdownSignal) -> Self {
+        let [head, keep_alive] = [http.deadlines.head_ms, http.deadlines.keep_alive_ms].map(Duration::from_millis);
+        Self { patience: Patience::new(http), head, keep_alive, address, draining }
+    }
+
+    /// Serves `application` as it is.
+    pub(crate) fn plain<A, S, B>(
+        &self,
+        application: A,
+    ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()> + use<A, S, B>
+    where
+        A: IntoServiceFactory<S, Request>,
+        S: ServiceFactory<Request, Config = AppConfig> + 'static,
+        S::Error: Into<Error> + 'static,
+        S::InitError: fmt::Debug,
+        S::Response: Into<Response<B>> + 'static,
+        <S::Service as Service<Request>>::Future: 'static,
+        S::Service: 'static,
+        B: MessageBody + 'static,
+    {
+        let patience = self.patience;
+        fn_service(move |stream: TcpStream| async move {
+            let peer = stream.peer_addr().ok();
+            Ok((Watched::new(stream, patience), Protocol::Http1, peer))
+        })
+        .and_then(self.http(application))
+    }
+
+    /// Serves `application` over TLS.
+    pub(crate) fn secure<A, S, B>(
+        &self,
+        application: A,
+        tls: &ServerConfig,
+    ) -> impl ServiceFactory<
+        TcpStream,
+        Config = (),
+        Response = (),
+        Error = TlsError<io::Error, DispatchError>,
+        InitError = (),
+    > + use<A, S, B>
+    where
+        A: IntoServiceFactory<S, Request>,
+        S: ServiceFactory<Request, Config = AppConfig> + 'static,
+        S::Error: Into<Error> + 'static,
+        S::InitError: fmt::Debug,
+        S::Response: Into<Response<B>> + 'static,
+        <S::Service as Service<Request>>::Future: 'static,
+        S::Service: 'static,
+        B: MessageBody + 'static,
+    {
+        let patience = self.patience;
+        let mut tls = tls.clone();
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Acceptor::new(tls)
+            .map_err(TlsError::into_service_error)
+            .and_then(move |stream: TlsStream<TcpStream>| async move {
+                let peer = stream.get_ref().0.peer_addr().ok();
+                Ok((Watched::new(stream, patience), Protocol::Http1, peer))
+            })
+            .and_then(self.http(application).map_err(TlsError::Service))
+    }
+
+    /// HTTP/1.1 on streams of any kind.
+    fn http<T, A, S, B>(
+        &self,
+        application: A,
+    ) -> impl ServiceFactory<
+        (Watched<T>, Protocol, Option<SocketAddr>),
+        Config = (),
+        Response = (),
+        Error = DispatchError,
+        InitError = (),
+    > + use<T, A, S, B>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + 'static,
+        A: IntoServiceFactory<S, Request>,
+        S: ServiceFactory<Request, Config = AppConfig> + 'static,
+        S::Error: Into<Error> + 'static,
+        S::InitError: fmt::Debug,
+        S::Response: Into<Response<B>> + 'static,
+        <S::Service as Service<Request>>::Future: 'static,
+        S::Service: 'static,
+        B: MessageBody + 'static,
+    {
+        let draining = self.draining.clone();
+        let application = application.into_factory().map_err(|error| error.into().error_response());
+        HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let draining = draining.clone();
+                async move { draining.notified().await }
+            })
+            .keep_alive(self.keep_alive)
+            .client_request_timeout(self.head)
+            .client_disconnect_timeout(DISCONNECT)
+            .local_addr(self.address)
+            .on_connect_ext(|stream: &Watched<T>, data: &mut Extensions| {
+                data.insert(stream.progress());
+            })
+            .finish(map_config(application, |()| AppConfig::default()))
+    }
+}

@@ -1,0 +1,158 @@
+//! Connections on which nothing gets on, and those that were to end.
+
+use std::time::Duration;
+
+use portico_config::Config;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::world::{World, world, world_with};
+
+const LOOK: &str = "GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n";
+/// Long enough for a busy machine; far less than the keep-alive time.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn impatient(config: &mut Config) {
+    config.gateway.deadlines.head_ms = 100;
+}
+
+async fn connect(world: &World) -> TcpStream {
+    TcpStream::connect(world.address).await.unwrap()
+}
+
+/// Reads the first answer of a connection.
+async fn first_answer(connection: &mut TcpStream) -> String {
+    let mut answer = vec![0; 16 * 1024];
+    let length = connection.read(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer[..length]).into_owned()
+}
+
+/// What still comes until the connection is closed by the other end.
+async fn rest(mut connection: TcpStream) -> String {
+    let mut answer = Vec::new();
+    let ended = tokio::time::timeout(PATIENCE, connection.read_to_end(&mut answer)).await;
+    let _reset = ended.expect("the connection is cut off");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[actix_web::test]
+async fn a_later_head_that_does_not_become_whole_is_cut_off_too() {
+    let world = world_with(impatient, |_| {}).await;
+    let mut connection = connect(&world).await;
+    connection.write_all(LOOK.as_bytes()).await.unwrap();
+    assert!(first_answer(&mut connection).await.starts_with("HTTP/1.1 404"));
+
+    connection.write_all(b"GET /nowhere HTTP/1.1\r\nhost: ").await.unwrap();
+
+    assert_eq!(rest(connection).await, "");
+}
+
+#[actix_web::test]
+async fn the_rest_of_a_refused_body_is_not_waited_for_without_end() {
+    let world = world_with(impatient, |_| {}).await;
+    let mut connection = connect(&world).await;
+
+    let head = "POST /nowhere HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\n";
+    connection.write_all(head.as_bytes()).await.unwrap();
+
+    assert!(first_answer(&mut connection).await.starts_with("HTTP/1.1 404"));
+    assert_eq!(rest(connection).await, "");
+}
+
+#[actix_web::test]
+async fn a_connection_serves_one_request_after_the_other() {
+    let world = world_with(impatient, |_| {}).await;
+    let mut connection = connect(&world).await;
+
+    for _ in 0..3 {
+        connection.write_all(LOOK.as_bytes()).await.unwrap();
+        assert!(first_answer(&mut connection).await.starts_with("HTTP/1.1 404"));
+    }
+}
+
+#[actix_web::test]
+async fn a_request_behind_the_last_one_of_its_connection_is_not_carried_out() {
+    let world = world().await;
+    let mut connection = connect(&world).await;
+    let body = r#"{"name":"Bob","email":"bob@example.com","password":"long enough by far"}"#;
+    let hidden = format!(
+        "POST /reg HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+
+    let last = "GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    connection.write_all(format!("{last}{hidden}").as_bytes()).await.unwrap();
+
+    let answers = rest(connection).await;
+    assert!(answers.starts_with("HTTP/1.1 404") && !answers.contains("HTTP/1.1 201"), "{answers}");
+    assert!(world.seen.clients.lock().unwrap().is_empty(), "nobody was registered");
+}
+
+#[actix_web::test]
+async fn a_wish_for_websocket_is_refused_since_its_body_would_have_no_end() {
+    let world = world().await;
+    let mut connection = connect(&world).await;
+
+    let head = "POST /auth HTTP/1.1\r\nhost: x\r\nupgrade: WebSocket\r\ncontent-length: 0\r\n\r\n";
+    connection.write_all(format!("{head}{LOOK}").as_bytes()).await.unwrap();
+
+    let answers = rest(connection).await;
+    assert_eq!(answers.matches("HTTP/1.1 ").count(), 1, "{answers}");
+    assert!(answers.starts_with("HTTP/1.1 400"), "{answers}");
+}
+
+#[actix_web::test]
+async fn a_head_is_read_up_to_twice_its_bound_and_told_at_once() {
+    let world = world().await;
+    let mut connection = connect(&world).await;
+
+    let head = format!("GET /nowhere HTTP/1.1\r\nhost: x\r\nx: {}", "y".repeat(40_000));
+    connection.write_all(head.as_bytes()).await.unwrap();
+
+    let answer = rest(connection).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+}
+
+#[actix_web::test]
+async fn requests_that_are_sent_without_waiting_are_all_answered() {
+    const COUNT: usize = 1500;
+    let world = world().await;
+    let (read, mut write) = connect(&world).await.into_split();
+    let reader = actix_web::rt::spawn(async move {
+        let (mut read, mut answers) = (read, String::new());
+        read.read_to_string(&mut answers).await.unwrap();
+        answers
+    });
+
+    let last = "GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    write.write_all(format!("{}{last}", LOOK.repeat(COUNT - 1)).as_bytes()).await.unwrap();
+
+    let answers = tokio::time::timeout(PATIENCE, reader).await.unwrap().unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 ").count(), COUNT);
+}
+
+#[actix_web::test]
+async fn large_bodies_that_stop_leave_room_for_small_ones() {
+    let world = world_with(|config| config.gateway.rate_limits.per_address.burst = 100_000, |_| {}).await;
+    let head = "POST /auth HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 60000\r\n\r\n{";
+    let mut crowd = Vec::new();
+    for _ in 0..300 {
+        let mut connection = connect(&world).await;
+        connection.write_all(head.as_bytes()).await.unwrap();
+        crowd.push(connection);
+    }
+
+    let large = format!("{{\"email\":\"{}\"}}", "a".repeat(50_000));
+    let mut told = 0;
+    for _ in 0..100 {
+        told = world.post_bytes("/auth", large.clone()).send().await.unwrap().status().as_u16();
+        if told == 503 {
+            break; // the crowd has come in by now
+        }
+    }
+    let small = world.post_bytes("/auth", "{}").send().await.unwrap().status().as_u16();
+
+    assert_eq!((told, small), (503, 422));
+}

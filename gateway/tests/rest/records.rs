@@ -1,0 +1,129 @@
+//! The record of a request: who asked and what came of it, and nothing that is personal beyond the user's id.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Debug,
+    sync::{Mutex, OnceLock},
+};
+
+use portico_config::Rate;
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+
+use crate::world::{PASSWORD, world, world_with};
+
+/// A record's fields by name, as text.
+type Record = BTreeMap<&'static str, String>;
+
+/// Keeps the records of this process's gateways that name a request.
+struct Listener;
+
+static RECORDS: Mutex<Vec<Record>> = Mutex::new(Vec::new());
+
+impl Subscriber for Listener {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && metadata.target().starts_with("portico_gateway")
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut fields = Fields(Record::new());
+        event.record(&mut fields);
+        if fields.0.contains_key("http.request.id") {
+            RECORDS.lock().unwrap().push(fields.0);
+        }
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+struct Fields(Record);
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0.insert(field.name(), format!("{value:?}"));
+    }
+}
+
+/// Sends a request; answers the one record of it.
+async fn recorded(request: RequestBuilder) -> Record {
+    static LISTENING: OnceLock<()> = OnceLock::new();
+    LISTENING.get_or_init(|| tracing::subscriber::set_global_default(Listener).unwrap());
+    let answer = request.send().await.unwrap();
+    let id = answer.headers()["x-request-id"].to_str().unwrap();
+    let mut records = RECORDS.lock().unwrap();
+    let mut own = records.extract_if(.., |record| record["http.request.id"] == id);
+    let record = own.next().unwrap();
+    assert!(own.next().is_none(), "one record a request");
+    record
+}
+
+/// User and problem of a record.
+fn who_and_what(record: &Record) -> (Option<&str>, Option<&str>) {
+    (record.get("user.id").map(String::as_str), record.get("error.type").map(String::as_str))
+}
+
+#[actix_web::test]
+async fn a_record_names_the_user_once_the_session_is_known() {
+    let world = world().await;
+    let ann = world.seen.ann.id.to_string();
+
+    let served = recorded(world.as_ann(Method::GET, "/me")).await;
+    let refused = recorded(world.as_ann(Method::GET, "/me/photos/0197f000-0000-7000-8000-000000000000")).await;
+    let stranger = recorded(world.get("/me")).await;
+
+    assert_eq!(who_and_what(&served), (Some(ann.as_str()), None));
+    assert_eq!(who_and_what(&refused), (Some(ann.as_str()), Some("photo_unknown")));
+    assert_eq!(who_and_what(&stranger), (None, Some("session_missing")));
+}
+
+#[actix_web::test]
+async fn a_record_names_the_problem_wherever_it_was_found() {
+    let world =
+        world_with(|config| config.gateway.rate_limits.per_account = Rate { burst: 1, per_s: 0.1 }, |_| {}).await;
+    let ann = world.seen.ann.id.to_string();
+    recorded(world.as_ann(Method::GET, "/me")).await;
+
+    let limited = recorded(world.as_ann(Method::GET, "/me")).await;
+    let forged = recorded(world.post("/auth", &json!({})).header("origin", "https://evil.example")).await;
+    let nowhere = recorded(world.get("/nowhere")).await;
+    let panicked = recorded(world.post("/reg", &crate::world::new_user("panic@example.com"))).await;
+
+    assert_eq!(who_and_what(&limited), (Some(ann.as_str()), Some("rate_limited")));
+    assert_eq!(who_and_what(&forged), (None, Some("cross_site")));
+    assert_eq!(who_and_what(&nowhere), (None, Some("not_found")));
+    assert_eq!(who_and_what(&panicked), (None, Some("internal")));
+}
+
+#[actix_web::test]
+async fn a_record_holds_neither_an_address_nor_an_e_mail_address() {
+    let world = world().await;
+    let sign_in = |password: &str| world.post("/auth", &json!({ "email": "ann@example.com", "password": password }));
+
+    for request in [sign_in("guess guess"), sign_in(PASSWORD), world.as_ann(Method::GET, "/me")] {
+        let record = recorded(request.header("user-agent", "Mosaic")).await;
+
+        let text = format!("{record:?}").to_lowercase();
+        for personal in ["ann@", "example.com", "127.0.0.1", "mosaic", "guess"] {
+            assert!(!text.contains(personal), "{personal}: {text}");
+        }
+    }
+}

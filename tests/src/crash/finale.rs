@@ -1,0 +1,129 @@
+//! The end of a run: everything that was ever promised, held against the API, the databases, the files and the log.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::{
+    Findings, Plan,
+    client::Client,
+    content,
+    journal::{self, Account},
+    kills::together,
+    logs::{self, Logs},
+    process,
+    rows::{self, Promised, Rows, Standing},
+    wire::{Call, Mode, Wire},
+};
+use crate::{Home, Node, eventually};
+
+/// Starts the node of `home` once more and holds it against everything. `accepted` says how many records each run of it had
+/// accepted at least.
+pub(super) async fn hold(
+    plan: &Plan,
+    home: &Home,
+    clients: Vec<Client>,
+    accepted: &HashMap<String, u64>,
+    findings: &Arc<Findings>,
+) {
+    plan.say(findings, || "checking everything".to_owned());
+    let node = process::up(plan, home).await;
+    let clients = api(&node, clients, findings).await;
+    stop(home, node, findings).await;
+    let logs = data(home, &clients, findings).await;
+    for (run, count) in accepted {
+        let stands = logs.gapless(run);
+        findings.hold(stands >= *count, || format!("run {run} accepted {count} log records, and {stands} stand"));
+        findings.add("log: records that were accepted before a kill", *count);
+    }
+    an_hour_later(plan, home, &clients, findings).await;
+}
+
+/// Everything that the API tells.
+pub(super) async fn api(node: &Node, clients: Vec<Client>, findings: &Arc<Findings>) -> Vec<Client> {
+    let wire = Wire::new(node.gateway(), findings, Mode::Calm);
+    let clients = together(clients, |client| client.check(wire.clone(), true)).await;
+    traces(&wire, &clients, |standing| standing == journal::Standing::Closed).await;
+    clients
+}
+
+/// Others see nothing of the accounts that stand so.
+async fn traces(wire: &Wire, clients: &[Client], wanted: impl Fn(journal::Standing) -> bool) {
+    let Some(observer) = observer(wire, clients).await else { return };
+    for account in accounts(clients).filter(|account| wanted(account.standing)) {
+        if account.check_traces(wire, &observer).await.is_err() {
+            wire.findings.violation(format!("{}: what is left of it cannot be looked at", account.email));
+        }
+    }
+}
+
+/// The token of somebody who is signed in.
+async fn observer(wire: &Wire, clients: &[Client]) -> Option<String> {
+    for session in accounts(clients).filter_map(|account| account.sessions.last()) {
+        let verified = wire.insist(&Call::get("/session/verify").by(&session.token)).await.ok()?;
+        if verified.status == 204 {
+            return Some(session.token.clone());
+        }
+    }
+    None
+}
+
+/// Everything is delivered, and the node stops in order.
+pub(super) async fn stop(home: &Home, node: Node, findings: &Findings) {
+    eventually("the outbox to be delivered", async || {
+        let mut user = Rows::open(&home.data(), "user.db").await;
+        let left = user.number("SELECT count(*) FROM outbox").await;
+        user.close().await;
+        (left == 0).then_some(())
+    })
+    .await;
+    let exit = node.stop().await;
+    findings.hold(exit.code() == Some(0), || format!("the node ended with {:?}: {}", exit.status, exit.stderr));
+}
+
+/// What lies in the data directory of a node that has stopped in order.
+pub(super) async fn data(home: &Home, clients: &[Client], findings: &Findings) -> Logs {
+    let standing = Standing::read(&home.data()).await;
+    standing.check(findings, &promised(clients));
+    content::check(home, findings, &standing.photo_paths, &standing.work_paths);
+    content::check_unfinished(home, findings);
+    let directory = home.data().join("logs");
+    let logs = Logs::read(&directory, findings);
+    let last = logs::latest_run(&directory).unwrap_or_default();
+    findings.hold(logs.is_whole(&last), || format!("the last run's records have gaps after {}", logs.gapless(&last)));
+    findings.add("log: records", logs.records());
+    findings.add("log: runs", logs.runs());
+    logs
+}
+
+fn accounts(clients: &[Client]) -> impl Iterator<Item = &Account> {
+    clients.iter().flat_map(|client| &client.accounts)
+}
+
+fn promised(clients: &[Client]) -> Promised {
+    let plain = |id: &str| id.replace('-', "");
+    let mut promised = Promised::default();
+    for account in accounts(clients) {
+        if account.is_open() {
+            promised.emails.insert(account.email.clone());
+            promised.photos.extend(account.photos.iter().map(|photo| plain(&photo.id)));
+        } else {
+            promised.deleted.extend(account.id.as_deref().map(plain));
+        }
+    }
+    promised
+}
+
+/// What uploads left behind that were cut off is deleted when their reservations end, and then no file is left but those of
+/// photos. A node that was started afresh has no cache left either.
+pub(super) async fn an_hour_later(plan: &Plan, home: &Home, clients: &[Client], findings: &Arc<Findings>) {
+    let data = home.data();
+    findings.add("reservations of uploads that were cut off", rows::work_left(&data).await);
+    rows::let_an_hour_pass(&data).await;
+    let node = process::up(plan, home).await;
+    eventually("the work list to be done", async || (rows::work_left(&data).await == 0).then_some(())).await;
+    traces(&Wire::new(node.gateway(), findings, Mode::Calm), clients, |standing| standing != journal::Standing::Open)
+        .await;
+    stop(home, node, findings).await;
+    let standing = Standing::read(&data).await;
+    content::check(home, findings, &standing.photo_paths, &BTreeSet::new());
+}

@@ -1,0 +1,65 @@
+//! The crash driver: what was acknowledged stands, however often the process or its actors crash.
+//!
+//! Clients keep a node busy and write down what it acknowledged. Then the process is killed, again and again ([`kills`]), or
+//! its actors are crashed by injected panics while it runs on ([`panics`]). What was written down is held against what the
+//! node says afterwards, and against its databases, its files and its log.
+//!
+//! - `findings`: what was counted and what was found wrong; `report` prints it.
+//! - `wire`: calls the API and judges the form of what it says. `journal`: what one account was promised.
+//! - `client`: somebody with many accounts who does this and that; `operations`: each thing that can be done.
+//! - `settle`: an operation without an answer either happened or did not, as a whole; here it is found out which.
+//! - `check`: holds an account's journal against the API. `rows`, `content`, `logs`: against what lies in the data directory.
+//!   `finale` does all of it at the end.
+//! - `process`: starts nodes, looks at what a process holds, and reads the supervision tree.
+
+mod check;
+mod client;
+mod content;
+mod finale;
+mod findings;
+mod journal;
+pub mod kills;
+mod logs;
+mod operations;
+pub mod panics;
+mod pictures;
+mod process;
+mod report;
+mod rows;
+mod settle;
+mod wire;
+
+pub use findings::Findings;
+pub use report::Table;
+
+use std::path::PathBuf;
+
+/// How many clients work at the same time.
+const CLIENTS: usize = 8;
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The node's binary.
+    pub binary: PathBuf,
+    /// Decides what clients do and when a node is killed. Threads and disks add chance of their own.
+    pub seed: u64,
+    /// The most operations that are acknowledged between two kills.
+    pub operations_max: u64,
+    /// Print a line now and then.
+    pub talks: bool,
+}
+
+impl Plan {
+    /// Tells whoever watches, and what was found wrong since the last time.
+    fn say(&self, findings: &Findings, line: impl FnOnce() -> String) {
+        if self.talks {
+            println!("{}", line());
+            findings.news().iter().for_each(|violation| println!("  WRONG: {violation}"));
+        }
+    }
+
+    fn random(&self, stream: u64) -> fastrand::Rng {
+        fastrand::Rng::with_seed(self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(stream))
+    }
+}

@@ -1,0 +1,195 @@
+//! Calls the API, and judges the form of what it says.
+//!
+//! Invariant: every call is counted once when it is sent and once when it is answered. A node that was killed owes no
+//! answer; any other does.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::Findings;
+use crate::Answer;
+
+/// How long an answer may take: far longer than the node's own deadline.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// How often a call is repeated whose answer is the server's fault.
+const INSISTENCE: usize = 500;
+
+/// How long what follows from a commit may take: the longest that a cache keeps what it was not told of, and some.
+const FOLLOWS_WITHIN: Duration = Duration::from_secs(75);
+/// How often it is looked at meanwhile.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Problems that may be answered while actors crash, each with its status.
+const EXCUSED: [(u16, &str); 4] =
+    [(500, "internal"), (503, "overloaded"), (503, "unavailable"), (504, "deadline_exceeded")];
+
+/// Whether the node may owe an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// The process may be killed at any moment; nothing inside of it fails.
+    Killed,
+    /// Actors crash; the process stays.
+    Crashed,
+    /// Nothing fails.
+    Calm,
+}
+
+/// Somebody who calls a node. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Wire {
+    http: reqwest::Client,
+    base: Arc<str>,
+    pub(super) findings: Arc<Findings>,
+    pub(super) mode: Mode,
+}
+
+/// The node did not answer, or did not say whether it did what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unknown;
+
+/// A body, and what it is.
+pub(super) enum Body<'a> {
+    None,
+    Json(Value),
+    Picture(&'a [u8]),
+}
+
+/// A call that can be repeated.
+pub(super) struct Call<'a> {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) token: Option<&'a str>,
+    pub(super) key: Option<&'a str>,
+    pub(super) body: Body<'a>,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(method: Method, path: impl Into<String>) -> Self {
+        Self { method, path: path.into(), token: None, key: None, body: Body::None }
+    }
+
+    pub(super) fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    pub(super) fn post(path: impl Into<String>) -> Self {
+        Self::new(Method::POST, path)
+    }
+
+    pub(super) fn delete(path: impl Into<String>) -> Self {
+        Self::new(Method::DELETE, path)
+    }
+
+    pub(super) fn by(self, token: &'a str) -> Self {
+        Self { token: Some(token), ..self }
+    }
+
+    pub(super) fn key(self, key: Option<&'a str>) -> Self {
+        Self { key, ..self }
+    }
+
+    pub(super) fn json(self, body: Value) -> Self {
+        Self { body: Body::Json(body), ..self }
+    }
+
+    pub(super) fn picture(self, bytes: &'a [u8]) -> Self {
+        Self { body: Body::Picture(bytes), ..self }
+    }
+}
+
+impl Wire {
+    pub(super) fn new(base: &str, findings: &Arc<Findings>, mode: Mode) -> Self {
+        let http = reqwest::Client::builder().timeout(PATIENCE).build().expect("a client without TLS can be built");
+        Self { http, base: base.into(), findings: Arc::clone(findings), mode }
+    }
+
+    /// Makes the call once.
+    ///
+    /// # Errors
+    /// [`Unknown`] when there was no answer, or one by which the server takes the blame.
+    pub(super) async fn call(&self, call: &Call<'_>) -> Result<Answer, Unknown> {
+        self.findings.count("requests sent");
+        let answer = self.send(self.request(call)).await;
+        match &answer {
+            Some(answer) if answer.status < 500 => self.findings.count("requests answered"),
+            Some(answer) => {
+                self.findings.count("requests answered");
+                self.judge(call, answer);
+                return Err(Unknown);
+            }
+            None => {
+                self.findings.count("requests without an answer");
+                let owed = self.mode != Mode::Killed;
+                self.findings.hold(!owed, || format!("{} {} was not answered", call.method, call.path));
+            }
+        }
+        answer.ok_or(Unknown)
+    }
+
+    /// Makes the call until the answer says what is so. For calls that may be repeated.
+    ///
+    /// # Errors
+    /// [`Unknown`] when the node is gone.
+    pub(super) async fn insist(&self, call: &Call<'_>) -> Result<Answer, Unknown> {
+        let tries = if self.mode == Mode::Crashed { INSISTENCE } else { 1 };
+        for _ in 0..tries {
+            if let Ok(answer) = self.call(call).await {
+                return Ok(answer);
+            }
+        }
+        self.findings.hold(tries == 1, || format!("{} {} never succeeded", call.method, call.path));
+        Err(Unknown)
+    }
+
+    /// Makes the call until it answers `status`: for what follows from a commit in a moment. False when it never did.
+    ///
+    /// # Errors
+    /// [`Unknown`] when the node is gone.
+    pub(super) async fn comes_to(&self, call: &Call<'_>, status: u16) -> Result<bool, Unknown> {
+        let until = Instant::now() + FOLLOWS_WITHIN;
+        while self.insist(call).await?.status != status {
+            if Instant::now() > until {
+                return Ok(false);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(true)
+    }
+
+    fn request(&self, call: &Call<'_>) -> RequestBuilder {
+        let mut request = self.http.request(call.method.clone(), format!("{}{}", self.base, call.path));
+        if let Some(token) = call.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(key) = call.key {
+            request = request.header("idempotency-key", key);
+        }
+        match &call.body {
+            Body::None => request,
+            Body::Json(body) => request.json(body),
+            Body::Picture(bytes) => request.header("content-type", "application/octet-stream").body(bytes.to_vec()),
+        }
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Option<Answer> {
+        let answer = request.send().await.ok()?;
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        Some(Answer { status, headers, bytes: answer.bytes().await.ok()?.into() })
+    }
+
+    /// A server's fault must be told by a problem of the closed list.
+    fn judge(&self, call: &Call<'_>, answer: &Answer) {
+        let (status, code, _) = answer.problem();
+        self.findings.count(&format!("problem: {status} {code}"));
+        let excused =
+            EXCUSED.contains(&(status, code.as_str())) && answer.header("content-type") == "application/problem+json";
+        // Where nothing inside of the process fails, nothing is an internal error.
+        let expected = excused && (self.mode == Mode::Crashed || code != "internal");
+        self.findings.hold(expected, || {
+            format!("{} {} answered {status}: {}", call.method, call.path, String::from_utf8_lossy(&answer.bytes))
+        });
+    }
+}
