@@ -1,0 +1,66 @@
+//! The figures that tell what a node costs (memory, time to start, photos, records, calls) are measured and judged. What
+//! they come to is not judged here: a test machine is busy.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A short run of the figures `names`, and what it wrote.
+fn short_run(names: &[&str], path: &str) -> (Output, Vec<Value>) {
+    let directory = TempDir::new().unwrap();
+    let out = directory.path().join("latest.json");
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_bench"));
+    bench.arg("--short").arg("--node").arg(portico_tests::binary()).arg("--out").arg(&out).args(names);
+    let ran = bench.env("PATH", path).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(matches!(ran.status.code(), Some(0 | 1)), "1 for a missed floor, 0 for none: {said}");
+    let figures = serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap();
+    (ran, figures)
+}
+
+#[test]
+fn a_short_run_measures_what_a_node_costs() {
+    const NAMES: [&str; 12] = [
+        "profile_scale",
+        "photo_page_scale",
+        "photo_upload",
+        "photo_upload_memory",
+        "log_ingest",
+        "log_call",
+        "ask_local_other_thread",
+        "ask_local_same_thread",
+        "idle_memory",
+        "memory_100k_sessions",
+        "start_ms",
+        "binary_mb",
+    ];
+
+    let (_, figures) = short_run(&NAMES, &std::env::var("PATH").unwrap_or_default());
+
+    assert_eq!(figures.iter().map(|figure| figure["name"].as_str().unwrap()).collect::<Vec<_>>(), NAMES);
+    for figure in figures {
+        let number = |key: &str| figure[key].as_f64().unwrap_or_else(|| panic!("{key} in {figure}"));
+        assert!(number("value") > 0.0 && number("reference_value") > 0.0, "{figure}");
+        assert!((number("ratio") - number("value") / number("reference_value")).abs() < 1e-9, "{figure}");
+        let kept = match figure["direction"].as_str().unwrap() {
+            "at_least" => number("ratio") >= number("floor"),
+            "at_most" => number("ratio") <= number("floor"),
+            other => panic!("{other} is no direction"),
+        };
+        assert_eq!(figure["pass"], kept, "{figure}");
+        assert!(figure["notes"].as_array().is_some_and(|notes| !notes.is_empty()), "{figure}");
+    }
+}
+
+#[test]
+fn a_figure_whose_reference_is_not_installed_has_missed_its_floor_and_says_why() {
+    let nowhere = TempDir::new().unwrap();
+
+    let (ran, figures) = short_run(&["thumbnail"], nowhere.path().to_str().unwrap());
+
+    assert_eq!(ran.status.code(), Some(1));
+    assert_eq!((figures.len(), &figures[0]["pass"]), (1, &Value::Bool(false)));
+    let notes = figures[0]["notes"].to_string();
+    assert!(notes.contains("NOT MEASURED") && notes.contains("libvips-tools"), "{notes}");
+}

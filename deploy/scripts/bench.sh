@@ -1,0 +1,26 @@
+#!/bin/sh
+# Builds for release and measures: `./just bench --help` tells how. Results go to bench/results/latest.json.
+set -eu
+cd "$(dirname "$0")/../.."
+. deploy/scripts/lib/need.sh
+
+profile=release
+measures=yes
+for argument in "$@"; do
+    case "$argument" in
+        # A profile needs the names of functions, which the release build leaves out.
+        --profile) profile=profiling ;;
+        --short | --help | -h | --list) measures=no ;;
+    esac
+done
+# What the figure `thumbnail` is measured against; without it that figure has missed its floor, and says so.
+if [ "$measures" = yes ] && ! command -v vipsthumbnail >/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq && apt-get install -y -qq --no-install-recommends libvips-tools >/dev/null ||
+            echo "portico: libvips-tools cannot be installed: the figure thumbnail will not be measured" >&2
+    else
+        echo "portico: vipsthumbnail is not installed (Debian: libvips-tools): thumbnail will not be measured" >&2
+    fi
+fi
+cargo build --profile "$profile" --locked --package portico-node --package portico-bench --bins
+exec "target/$profile/bench" "$@"
