@@ -96,11 +96,10 @@ impl Lane {
             let mut state = self.state();
             (state.lanes[self.own].done, state.settle(self.own, ids))
         };
-        let left = self.leave(leaves).await;
-        if left.is_err() {
-            self.state().lanes[self.own].done = before;
-        }
-        left
+        let settling = Settling { lane: self, before };
+        self.leave(leaves).await?;
+        std::mem::forget(settling);
+        Ok(())
     }
 
     async fn leave(&self, Settled { forgotten, set_aside }: Settled) -> Result<(), StoreError> {
@@ -112,6 +111,18 @@ impl Lane {
             self.state().poison.remove(&position);
         }
         Ok(())
+    }
+}
+
+/// Takes back what its lane is done with unless all has left that had to: also when the courier crashes meanwhile.
+struct Settling<'a> {
+    lane: &'a Lane,
+    before: i64,
+}
+
+impl Drop for Settling<'_> {
+    fn drop(&mut self) {
+        self.lane.state().lanes[self.lane.own].done = self.before;
     }
 }
 

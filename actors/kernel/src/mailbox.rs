@@ -90,17 +90,19 @@ impl<A: Actor> Mailbox<A> {
 
     /// The next call for the incarnation on `leash`; from here on it counts as begun.
     pub(crate) fn next(&self, leash: &Arc<Leash>) -> Option<(Box<dyn Envelope<A>>, Call)> {
-        let mut expired = Vec::new();
-        let next = {
-            let mut state = self.lock();
-            let begun = state.next(leash, &mut expired);
-            begun.map(|begun| {
-                let call = Call::begin(begun.ticket(), Arc::clone(&self.node), Arc::clone(&state.works));
-                (begun, call)
-            })
-        };
-        self.discard(expired);
-        next
+        loop {
+            let envelope = {
+                let mut state = self.lock();
+                let envelope = state.next(leash)?;
+                if envelope.ticket().begin() {
+                    let call = Call::begin(envelope.ticket(), Arc::clone(&self.node), Arc::clone(&state.works));
+                    return Some((envelope, call));
+                }
+                state.passed_over(envelope.ticket());
+                envelope
+            };
+            self.discard([envelope]);
+        }
     }
 
     /// Notes that a caller gave up before its call began. Sweeps when most of the queue has been given up.
@@ -165,7 +167,7 @@ impl<A: Actor> Mailbox<A> {
 
     /// Drops messages that will not run. A panic in that is nobody's here: neither the supervisor's, nor the actor's, nor
     /// that of a caller who happens to sweep.
-    fn discard(&self, envelopes: Vec<Box<dyn Envelope<A>>>) {
+    fn discard(&self, envelopes: impl IntoIterator<Item = Box<dyn Envelope<A>>>) {
         for envelope in envelopes {
             if let Err(panic) = survive(|| drop(envelope)) {
                 tracing::error!(actor = self.node.path(), panic, "message panicked when dropped");

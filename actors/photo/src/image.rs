@@ -65,8 +65,9 @@ pub fn process(upload: &[u8], header: &Header, limits: &Limits) -> Result<Proces
         picture.apply_orientation(header.orientation);
         (original, _) = rendition::jpeg(&picture, icc.as_deref())?;
     }
-    let (thumb, thumb_type) = rendition::rendition(&picture, icc.as_deref())?;
-    Ok(Processed { original, width: picture.width(), height: picture.height(), thumb, thumb_type })
+    let (width, height) = (picture.width(), picture.height());
+    let (thumb, thumb_type) = rendition::rendition(picture, icc.as_deref())?;
+    Ok(Processed { original, width, height, thumb, thumb_type })
 }
 
 /// Cuts everything out of the container that is not the picture.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use portico_bus::{Courier, Deliver, LocalBroker, lanes};
 use portico_kernel::{Ref, testkit::supervise};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::support::{self, Answer, Consumer, MemoryOutbox, event, events, ids};
 
@@ -112,6 +112,21 @@ async fn what_cannot_leave_is_repeated_and_leaves_then() {
 }
 
 #[actix::test]
+async fn what_was_leaving_when_its_courier_crashed_is_read_again() {
+    let outbox = MemoryOutbox::holding(events(3));
+    let lane = lanes(Arc::clone(&outbox) as _, 1).remove(0);
+    lane.after(0, 10).await.unwrap();
+    outbox.hang_next_forget();
+    tokio::time::pause();
+
+    let crashed = timeout(Duration::from_millis(1), lane.forget(&outbox.ids())).await;
+    let read = lane.after(0, 10).await.unwrap();
+
+    assert!(crashed.is_err());
+    assert_eq!(read.len(), 3);
+}
+
+#[actix::test]
 async fn a_commit_wakes_every_courier() {
     let (outbox, one, other) = (MemoryOutbox::holding(vec![]), Consumer::new(), Consumer::new());
     let couriers = start(&outbox, &[&one, &other]);
@@ -122,11 +137,14 @@ async fn a_commit_wakes_every_courier() {
     tokio::time::pause();
     let begun = Instant::now();
 
-    for _ in 0..10 {
-        outbox.commit(event());
-        one.called().await;
-        other.called().await;
-    }
+    let all = async {
+        for _ in 0..10 {
+            outbox.commit(event());
+            one.called().await;
+            other.called().await;
+        }
+    };
+    timeout(Duration::from_mins(10), all).await.expect("both hear of each");
 
     assert!(begun.elapsed() < Duration::from_secs(1), "none waited for its next look: {:?}", begun.elapsed());
 }

@@ -133,6 +133,7 @@ struct Waiting {
     committed: i64,
     set_aside: Vec<(Uuid, String)>,
     forget_fails: bool,
+    forget_hangs: bool,
 }
 
 impl MemoryOutbox {
@@ -168,6 +169,10 @@ impl MemoryOutbox {
         self.state.lock().unwrap().forget_fails = true;
     }
 
+    pub(crate) fn hang_next_forget(&self) {
+        self.state.lock().unwrap().forget_hangs = true;
+    }
+
     pub(crate) async fn was_read(&self) {
         self.read.notified().await;
     }
@@ -191,6 +196,10 @@ impl Outbox for MemoryOutbox {
     }
 
     async fn forget(&self, ids: &[Uuid]) -> Result<(), StoreError> {
+        let hangs = std::mem::take(&mut self.state.lock().unwrap().forget_hangs);
+        if hangs {
+            std::future::pending::<()>().await;
+        }
         let mut state = self.state.lock().unwrap();
         if std::mem::take(&mut state.forget_fails) {
             return Err(StoreError::Unavailable("the test said so".into()));

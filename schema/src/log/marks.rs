@@ -37,15 +37,15 @@ impl Marks {
 
     /// Whether a record is neither held nor staged; it is staged then.
     pub(super) fn stage(&self, staged: &mut Staged, record: &Record) -> bool {
-        let run = run(record);
-        match staged.0.iter_mut().find(|(of, _)| *of == run) {
+        // A batch is of one run as a rule: no name is hashed or copied for each of its records.
+        match staged.0.iter_mut().find(|((instance, boot), _)| *boot == record.boot && *instance == record.instance) {
             Some((_, sequence)) if *sequence >= record.sequence => false,
             Some((_, sequence)) => {
                 *sequence = record.sequence;
                 true
             }
             None if self.is_new(record) => {
-                staged.0.push((run, record.sequence));
+                staged.0.push((run(record), record.sequence));
                 true
             }
             None => false,

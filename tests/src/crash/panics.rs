@@ -17,7 +17,7 @@ use super::{
     process::{self, Actor, Held},
     wire::{Mode, Wire},
 };
-use crate::{Home, Node, eventually};
+use crate::{Home, Node};
 
 /// What a test build reads: how many messages there are to a crash, and how many crashes in all.
 const VARIABLE: &str = "PORTICO_CHAOS";
@@ -109,10 +109,11 @@ fn flat(held: &[Held], findings: &Findings) {
 /// Every mailbox empties, and the tree's counts are those of the crashes that were asked for.
 async fn calm(node: &Node, wanted: u64, findings: &Findings) -> Vec<Actor> {
     let rests = |actor: &Actor| actor.state == "running" && actor.depth == 0 && actor.in_flight == 0;
-    let actors = eventually("every mailbox to empty", async || {
-        process::actors(node).await.filter(|actors| !actors.is_empty() && actors.iter().all(rests))
+    finale::comes(findings, "every mailbox to empty", async || {
+        process::actors(node).await.is_some_and(|actors| !actors.is_empty() && actors.iter().all(rests))
     })
     .await;
+    let actors = process::actors(node).await.unwrap_or_default();
     let panics: u64 = actors.iter().map(|actor| actor.panics).sum();
     findings.hold(panics == wanted, || format!("{wanted} crashes were injected, and the tree tells of {panics}"));
     for Actor { path, incarnation, restarts, panics, handled, .. } in &actors {

@@ -73,26 +73,21 @@ impl<A: Actor> State<A> {
         if std::mem::take(&mut self.idle) { self.serving.clone() } else { None }
     }
 
-    /// The next call for the incarnation on `leash`, which has begun; those before it that will not go to `expired`.
-    pub(super) fn next(
-        &mut self,
-        leash: &Arc<Leash>,
-        expired: &mut Vec<Box<dyn Envelope<A>>>,
-    ) -> Option<Box<dyn Envelope<A>>> {
+    /// Takes the next call from the queue, for the incarnation on `leash`.
+    pub(super) fn next(&mut self, leash: &Arc<Leash>) -> Option<Box<dyn Envelope<A>>> {
         if !self.serves(leash) {
             return None;
         }
-        while let Some(envelope) = self.queue.pop_front() {
-            if envelope.ticket().begin() {
-                return Some(envelope);
-            }
-            if envelope.ticket().is_cancelled() {
-                self.cancelled = self.cancelled.saturating_sub(1);
-            }
-            expired.push(envelope);
+        let next = self.queue.pop_front();
+        self.idle = next.is_none();
+        next
+    }
+
+    /// A call that was taken from the queue does not begin.
+    pub(super) fn passed_over(&mut self, ticket: &Ticket) {
+        if ticket.is_cancelled() {
+            self.cancelled = self.cancelled.saturating_sub(1);
         }
-        self.idle = true;
-        None
     }
 
     /// Sweeps those that were given up, if nothing else makes room for one more.

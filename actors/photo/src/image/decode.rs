@@ -11,9 +11,7 @@
 
 use std::{io::Cursor, num::NonZeroU64};
 
-use image::{
-    DynamicImage, GenericImage as _, GrayImage, ImageDecoder as _, RgbImage, RgbaImage, codecs::png::PngDecoder,
-};
+use image::{DynamicImage, GenericImage as _, GrayAlphaImage, GrayImage, RgbImage, RgbaImage};
 use zune_jpeg::zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
 
 use super::Header;
@@ -64,19 +62,33 @@ fn jpeg(stripped: &[u8], header: &Header) -> Result<Decoded, Error> {
 }
 
 fn png(stripped: &[u8], header: &Header) -> Result<Decoded, Error> {
-    let memory_max = header.memory_bytes(stripped.len() as u64);
-    png_frames(stripped, memory_max)?;
-    let mut limits = image::Limits::no_limits();
-    limits.max_alloc = Some(memory_max);
-    let mut decoder = PngDecoder::with_limits(Cursor::new(stripped), limits).map_err(bad)?;
-    let icc = decoder.icc_profile().map_err(bad)?;
-    Ok(Decoded { picture: DynamicImage::from_decoder(decoder).map_err(bad)?, icc })
+    png_frames(stripped, header)?;
+    let mut reader = png_reader(stripped, header)?;
+    let icc = reader.info().icc_profile.as_deref().map(<[u8]>::to_vec);
+    let mut pixels = vec![0; reader.output_buffer_size().ok_or(Error::BadImage)?];
+    let frame = reader.next_frame(&mut pixels).map_err(bad)?;
+    let (width, height) = (frame.width, frame.height);
+    let picture = match frame.color_type {
+        png::ColorType::Grayscale => GrayImage::from_raw(width, height, pixels).map(DynamicImage::from),
+        png::ColorType::GrayscaleAlpha => GrayAlphaImage::from_raw(width, height, pixels).map(DynamicImage::from),
+        png::ColorType::Rgb => RgbImage::from_raw(width, height, pixels).map(DynamicImage::from),
+        png::ColorType::Rgba => RgbaImage::from_raw(width, height, pixels).map(DynamicImage::from),
+        png::ColorType::Indexed => None, // the reader looks colours up
+    };
+    Ok(Decoded { picture: picture.ok_or(Error::BadImage)?, icc })
+}
+
+/// Reads colours in eight bits: a rendition has no more, and sixteen would take twice the memory.
+fn png_reader<'a>(stripped: &'a [u8], header: &Header) -> Result<png::Reader<Cursor<&'a [u8]>>, Error> {
+    let bytes = usize::try_from(header.memory_bytes(stripped.len() as u64)).unwrap_or(usize::MAX);
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(stripped), png::Limits { bytes });
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    decoder.read_info().map_err(bad)
 }
 
 /// Decodes an animation's frames, each for itself.
-fn png_frames(stripped: &[u8], memory_max: u64) -> Result<(), Error> {
-    let limits = png::Limits { bytes: usize::try_from(memory_max).unwrap_or(usize::MAX) };
-    let mut reader = png::Decoder::new_with_limits(Cursor::new(stripped), limits).read_info().map_err(bad)?;
+fn png_frames(stripped: &[u8], header: &Header) -> Result<(), Error> {
+    let mut reader = png_reader(stripped, header)?;
     let Some(animation) = reader.info().animation_control else {
         return Ok(());
     };

@@ -89,7 +89,7 @@ fn content_type(head: &[u8]) -> Option<ContentType> {
 fn png(head: &[u8]) -> Option<Header> {
     let width = u32::from_be_bytes(*head.get(16..)?.first_chunk()?);
     let height = u32::from_be_bytes(*head.get(20..)?.first_chunk()?);
-    let cost = memory::png(*head.get(24)?);
+    let cost = memory::PNG;
     Some(Header { content_type: ContentType::Png, width, height, orientation: Orientation::NoTransforms, cost })
 }
 

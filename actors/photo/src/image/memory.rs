@@ -29,6 +29,8 @@ pub(super) struct Cost {
 
 /// The frame in RGBA, its indexes, and the canvas of the first one. The upload, what is kept of it, and a frame's data.
 pub(super) const GIF: Cost = Cost { per_pixel: 9, copies: 3, codes: false };
+/// RGBA at the most, in eight bits. The upload, what is kept of it, and a frame's data.
+pub(super) const PNG: Cost = Cost { per_pixel: 4, copies: 3, codes: false };
 /// YUV 4:2:0 and RGB.
 pub(super) const WEBP_LOSSY: Cost = Cost { per_pixel: 5, copies: 2, codes: false };
 /// ARGB and RGB, with the images that describe transforms and codes: a sixteenth of the pixels each.
@@ -37,11 +39,6 @@ pub(super) const WEBP_LOSSLESS: Cost = Cost { per_pixel: 8, copies: 2, codes: tr
 const WEBP_ALPHA: Cost = Cost { per_pixel: 12, copies: 2, codes: true };
 /// The same, with the canvas, its first state and its current one; a frame is copied twice.
 const WEBP_ANIMATED: Cost = Cost { per_pixel: 12 + 12, copies: 3, codes: true };
-
-/// A PNG of a bit depth: RGBA at the most. The upload, what is kept of it, and a frame's data.
-pub(super) const fn png(bit_depth: u8) -> Cost {
-    Cost { per_pixel: if bit_depth == 16 { 8 } else { 4 }, copies: 3, codes: false }
-}
 
 /// A WebP in the extended format, by the flags of its VP8X chunk. Without transparency it is like a simple one, lossy or
 /// lossless.

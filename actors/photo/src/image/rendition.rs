@@ -3,7 +3,7 @@
 //! Invariant: a rendition fits a square of [`RENDITION_SIDE`] pixels, is never enlarged, and carries no metadata but a
 //! colour profile that fits its pixels.
 
-use fast_image_resize::Resizer;
+use fast_image_resize::{MulDiv, ResizeOptions, Resizer};
 use image::{
     DynamicImage, ImageEncoder as _,
     codecs::{jpeg::JpegEncoder, png::PngEncoder},
@@ -24,7 +24,7 @@ const ICC_BYTES_MAX: usize = 64_000;
 /// Scales `picture` to fit and encodes it: as JPEG if it is opaque, else as PNG.
 ///
 /// Colours are not converted: the profile goes along, and without one both are sRGB.
-pub(super) fn rendition(picture: &DynamicImage, icc: Option<&[u8]>) -> Result<(Vec<u8>, ContentType), Error> {
+pub(super) fn rendition(picture: DynamicImage, icc: Option<&[u8]>) -> Result<(Vec<u8>, ContentType), Error> {
     let small = scaled(picture)?;
     let icc = icc.filter(|icc| icc.len() <= ICC_BYTES_MAX);
     if small.color().has_alpha() {
@@ -83,10 +83,22 @@ pub(super) fn fit(width: u32, height: u32) -> (u32, u32) {
     (side(width), side(height))
 }
 
-fn scaled(picture: &DynamicImage) -> Result<DynamicImage, Error> {
+/// Colours count as much as they are opaque. The resizer would see to that in a copy of the whole picture; here it is done
+/// in place.
+fn scaled(mut picture: DynamicImage) -> Result<DynamicImage, Error> {
     let (width, height) = fit(picture.width(), picture.height());
+    if (width, height) == (picture.width(), picture.height()) {
+        return Ok(picture);
+    }
+    let (alpha, has_alpha) = (MulDiv::new(), picture.color().has_alpha());
     let mut small = DynamicImage::new(width, height, picture.color());
-    Resizer::new().resize(picture, &mut small, None).map_err(broken)?;
+    if has_alpha {
+        alpha.multiply_alpha_inplace(&mut picture).map_err(broken)?;
+    }
+    Resizer::new().resize(&picture, &mut small, &ResizeOptions::new().use_alpha(false)).map_err(broken)?;
+    if has_alpha {
+        alpha.divide_alpha_inplace(&mut small).map_err(broken)?;
+    }
     Ok(small)
 }
 

@@ -7,6 +7,9 @@ use time::Duration;
 
 use crate::support::*;
 
+/// How long a test waits for what must come at once.
+const SOON: std::time::Duration = std::time::Duration::from_secs(10);
+
 #[actix::test]
 async fn registering_opens_an_account_tells_of_it_and_signs_in() {
     let world = world();
@@ -138,11 +141,11 @@ async fn a_key_past_its_time_begins_anew_even_before_it_is_purged() {
 async fn keys_past_their_time_are_purged_at_the_start() {
     let world = world();
     world.ask(register_under("key", 1)).await.unwrap();
-    world.store.purged.notified().await; // of the first start
+    world.store.purged(SOON).await; // at the first start
     world.clock.advance(Duration::hours(24) + Duration::SECOND);
 
     let _restarted = start(&world.ports);
-    world.store.purged.notified().await;
+    world.store.purged(SOON).await;
 
     assert_eq!(world.store.keys(), 0);
 }
@@ -151,11 +154,11 @@ async fn keys_past_their_time_are_purged_at_the_start() {
 async fn keys_past_their_time_are_purged() {
     let world = world();
     world.ask(register_under("key", 1)).await.unwrap();
-    world.store.purged.notified().await; // of the start
+    world.store.purged(SOON).await; // at the start
     world.clock.advance(Duration::hours(24) + Duration::SECOND);
 
     tokio::time::pause(); // which lets time jump to the next timer
-    world.store.purged.notified().await;
+    world.store.purged(PURGE_INTERVAL * 2).await;
 
     assert_eq!(world.store.keys(), 0);
 }

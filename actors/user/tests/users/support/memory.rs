@@ -6,6 +6,7 @@ use std::{
         Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -22,7 +23,7 @@ pub(crate) struct Memory {
     state: Mutex<State>,
     rehash_fails: AtomicBool,
     calls: AtomicUsize,
-    pub(crate) purged: Notify,
+    purged: Notify,
 }
 
 #[derive(Default)]
@@ -55,6 +56,11 @@ impl Memory {
     pub(crate) fn outbox(&self) -> Vec<(String, i64)> {
         let state = self.state.lock().unwrap();
         state.outbox.iter().map(|event| (event.kind.clone(), event.data["version"].as_i64().unwrap())).collect()
+    }
+
+    /// Waits for the next purge.
+    pub(crate) async fn purged(&self, within: Duration) {
+        tokio::time::timeout(within, self.purged.notified()).await.expect("it is purged");
     }
 
     /// How many calls the store has answered.
