@@ -178,7 +178,7 @@ async fn forget(outbox: &dyn Outbox, confirmed: &[Event], progress: &Cell<bool>)
     let ids: Vec<_> = confirmed.iter().map(|event| event.id).collect();
     outbox.forget(&ids).await?;
     progress.set(true);
-    tracing::debug!(count = ids.len(), "events delivered");
+    tracing::info!(count = ids.len(), "events delivered");
     Ok(())
 }
 

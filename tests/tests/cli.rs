@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use portico_tests::{Home, PASSWORD};
+use portico_tests::{Home, PASSWORD, pictures};
 use serde_json::{Value, json};
 
 fn line(name: &str, hash: &str) -> String {
@@ -190,4 +190,35 @@ async fn logs_are_found_by_the_trace_that_a_problem_names() {
     assert!(all.stdout.lines().count() > found.stdout.lines().count());
     assert!(readable.stdout.contains(trace), "{}", readable.stdout);
     assert_eq!(errors.stdout, "", "nothing went wrong");
+}
+
+#[tokio::test]
+async fn every_domain_logs_what_it_was_asked_of_whom_and_what_came_of_it() {
+    let home = Home::new();
+    let node = home.up().await;
+    let ann = node.register("ann").await;
+    let user = ann.get("/me").await.expect(200)["id"].as_str().unwrap().to_owned();
+    let photo = ann.upload(pictures::png()).await["id"].as_str().unwrap().to_owned();
+    ann.delete(&format!("/me/photos/{photo}")).await.expect(204);
+    ann.delete(&format!("/me/photos/{photo}")).await.expect(404);
+    node.stop().await;
+
+    let logged = home.run(&["logs", "--json"]).stdout;
+    let records: Vec<Value> = logged.lines().map(|record| serde_json::from_str(record).unwrap()).collect();
+    let of = |service: &str, action: &str| -> Vec<_> {
+        let of = |record: &&Value| record["Resource"]["service.name"] == service && record["Body"] == action;
+        records.iter().filter(of).map(|record| record["Attributes"].clone()).collect()
+    };
+
+    assert_eq!(of("user", "register"), [json!({"user.id": user, "outcome": "ok"})]);
+    assert_eq!(of("session", "create session"), [json!({"user.id": user, "outcome": "ok"})]);
+    assert_eq!(of("photo", "load photo"), [json!({"user.id": user, "photo.id": photo, "outcome": "ok"})]);
+    assert_eq!(
+        of("photo", "delete photo"),
+        [
+            json!({"user.id": user, "photo.id": photo, "outcome": "ok"}),
+            json!({"user.id": user, "photo.id": photo, "outcome": "photo_unknown"}),
+        ]
+    );
+    assert!(!of("bus", "events delivered").is_empty());
 }

@@ -26,7 +26,7 @@ pub use uploads::Uploads;
 use self::sweep::Sweeper;
 use crate::{
     ApplyUserEvent, Content, ContentStore, Delete, Error, Get, Limits, List, Load, Open, Page, Photo, Rendition, Store,
-    Summarize, Summary, Sweep,
+    Summarize, Summary, Sweep, log::logged,
 };
 
 /// What the photo domain stands on. It outlives the actor's restarts: uploads go on while a fresh actor takes over.
@@ -81,7 +81,9 @@ impl Handler<Load> for Photos {
     type Result = ResponseFuture<Result<Photo, Error>>;
 
     fn handle(&mut self, command: Load, _: &mut Context<Self>) -> Self::Result {
-        ResponseFuture::new(load::load(Arc::clone(&self.parts), Arc::clone(&self.sweeper), command))
+        let owner = command.owner;
+        let work = load::load(Arc::clone(&self.parts), Arc::clone(&self.sweeper), command);
+        logged("load photo", Some(owner), |photo: Option<&Photo>| photo.map(|photo| photo.id), work)
     }
 }
 
@@ -134,7 +136,7 @@ impl Handler<Delete> for Photos {
 
     fn handle(&mut self, command: Delete, _: &mut Context<Self>) -> Self::Result {
         let (parts, sweeper) = (Arc::clone(&self.parts), Arc::clone(&self.sweeper));
-        ResponseFuture::new(async move {
+        logged("delete photo", Some(command.owner), move |_| Some(command.photo), async move {
             let _stale = parts.summaries.outdate(command.owner);
             let deleted = parts.store.delete(command.owner, command.photo, parts.clock.now()).await?;
             sweeper.wake();
@@ -148,7 +150,7 @@ impl Handler<ApplyUserEvent> for Photos {
 
     fn handle(&mut self, event: ApplyUserEvent, _: &mut Context<Self>) -> Self::Result {
         let (parts, sweeper) = (Arc::clone(&self.parts), Arc::clone(&self.sweeper));
-        ResponseFuture::new(async move {
+        logged("apply user event", event.0.subject.parse().ok(), |_| None, async move {
             let Some(change) = user_event::owner_change(&event.0)? else {
                 return Ok(());
             };

@@ -9,6 +9,7 @@ mod actor;
 mod content;
 mod error;
 pub mod image;
+mod log;
 mod messages;
 mod model;
 mod store;

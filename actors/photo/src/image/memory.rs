@@ -52,12 +52,14 @@ pub(super) const fn webp_extended(flags: u8) -> Cost {
     }
 }
 
-/// A JPEG: the picture, its coefficients (sixteen bit a component) if they must be collected over several scans, and a
-/// second picture with its encoding if it is to be turned.
+/// A JPEG: the picture, and beside it either its coefficients (sixteen bit a component), if they must be collected over
+/// several scans, or, when those are gone, a second picture with its encoding, if it is to be turned.
 pub(super) const fn jpeg(components: u8, collected: bool, turned: bool) -> Cost {
     let picture = if components == 1 { 1 } else { 3 };
     let coefficients = if collected { 2 * components as u64 } else { 0 };
-    Cost { per_pixel: picture + coefficients + if turned { 2 * picture } else { 0 }, copies: 2, codes: false }
+    let turning = if turned { 2 * picture } else { 0 };
+    let beside = if coefficients > turning { coefficients } else { turning };
+    Cost { per_pixel: picture + beside, copies: 2, codes: false }
 }
 
 /// The most that the prefix codes of lossless WebP may take in an upload of a size.

@@ -298,7 +298,8 @@ fn a_rendition_carries_only_a_profile_that_fits_its_pixels() {
 fn the_largest_photo_of_a_camera_fits_the_default_budget() {
     let limits = Limits { pixels_max: u64::MAX, ..LIMITS };
     let mut sizes = Vec::new();
-    for picture in [pictures::jpeg(60, 40), pictures::webp(60, 40), pictures::gif(60, 40, 1)] {
+    let turned = pictures::progressive(pictures::jpeg_with_metadata(60, 40, 6));
+    for picture in [pictures::jpeg(60, 40), turned, pictures::webp(60, 40), pictures::gif(60, 40, 1)] {
         let mut header = Header::read(&mut Cursor::new(picture), &limits).unwrap();
         (header.width, header.height) = (6000, 4000);
         sizes.push(header.memory_bytes(10 << 20));

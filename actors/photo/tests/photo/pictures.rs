@@ -79,6 +79,13 @@ pub(crate) fn jpeg_with_metadata(width: u32, height: u32, orientation: u16) -> V
     bytes
 }
 
+/// A JPEG whose frame header says that it comes in several scans, as those that browsers show early do.
+pub(crate) fn progressive(mut jpeg: Vec<u8>) -> Vec<u8> {
+    let frame = jpeg.windows(2).position(|marker| marker == [0xFF, 0xC0]).unwrap();
+    jpeg[frame + 1] = 0xC2;
+    jpeg
+}
+
 /// EXIF as a TIFF file (little-endian): orientation, description, and a GPS directory, the latter two with canaries.
 pub(crate) fn exif(orientation: u16) -> Vec<u8> {
     let canary = u32::try_from(CANARY.len()).unwrap();
