@@ -256,7 +256,7 @@ pub struct Log {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Console {
-    /// When it is a terminal.
+    /// When it is a terminal, and the node serves.
     Auto,
     /// Always.
     Always,

@@ -66,13 +66,14 @@ pub(crate) struct Domains {
     session: session::Domain,
     photo: photo::Domain,
     user: user::Domain,
-    bus: bus::Domain,
+    /// None: what is committed waits in the outbox for the next node that has couriers.
+    bus: Option<bus::Domain>,
     /// The log, which hears the others to the last.
     pub(crate) log: log::Domain,
 }
 
 impl Domains {
-    /// Starts every domain of the node.
+    /// Starts every domain of the node, and no courier between them.
     ///
     /// # Errors
     /// The operator's: a store that cannot be opened, named with its path.
@@ -81,8 +82,12 @@ impl Domains {
         let session = session::start(world).await?;
         let photo = photo::start(world).await?;
         let user = user::start(world, &session).await?;
-        let bus = bus::start(world, &user, &session, &photo);
-        Ok(Self { session, photo, user, bus, log })
+        Ok(Self { session, photo, user, bus: None, log })
+    }
+
+    /// Starts the couriers that carry each domain's events to the others.
+    pub(crate) fn start_couriers(&mut self, root: &Supervisor) {
+        self.bus = Some(bus::start(root, &self.user, &self.session, &self.photo));
     }
 
     /// What the gateway asks.
@@ -118,12 +123,17 @@ impl Domains {
     /// # Errors
     /// The operator's: it cannot be done for now.
     pub(crate) async fn revoke_what_waits(&self) -> Result<(), Failure> {
-        self.bus.revoke_what_waits().await
+        match &self.bus {
+            Some(bus) => bus.revoke_what_waits().await,
+            None => Ok(()),
+        }
     }
 
     /// Delivers the events that were committed last, once no work comes in any more.
     pub(crate) async fn flush(&self) {
-        self.bus.flush().await;
+        if let Some(bus) = &self.bus {
+            bus.flush().await;
+        }
     }
 }
 

@@ -67,8 +67,13 @@ kinds! {
 impl Failure {
     /// Tells the operator, and answers the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        eprintln!("portico: {}", self.message.trim_end());
+        self.tell();
         ExitCode::from(self.code)
+    }
+
+    /// Tells the operator, and nothing else comes of it.
+    pub(crate) fn tell(&self) {
+        eprintln!("portico: {}", self.message.trim_end());
     }
 }
 

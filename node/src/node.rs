@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use portico_config::Config;
+use portico_config::{Config, Console};
 use portico_gateway::Asks;
 use portico_kernel::{Clock, Deadline, Intensity, Strategy, Supervisor, SystemClock};
 use portico_schema::data_dir::{DataDir, Error as DataError};
@@ -34,11 +34,29 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Takes the data directory, and starts every domain on it.
+    /// Takes the data directory, and starts every domain on it, with the couriers between them.
     ///
     /// # Errors
     /// The operator's: the directory is held by another process or cannot be made, or a store cannot be opened.
     pub(crate) async fn start(config: Config) -> Result<Self, Failure> {
+        let mut node = Self::open(config).await?;
+        node.domains.start_couriers(&node.root);
+        Ok(node)
+    }
+
+    /// Starts a node that serves one command of its operator, who waits for the result: no event is carried, each stays in
+    /// the outbox for the next `up`, and records go into the files only, unless they are always to be printed.
+    ///
+    /// # Errors
+    /// As of [`Self::start`].
+    pub(crate) async fn offline(mut config: Config) -> Result<Self, Failure> {
+        if config.log.console == Console::Auto {
+            config.log.console = Console::Never;
+        }
+        Self::open(config).await
+    }
+
+    async fn open(config: Config) -> Result<Self, Failure> {
         let data = take(&config.data.dir)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (layer, journal) = Journal::new(&config.log, Arc::clone(&clock));
@@ -94,6 +112,15 @@ impl Node {
     /// When a shutdown that begins now must be over.
     pub(crate) fn shutdown_deadline(&self) -> Deadline {
         Deadline::within(Duration::from_millis(self.config.shutdown.deadline_ms))
+    }
+
+    /// Stops a node that served a command. What the command was answered has reached the disk, so that an actor which did
+    /// not end in time is told, and takes nothing from the command's own result.
+    pub(crate) async fn close(self) {
+        let deadline = self.shutdown_deadline();
+        if let Err(late) = self.stop(deadline).await {
+            late.tell();
+        }
     }
 
     /// Stops the node in order, by `deadline`: events are delivered, actors finish what they accepted

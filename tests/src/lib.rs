@@ -20,6 +20,7 @@ mod node;
 mod output;
 pub mod pictures;
 mod raw;
+mod terminal;
 
 pub use binary::binary;
 pub use client::{Account, Answer, Client, PASSWORD};

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use portico_tests::{Home, PASSWORD, pictures};
+use portico_tests::{Home, PASSWORD, eventually, pictures};
 use serde_json::{Value, json};
 
 fn line(name: &str, hash: &str) -> String {
@@ -62,6 +62,27 @@ async fn accounts_are_imported_without_a_node_and_sign_in_with_their_old_passwor
     assert_eq!((imported.code(), imported.stdout.trim()), (Some(0), "1 opened, 0 present already, 0 refused"));
     assert_eq!(first.expect(200)["user"]["name"], "ann");
     assert_eq!(second.status, 200, "the upgraded hash verifies too");
+}
+
+#[tokio::test]
+async fn a_large_import_without_a_node_ends_with_its_own_result_and_the_next_node_hears_of_each_account() {
+    const ACCOUNTS: usize = 3_000;
+    let home = Home::new().set("shutdown.deadline_ms", "100"); // far less than it takes to tell the others of them
+    let hash = bcrypt_hash();
+    let lines: Vec<_> = (0..ACCOUNTS).map(|number| line(&format!("ann{number}"), &hash)).collect();
+    fs::write(home.path().join("users.jsonl"), lines.join("\n")).unwrap();
+
+    let imported = home.run_on_terminal(&["user", "import", "users.jsonl"]);
+    let node = home.set("shutdown.deadline_ms", "20000").up().await;
+    eventually("all events to be delivered", async || {
+        let metrics = node.operator_client().get("/metrics").await;
+        String::from_utf8_lossy(&metrics.bytes).lines().any(|line| line == "portico_outbox_depth 0").then_some(())
+    })
+    .await;
+
+    assert_eq!(imported.code(), Some(0), "{}", imported.stdout);
+    assert!(imported.stdout.contains("3000 opened, 0 present already, 0 refused"), "{}", imported.stdout);
+    assert!(!imported.stdout.contains("INFO"), "the terminal shows progress, and no record: {}", imported.stdout);
 }
 
 #[tokio::test]

@@ -9,9 +9,7 @@ use crate::{exit::Failure, node::Node};
 /// # Errors
 /// The operator's: the data directory is held by a running node, or a database cannot be migrated.
 pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
-    let node = Node::start(config.clone()).await?;
-    let deadline = node.shutdown_deadline();
-    node.stop(deadline).await?;
+    Node::offline(config.clone()).await?.close().await;
     println!("databases in {} are up to date", config.data.dir.display());
     Ok(())
 }

@@ -29,7 +29,7 @@ pub(crate) async fn run(config: Config, command: &UserCommand) -> Result<(), Fai
     let (mut desk, node) = if let Some(desk) = Desk::remote(&config.data.dir).await? {
         (desk, None)
     } else {
-        let node = Node::start(config).await?;
+        let node = Node::offline(config).await?;
         (Desk::Local(node.control()), Some(node))
     };
     let result = match command {
@@ -37,14 +37,10 @@ pub(crate) async fn run(config: Config, command: &UserCommand) -> Result<(), Fai
         UserCommand::SignOut { email } => sign_out(&mut desk, email).await,
         UserCommand::Import { file, report } => import(&mut desk, file, report.as_deref()).await,
     };
-    let stopped = match node {
-        Some(node) => {
-            let deadline = node.shutdown_deadline();
-            node.stop(deadline).await
-        }
-        None => Ok(()),
-    };
-    result.and(stopped) // what became of the command is told first
+    if let Some(node) = node {
+        node.close().await;
+    }
+    result
 }
 
 async fn reset_password(desk: &mut Desk, email: &str) -> Result<(), Failure> {

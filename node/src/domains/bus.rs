@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use portico_bus::{Broker, Courier, Deliver, LocalBroker, Subscribers, lanes};
-use portico_kernel::{Outbox, Ref, Spec};
+use portico_kernel::{Outbox, Ref, Spec, Supervisor};
 
-use super::{World, chain, photo, session, user};
+use super::{chain, photo, session, user};
 use crate::exit::Failure;
 
 /// How often the session domain is told of what waits for it before the node gives up.
@@ -23,13 +23,18 @@ pub(super) struct Domain {
 }
 
 /// Starts the couriers over the outbox of the user domain.
-pub(super) fn start(world: &World, user: &user::Domain, session: &session::Domain, photo: &photo::Domain) -> Domain {
+pub(super) fn start(
+    root: &Supervisor,
+    user: &user::Domain,
+    session: &session::Domain,
+    photo: &photo::Domain,
+) -> Domain {
     let mut lanes = lanes(Arc::clone(&user.outbox), 2).into_iter();
     let mut courier = |name, subscribers| {
         let lane: Arc<dyn Outbox> = lanes.next().expect("there is a lane for each courier");
         let broker = Arc::new(LocalBroker::new(subscribers)) as Arc<dyn Broker>;
         let spec = Spec::new(name).on("bus");
-        world.root.supervise(spec, move || Courier::new(Arc::clone(&lane), Arc::clone(&broker)))
+        root.supervise(spec, move || Courier::new(Arc::clone(&lane), Arc::clone(&broker)))
     };
     let of = Subscribers::default;
     Domain {
