@@ -23,8 +23,7 @@ pub(crate) fn install(config: &Log, journal: Layer) -> Result<(), Failure> {
         Console::Never => false,
         Console::Auto => stderr().is_terminal(),
     };
-    let console = printed
-        .then(|| fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal()).fmt_fields(Redacted).boxed());
+    let console = printed.then(|| fmt::layer().with_writer(stderr).with_ansi(false).fmt_fields(Redacted).boxed());
     tracing_subscriber::registry().with(filter).with(journal).with(console).init();
     Ok(())
 }

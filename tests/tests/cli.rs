@@ -85,6 +85,17 @@ async fn a_large_import_without_a_node_ends_with_its_own_result_and_the_next_nod
     assert!(!imported.stdout.contains("INFO"), "the terminal shows progress, and no record: {}", imported.stdout);
 }
 
+#[test]
+fn records_on_a_terminal_are_printed_and_nothing_is_complained_of() {
+    let home = Home::new().set("log.console", "always");
+
+    let exit = home.run_on_terminal(&["migrate"]);
+
+    assert_eq!(exit.code(), Some(0), "{}", exit.stdout);
+    assert!(exit.stdout.contains("INFO"), "{}", exit.stdout);
+    assert!(!exit.stdout.contains("ansi"), "{}", exit.stdout);
+}
+
 #[tokio::test]
 async fn an_import_beside_a_running_node_reports_what_it_refused_and_can_be_repeated() {
     let home = Home::new();
