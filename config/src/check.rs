@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::{Config, Gateway, Operator, Rate};
+use crate::{Config, Gateway, Operator, Rate, tls};
 
 /// Every broken rule as (key, what is wrong).
 pub(crate) fn rules(config: &Config) -> Vec<(String, String)> {
@@ -28,6 +28,27 @@ impl Broken {
 }
 
 fn gateway(gateway: &Gateway, broken: &mut Broken) {
+    public_url(gateway, broken);
+    tls_files(gateway, broken);
+    let guarded = gateway.listen.ip().is_loopback() || gateway.tls.is_set() || gateway.behind_tls_proxy;
+    broken.unless(
+        guarded,
+        "gateway.listen",
+        "is not loopback: set gateway.tls, or gateway.behind_tls_proxy if a proxy ends TLS",
+    );
+    for (index, origin) in gateway.cors.allowed_origins.iter().enumerate() {
+        let is_origin = Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
+        let key = format!("gateway.cors.allowed_origins.{index}");
+        broken.unless(is_origin, &key, "must be an origin such as https://app.example.org");
+    }
+}
+
+fn public_url(gateway: &Gateway, broken: &mut Broken) {
+    if gateway.public_url.is_empty() {
+        let detail = "must be set beyond loopback and behind a proxy: the origin that browsers see, such as \
+                      https://accounts.example.org";
+        return broken.unless(false, "gateway.public_url", detail);
+    }
     let parsed = Url::parse(&gateway.public_url).ok();
     let is_origin = |url: &Url| gateway.public_url.trim_end_matches('/') == url.origin().ascii_serialization();
     match parsed.filter(|url| matches!(url.scheme(), "http" | "https") && is_origin(url)) {
@@ -37,30 +58,29 @@ fn gateway(gateway: &Gateway, broken: &mut Broken) {
             broken.unless(is_safe, "gateway.public_url", "must be https, unless its host is loopback");
         }
     }
-    let tls = &gateway.tls;
-    let has_tls = tls.certificate_file.is_some() && tls.key_file.is_some();
-    if has_tls || gateway.behind_tls_proxy {
+    if gateway.tls.is_set() || gateway.behind_tls_proxy {
         broken.unless(
             gateway.is_https(),
             "gateway.public_url",
             "must be https where gateway.tls or gateway.behind_tls_proxy is set: cookies would lack Secure",
         );
     }
+}
+
+fn tls_files(gateway: &Gateway, broken: &mut Broken) {
+    let tls = &gateway.tls;
     let halves = tls.certificate_file.is_some() == tls.key_file.is_some();
     broken.unless(halves, "gateway.tls", "certificate_file and key_file go together");
+    let mut all_exist = true;
     for (key, file) in [("certificate_file", &tls.certificate_file), ("key_file", &tls.key_file)] {
         let exists = file.as_ref().is_none_or(|file| file.is_file());
         broken.unless(exists, &format!("gateway.tls.{key}"), "names a file that cannot be found");
+        all_exist &= exists;
     }
-    let guarded = gateway.listen.ip().is_loopback() || has_tls || gateway.behind_tls_proxy;
-    broken.unless(
-        guarded,
-        "gateway.listen",
-        "is not loopback: set gateway.tls, or gateway.behind_tls_proxy if a proxy ends TLS",
-    );
-    for origin in &gateway.cors.allowed_origins {
-        let is_origin = Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
-        broken.unless(is_origin, "gateway.cors.allowed_origins", "must be origins such as https://app.example.org");
+    if let (true, Some(certificate), Some(key)) = (all_exist, &tls.certificate_file, &tls.key_file) {
+        for (key, detail) in tls::complaints(certificate, key) {
+            broken.unless(false, &format!("gateway.tls.{key}"), detail);
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! - `config/default.yml` is complete and commented; it is compiled in, so that a binary alone has every default.
 //! - [`load`] merges the sources, the later over the earlier, and answers a [`Config`] or every [`Mistake`] at once.
-//! - `sections` has a struct for each section, `check` the rules that types cannot say, `yaml` the file format.
+//! - `sections` has a struct for each section, `check` the rules that types cannot say, `tls` whether certificate and
+//!   key can be used, `yaml` the file format.
 
 #![deny(clippy::unwrap_used)] // here and not in the workspace's list, since integration tests may unwrap
 
@@ -10,6 +11,7 @@ mod check;
 mod load;
 mod mistake;
 mod sections;
+mod tls;
 mod yaml;
 
 pub use load::{Sources, load};

@@ -3,7 +3,7 @@
 //! Serde stops at its first error. So each error is written down, the value at fault gives way to its default, and the
 //! rest is tried again, until everything was looked at.
 
-use std::{fs, path::PathBuf};
+use std::{collections::HashMap, fs, path::PathBuf};
 
 use figment2::{
     Figment, Source,
@@ -14,7 +14,7 @@ use figment2::{
 
 use crate::{
     Config, DEFAULT_YML, Mistake, Mistakes, Origin, check,
-    yaml::{Yaml, line_of},
+    yaml::{Yaml, line_of, repeated},
 };
 
 const ENV_PREFIX: &str = "PORTICO__";
@@ -39,13 +39,17 @@ pub fn load(sources: &Sources) -> Result<Config, Mistakes> {
     if !mistakes.is_empty() {
         return Err(Mistakes(mistakes));
     }
+    mistakes.extend(sources.files.iter().flat_map(repeated_keys));
     let figment = merged(sources);
     let mut value = figment.find_value("").map_err(|error| Mistakes(vec![unparsable(&error)]))?;
-    let config = extract(&figment, &mut value, &mut mistakes);
+    let mut config = extract(&figment, &mut value, &mut mistakes);
+    if config.gateway.public_url.is_empty() {
+        config.gateway.public_url = config.gateway.own_url().unwrap_or_default();
+    }
     for (key, detail) in check::rules(&config) {
         let path: Vec<String> = key.split('.').map(str::to_owned).collect();
         if !mistakes.iter().any(|mistake| mistake.key == key) {
-            mistakes.push(Mistake { origin: origin(&figment, &value, &path), key, detail });
+            mistakes.push(Mistake { origin: origin(&figment, &value, &path, &path), key, detail });
         }
     }
     if mistakes.is_empty() { Ok(config) } else { Err(Mistakes(mistakes)) }
@@ -62,6 +66,15 @@ fn unreadable(sources: &Sources) -> Vec<Mistake> {
             .map(|error| mistake(path, error.location().map(|at| at.line()), error.to_string())),
     };
     sources.files.iter().filter_map(complaint).collect()
+}
+
+fn repeated_keys(path: &PathBuf) -> Vec<Mistake> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let mistake = |(key, line)| {
+        let origin = Origin::File(path.clone(), Some(line));
+        Mistake { origin, key, detail: "is given twice: only one of them would count".to_owned() }
+    };
+    repeated(&text).into_iter().map(mistake).collect()
 }
 
 fn unparsable(error: &figment2::Error) -> Mistake {
@@ -85,6 +98,7 @@ fn merged(sources: &Sources) -> Figment {
 
 fn extract(figment: &Figment, value: &mut Value, mistakes: &mut Vec<Mistake>) -> Config {
     let defaults = Figment::from(Yaml::string(DEFAULT_YML)).find_value("").expect("the defaults are YAML");
+    let mut taken_out = HashMap::new();
     loop {
         let errors = match value.deserialize::<Config>() {
             Ok(config) => return config,
@@ -92,14 +106,30 @@ fn extract(figment: &Figment, value: &mut Value, mistakes: &mut Vec<Mistake>) ->
         };
         for error in errors {
             let path = path_of(&error);
+            let written = as_written(&path, value, &mut taken_out);
             mistakes.push(Mistake {
-                origin: origin(figment, value, &path),
-                key: path.join("."),
+                origin: origin(figment, value, &path, &written),
+                key: written.join("."),
                 detail: detail(&error.kind),
             });
             repair(value, &path, &defaults);
         }
     }
+}
+
+/// The path as its author wrote it: entries of a list that were at fault have been taken out before this one, as many as
+/// `taken_out` says.
+fn as_written(path: &[String], value: &Value, taken_out: &mut HashMap<Vec<String>, usize>) -> Vec<String> {
+    let mut written = path.to_vec();
+    if let [list @ .., entry] = path
+        && let Some(Value::Array(..)) = value.find_ref(&list.join("."))
+        && let Ok(index) = entry.parse::<usize>()
+    {
+        let before = taken_out.entry(list.to_vec()).or_default();
+        written[list.len()] = (index + *before).to_string();
+        *before += 1;
+    }
+    written
 }
 
 fn path_of(error: &figment2::Error) -> Vec<String> {
@@ -120,36 +150,43 @@ fn detail(kind: &Kind) -> String {
     }
 }
 
-/// Puts the default in the place of the value at fault, or takes away what has no default; the nearest section that has
-/// one, if the path leads into a list.
+/// Puts the default in the place of the value at fault, or takes away what has no default, such as an entry of a list.
 fn repair(value: &mut Value, path: &[String], defaults: &Value) {
     let Some((last, above)) = path.split_last() else {
         *value = defaults.clone();
         return;
     };
-    match above.iter().try_fold(&mut *value, |value, key| match value {
+    let at = above.iter().try_fold(&mut *value, |value, key| match value {
         Value::Dict(_, dict) => dict.get_mut(key),
+        Value::Array(_, entries) => entries.get_mut(key.parse::<usize>().ok()?),
         _ => None,
-    }) {
+    });
+    match at {
         Some(Value::Dict(_, dict)) => match defaults.find_ref(&path.join(".")) {
             Some(default) => drop(dict.insert(last.clone(), default.clone())),
             None if dict.remove(last).is_some() => {}
             None => repair(value, above, defaults),
         },
+        Some(Value::Array(_, entries)) => match last.parse::<usize>() {
+            Ok(index) if index < entries.len() => drop(entries.remove(index)),
+            _ => repair(value, above, defaults),
+        },
         _ => repair(value, above, defaults),
     }
 }
 
-fn origin(figment: &Figment, value: &Value, path: &[String]) -> Origin {
-    let nearest = (0..=path.len()).rev().find_map(|length| value.find_ref(&path[..length].join(".")));
-    let metadata = nearest.and_then(|value| figment.get_metadata(value.tag()));
+/// Where the value comes from that is at `path` now, and was `written` at another if it is in a list.
+fn origin(figment: &Figment, value: &Value, path: &[String], written: &[String]) -> Origin {
+    let known = |length: usize| figment.get_metadata(value.find_ref(&path[..length].join("."))?.tag());
+    let metadata = (0..=path.len()).rev().find_map(known); // of the nearest that says where it comes from
     match metadata.map(|metadata| (metadata.source.as_ref(), metadata.name.as_ref())) {
         Some((Some(Source::File(file)), _)) => {
-            let line = fs::read_to_string(file).ok().and_then(|text| line_of(&text, path));
+            let line = fs::read_to_string(file).ok().and_then(|text| line_of(&text, written));
             Origin::File(file.clone(), line)
         }
         Some((_, name)) if name.contains("environment") => {
-            Origin::Environment(format!("{ENV_PREFIX}{}", path.join("__").to_uppercase()))
+            let names: Vec<_> = path.iter().take_while(|key| key.parse::<usize>().is_err()).cloned().collect();
+            Origin::Environment(format!("{ENV_PREFIX}{}", names.join("__").to_uppercase()))
         }
         Some((_, name)) if name.contains("Yaml") || name.contains("YAML") => Origin::Default,
         Some(_) => Origin::Flag,

@@ -2,7 +2,8 @@
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use url::Url;
 
 /// Everything that can be configured.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,7 +41,9 @@ pub struct Data {
 pub struct Gateway {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// The address that browsers see: scheme, host and port, without a path.
+    /// The address that browsers see: scheme, host and port, without a path. Empty only in a configuration that was
+    /// not loaded: without one, it is where the gateway listens.
+    #[serde(deserialize_with = "or_empty")]
     pub public_url: String,
     /// Networks of the proxies whose forwarded headers are believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
@@ -65,6 +68,20 @@ impl Gateway {
     pub fn is_https(&self) -> bool {
         self.public_url.starts_with("https://")
     }
+
+    /// The address that browsers see if nothing stands between them and the listener; none if only the operator can know.
+    pub(crate) fn own_url(&self) -> Option<String> {
+        if !self.listen.ip().is_loopback() || self.behind_tls_proxy {
+            return None;
+        }
+        let scheme = if self.tls.is_set() { "https" } else { "http" };
+        let url = Url::parse(&format!("{scheme}://{}", self.listen)).ok()?;
+        Some(url.origin().ascii_serialization())
+    }
+}
+
+fn or_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// PEM files for TLS; both or neither.
@@ -75,6 +92,13 @@ pub struct Tls {
     pub certificate_file: Option<PathBuf>,
     /// The private key.
     pub key_file: Option<PathBuf>,
+}
+
+impl Tls {
+    /// Whether the gateway serves TLS itself.
+    pub(crate) fn is_set(&self) -> bool {
+        self.certificate_file.is_some() && self.key_file.is_some()
+    }
 }
 
 /// Cross-origin requests (CORS).

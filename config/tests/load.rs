@@ -1,6 +1,9 @@
 //! Loading a configuration: what wins, and how mistakes are told.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use portico_config::{Config, Mistakes, Origin, Sources, load};
 use tempfile::TempDir;
@@ -130,7 +133,9 @@ fn a_mistyped_log_level_is_told() {
 fn plain_http_beyond_loopback_is_refused() {
     let keys = |text: &str| world().file(text).mistakes().into_iter().map(|(_, key)| key).collect::<Vec<_>>();
 
-    assert_eq!(keys("gateway: { listen: \"0.0.0.0:8080\" }"), ["gateway.listen"]);
+    let beyond = |url: &str| format!("gateway: {{ listen: \"0.0.0.0:8080\", public_url: {url} }}");
+    assert_eq!(keys(&beyond("\"http://127.0.0.1:8080\"")), ["gateway.listen"]);
+    assert_eq!(keys(&beyond("null")), ["gateway.public_url", "gateway.listen"]);
     assert_eq!(keys("gateway: { public_url: \"http://example.org\" }"), ["gateway.public_url"]);
     assert_eq!(keys("gateway: { public_url: \"https://example.org/path\" }"), ["gateway.public_url"]);
     let proxied = "gateway: { listen: \"0.0.0.0:80\", behind_tls_proxy: true, public_url: \"https://example.org\" }";
@@ -140,13 +145,89 @@ fn plain_http_beyond_loopback_is_refused() {
 #[test]
 fn an_http_url_is_refused_where_tls_is_served_or_ended() {
     let keys = |text: &str| world().file(text).mistakes().into_iter().map(|(_, key)| key).collect::<Vec<_>>();
-    let files = tempfile::tempdir().unwrap();
-    let pem = files.path().join("any.pem");
-    fs::write(&pem, "").unwrap();
-    let tls = format!("gateway: {{ tls: {{ certificate_file: {0:?}, key_file: {0:?} }} }}", pem.display().to_string());
+    let http = "public_url: \"http://127.0.0.1:8080\"";
+    let tls = tls(&pem("certificate.pem"), &pem("key.pem"));
 
     assert_eq!(keys("gateway: { behind_tls_proxy: true }"), ["gateway.public_url"]);
-    assert_eq!(keys(&tls), ["gateway.public_url"]);
+    assert_eq!(keys(&format!("gateway: {{ behind_tls_proxy: true, {http} }}")), ["gateway.public_url"]);
+    assert_eq!(keys(&format!("gateway: {{ {tls}, {http} }}")), ["gateway.public_url"]);
+}
+
+/// A file of the pair that the gateway's tests serve.
+fn pem(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../gateway/tests/rest/tls").join(name)
+}
+
+fn tls(certificate: &Path, key: &Path) -> String {
+    format!("tls: {{ certificate_file: \"{}\", key_file: \"{}\" }}", certificate.display(), key.display())
+}
+
+#[test]
+fn the_public_url_is_where_the_gateway_listens_unless_another_is_named() {
+    let url = |text: &str| world().file(text).load().unwrap().gateway.public_url;
+    let tls = tls(&pem("certificate.pem"), &pem("key.pem"));
+
+    assert_eq!(world().load().unwrap().gateway.public_url, "http://127.0.0.1:8080");
+    assert_eq!(world().flag("gateway.listen", "[::1]:9000").load().unwrap().gateway.public_url, "http://[::1]:9000");
+    assert_eq!(url("gateway: { listen: \"127.0.0.1:80\" }"), "http://127.0.0.1");
+    assert_eq!(url(&format!("gateway: {{ {tls} }}")), "https://127.0.0.1:8080");
+    assert_eq!(url("gateway: { public_url: \"https://example.org\" }"), "https://example.org");
+}
+
+#[test]
+fn files_that_cannot_serve_tls_are_told() {
+    let garbage = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&garbage, "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n").unwrap();
+    let (certificate, key) = (pem("certificate.pem"), pem("key.pem"));
+    let keys = |certificate: &Path, key: &Path| {
+        let world = world().file(&format!("gateway:\n  {}\n", tls(certificate, key)));
+        let line = world.line(0, 2);
+        let mistakes = world.mistakes();
+        assert!(mistakes.iter().all(|(origin, _)| *origin == line), "{mistakes:?}");
+        mistakes.into_iter().map(|(_, key)| key).collect::<Vec<_>>()
+    };
+
+    assert_eq!(keys(garbage.path(), &key), ["gateway.tls.certificate_file"]);
+    assert_eq!(keys(&key, &key), ["gateway.tls.certificate_file"], "it holds no certificate");
+    assert_eq!(keys(&certificate, garbage.path()), ["gateway.tls.key_file"]);
+    assert_eq!(keys(&key, garbage.path()), ["gateway.tls.certificate_file", "gateway.tls.key_file"]);
+}
+
+#[test]
+fn a_key_that_is_given_twice_is_told_beside_every_other_mistake() {
+    let world =
+        world().file("session:\n  idle_s: 100\n  idle_s: 200\ngateway: { workers: 0 }\nsession:\n  idle_s: 300\n");
+
+    let mistakes = world.mistakes();
+
+    assert_eq!(
+        mistakes,
+        [
+            (world.line(0, 3), "session.idle_s".into()),
+            (world.line(0, 5), "session".into()),
+            (world.line(0, 4), "gateway.workers".into()),
+        ]
+    );
+}
+
+#[test]
+fn every_entry_of_a_list_that_is_at_fault_is_told_with_its_line() {
+    let text = "gateway:\n  trusted_proxies:\n    - 10.0.0.0/8\n    - here\n    - 127.0.0.1/32\n    - there\n    - 7\n";
+    let text = format!("{text}  cors:\n    allowed_origins: [\"https://a.example\",\n      everywhere, nowhere]\n");
+    let world = world().file(&text);
+
+    let mistakes = world.mistakes();
+
+    assert_eq!(
+        mistakes,
+        [
+            (world.line(0, 4), "gateway.trusted_proxies.1".into()),
+            (world.line(0, 6), "gateway.trusted_proxies.3".into()),
+            (world.line(0, 7), "gateway.trusted_proxies.4".into()),
+            (world.line(0, 10), "gateway.cors.allowed_origins.1".into()),
+            (world.line(0, 10), "gateway.cors.allowed_origins.2".into()),
+        ]
+    );
 }
 
 #[test]

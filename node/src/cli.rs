@@ -56,8 +56,12 @@ impl Settings {
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE")?;
-    Ok((key.trim().to_owned(), value.trim().to_owned()))
+    let (key, value) = text.split_once('=').unwrap_or_default();
+    let key = key.trim();
+    if key.split('.').any(str::is_empty) {
+        return Err("must be KEY=VALUE, such as session.idle_s=3600".to_owned());
+    }
+    Ok((key.to_owned(), value.trim().to_owned()))
 }
 
 #[derive(Debug, Subcommand)]
@@ -160,6 +164,15 @@ mod tests {
         let cli = Cli::parse_from(["portico", "--data-dir", "elsewhere"]);
 
         assert!(cli.command.is_none());
+    }
+
+    #[test]
+    fn a_pair_without_a_key_is_told_what_it_should_be() {
+        for wrong in ["=3", " = 3", "session.idle_s", "", ".=1", "session..idle_s=1"] {
+            let error = Cli::try_parse_from(["portico", "--set", wrong]).unwrap_err().to_string();
+
+            assert!(error.contains("must be KEY=VALUE, such as session.idle_s=3600"), "{wrong}: {error}");
+        }
     }
 
     #[test]

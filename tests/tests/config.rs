@@ -77,3 +77,15 @@ fn an_unknown_flag_is_the_callers_mistake() {
 
     assert_eq!(exit.code(), Some(64), "{exit:?}");
 }
+
+#[tokio::test]
+async fn a_node_whose_address_only_the_system_knows_says_that_browsers_are_refused() {
+    let home = Home::new().set("log.console", "always");
+
+    let unknown = home.up().await.stop().await;
+    let home = home.set("gateway.public_url", "http://localhost:8080");
+    let known = home.up().await.stop().await;
+
+    assert!(unknown.stderr.contains("gateway.public_url is not set"), "{}", unknown.stderr);
+    assert!(!known.stderr.contains("gateway.public_url"), "{}", known.stderr);
+}

@@ -23,9 +23,12 @@ const FOREIGN: &[&[(&str, &str)]] = &[
     &[("x-forwarded-host", "evil.example"), ("origin", "http://evil.example")],
 ];
 
+/// Where the browser is told that the node is, wherever it listens.
+const OWN: &str = "http://127.0.0.1:8080";
+
 /// Runs the attack.
 pub(super) async fn run(extent: Extent, ledger: Ledger) {
-    let home = Home::new();
+    let home = Home::new().set("gateway.public_url", OWN);
     let node = home.up().await;
     let browser = node.client();
     let new = json!({ "name": "Ann", "email": "ann@example.com", "password": PASSWORD });
@@ -44,7 +47,7 @@ pub(super) async fn run(extent: Extent, ledger: Ledger) {
         "Ann 1",
         format!("{} {}", text(&me["name"]), me["photo_count"]),
     );
-    let own: &[(&str, &str)] = &[("origin", "http://127.0.0.1:8080"), ("sec-fetch-site", "same-origin")];
+    let own: &[(&str, &str)] = &[("origin", OWN), ("sec-fetch-site", "same-origin")];
     let control = forged(&browser, &Method::PATCH, "/me/update", own).await;
     ledger.equal("the same from the own site is served", 200, control.status);
     ledger.memory(extent, "the node of the cross-site requests", &node);

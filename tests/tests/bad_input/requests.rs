@@ -65,7 +65,8 @@ async fn a_cookie_and_a_bearer_token_at_once_are_refused() {
 
 #[tokio::test]
 async fn another_sites_page_changes_nothing() {
-    let home = Home::new();
+    const OWN: &str = "http://127.0.0.1:8080"; // wherever the node listens
+    let home = Home::new().set("gateway.public_url", OWN);
     let node = home.up().await;
     let browser = node.client();
     browser
@@ -78,7 +79,7 @@ async fn another_sites_page_changes_nothing() {
     let foreign = rename().header("origin", "https://evil.example").await;
     let opaque = rename().header("origin", "null").await;
     let metadata = rename().header("sec-fetch-site", "cross-site").await;
-    let own = rename().header("origin", "http://127.0.0.1:8080").await; // gateway.public_url, wherever the node listens
+    let own = rename().header("origin", OWN).await;
 
     for refused in [foreign, opaque, metadata] {
         assert_eq!((refused.status, refused.problem().1), (403, "cross_site".into()));
