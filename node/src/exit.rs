@@ -73,7 +73,7 @@ impl Failure {
 
     /// Tells the operator, and nothing else comes of it.
     pub(crate) fn tell(&self) {
-        eprintln!("portico: {}", self.message.trim_end());
+        crate::output::tell(&format!("portico: {}", self.message.trim_end()));
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn requested() -> io::Result<impl Future<Output = &'static str>> {
                 _ = term.recv() => {}
                 _ = int.recv() => {}
             }
-            eprintln!("portico: second signal, ending at once");
+            crate::output::tell("portico: second signal, ending at once");
             std::process::exit(INTERRUPTED);
         });
         name

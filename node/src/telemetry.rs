@@ -23,7 +23,11 @@ pub(crate) fn install(config: &Log, journal: Layer) -> Result<(), Failure> {
         Console::Never => false,
         Console::Auto => stderr().is_terminal(),
     };
-    let console = printed.then(|| fmt::layer().with_writer(stderr).with_ansi(false).fmt_fields(Redacted).boxed());
+    // Where nobody reads the terminal any more, there is nobody to tell of it either.
+    let console = printed.then(|| {
+        let plain = fmt::layer().with_writer(stderr).with_ansi(false).log_internal_errors(false);
+        plain.fmt_fields(Redacted).boxed()
+    });
     tracing_subscriber::registry().with(filter).with(journal).with(console).init();
     Ok(())
 }

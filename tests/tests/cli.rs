@@ -1,6 +1,6 @@
 //! The commands beside `up`.
 
-use std::fs;
+use std::{fs, io::pipe};
 
 use portico_tests::{Home, PASSWORD, eventually, pictures};
 use serde_json::{Value, json};
@@ -142,6 +142,32 @@ fn an_import_from_a_file_that_is_not_there_is_told() {
     let exit = Home::new().run(&["user", "import", "nowhere.jsonl"]);
 
     assert_eq!(exit.code(), Some(66), "{exit:?}");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_a_command_quietly() {
+    let home = Home::new();
+    for arguments in
+        [&["openapi"][..], &["config", "show"], &["config", "show", "--default"], &["config", "check"], &["--help"]]
+    {
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+
+        let ended = home.command(arguments).stdout(writer).output().unwrap();
+
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!((ended.status.code(), &*told), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_mistake_that_nobody_reads_has_its_exit_code_all_the_same() {
+    let (reader, writer) = pipe().unwrap();
+    drop(reader);
+
+    let ended = Home::new().command(&["user", "import", "nowhere.jsonl"]).stderr(writer).status().unwrap();
+
+    assert_eq!(ended.code(), Some(66));
 }
 
 #[tokio::test]

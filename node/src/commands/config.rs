@@ -5,6 +5,7 @@ use portico_config::DEFAULT_YML;
 use crate::{
     cli::{ConfigCommand, Settings},
     exit::Failure,
+    output::print,
 };
 
 /// Runs the command.
@@ -13,11 +14,11 @@ use crate::{
 /// The operator's: every mistake of the configuration.
 pub(crate) fn run(settings: &Settings, command: &ConfigCommand) -> Result<(), Failure> {
     match command {
-        ConfigCommand::Show { default: true } => print!("{DEFAULT_YML}"),
-        ConfigCommand::Show { default: false } => print!("{}", settings.load()?.to_yaml()),
+        ConfigCommand::Show { default: true } => print(DEFAULT_YML)?,
+        ConfigCommand::Show { default: false } => print(&settings.load()?.to_yaml())?,
         ConfigCommand::Check => {
             settings.load()?;
-            println!("configuration is right");
+            print("configuration is right\n")?;
         }
     }
     Ok(())

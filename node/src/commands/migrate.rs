@@ -2,7 +2,7 @@
 
 use portico_config::Config;
 
-use crate::{exit::Failure, node::Node};
+use crate::{exit::Failure, node::Node, output::print};
 
 /// Opens every database, which migrates it, and closes it again.
 ///
@@ -10,6 +10,5 @@ use crate::{exit::Failure, node::Node};
 /// The operator's: the data directory is held by a running node, or a database cannot be migrated.
 pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
     Node::offline(config.clone()).await?.close().await;
-    println!("databases in {} are up to date", config.data.dir.display());
-    Ok(())
+    Ok(print(&format!("databases in {} are up to date\n", config.data.dir.display()))?)
 }

@@ -74,7 +74,7 @@ impl Domain {
     /// Writes what was logged after the actor stopped.
     pub(crate) async fn close(self) {
         if let Err(error) = self.inbox.drain(&*self.store).await {
-            eprintln!("portico: the last log records could not be written: {error}");
+            crate::output::tell(&format!("portico: the last log records could not be written: {error}"));
         }
     }
 }
