@@ -16,7 +16,7 @@ use portico_config::Config;
 use portico_gateway::Asks;
 use portico_kernel::{Clock, Pool, StoreError, Supervisor};
 
-pub(crate) use self::log::Journal;
+pub(crate) use self::{log::Journal, user::has_accounts};
 use crate::{control::Control, exit::Failure, metrics::Metrics, readiness::Probe};
 
 /// What every domain is started with.

@@ -19,6 +19,13 @@ fn bcrypt_hash_of_nobody() -> String {
     format!("$2b$04${}", "a".repeat(53))
 }
 
+/// A home with databases and nobody in them.
+fn migrated() -> Home {
+    let home = Home::new();
+    assert_eq!(home.run(&["migrate"]).code(), Some(0));
+    home
+}
+
 #[test]
 fn the_version_is_told() {
     let exit = Home::new().run(&["--version"]);
@@ -107,6 +114,10 @@ async fn an_import_beside_a_running_node_reports_what_it_refused_and_can_be_repe
         line("cid", "5f4dcc3b5aa765d61d8327deb882cf99"),
         line("   ", &bcrypt_hash()),
         "not json".to_owned(),
+        json!(["Dan", "dan@example.com", bcrypt_hash()]).to_string(),
+        json!({"name": "Eve", "password_hash": bcrypt_hash()}).to_string(),
+        json!({"name": "Fay", "email": "fay@example.com", "password_hash": bcrypt_hash(), "role": "admin"}).to_string(),
+        line("gil", "plain"),
     ];
     let input = lines.join("\n");
 
@@ -114,14 +125,16 @@ async fn an_import_beside_a_running_node_reports_what_it_refused_and_can_be_repe
     let second = home.run_with(&["user", "import", "-"], &input);
 
     assert_eq!((first.code(), second.code()), (Some(65), Some(65)), "{first:?}");
-    assert_eq!(first.stdout.trim(), "1 opened, 1 present already, 3 refused");
-    assert_eq!(second.stdout.trim(), "0 opened, 2 present already, 3 refused");
+    assert_eq!(first.stdout.trim(), "1 opened, 1 present already, 7 refused");
+    assert_eq!(second.stdout.trim(), "0 opened, 2 present already, 7 refused");
     let report = fs::read_to_string(home.path().join("refused.jsonl")).unwrap();
-    let mut refused: Vec<Value> = report.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    refused.sort_by_key(|refused| refused["line"].as_u64());
+    let refused: Vec<Value> = report.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let told: Vec<_> =
         refused.iter().map(|refused| (refused["line"].as_u64().unwrap(), refused["field"].as_str().unwrap())).collect();
-    assert_eq!(told, [(3, "password_hash"), (4, "name"), (5, "")]);
+    assert_eq!(
+        told,
+        [(3, "password_hash"), (4, "name"), (5, ""), (6, ""), (7, "email"), (8, "role"), (9, "password_hash")]
+    );
     assert!(!report.contains("5f4dcc3b"), "a refused hash is not repeated");
 }
 
@@ -138,10 +151,29 @@ async fn lines_as_long_as_they_may_be_are_imported_beside_a_running_node() {
 }
 
 #[test]
-fn an_import_from_a_file_that_is_not_there_is_told() {
-    let exit = Home::new().run(&["user", "import", "nowhere.jsonl"]);
+fn an_import_from_what_is_no_file_is_told_and_makes_nothing() {
+    let home = Home::new();
 
-    assert_eq!(exit.code(), Some(66), "{exit:?}");
+    for path in ["nowhere.jsonl", "."] {
+        let exit = home.run(&["user", "import", path]);
+
+        assert_eq!(exit.code(), Some(66), "{exit:?}");
+        assert!(exit.stderr.contains(path), "{exit:?}");
+    }
+    assert!(!home.data().exists());
+}
+
+#[test]
+fn a_command_for_an_account_finds_no_data_where_there_is_none_and_makes_none() {
+    let home = Home::new();
+
+    for command in ["reset-password", "sign-out"] {
+        let exit = home.run(&["user", command, "ann@example.com"]);
+
+        assert_eq!(exit.code(), Some(66), "{exit:?}");
+        assert!(exit.stderr.contains("no data is there"), "{exit:?}");
+    }
+    assert!(!home.data().exists());
 }
 
 #[test]
@@ -210,14 +242,14 @@ async fn an_operator_ends_every_session_of_an_account_and_its_password_stays() {
 
 #[test]
 fn signing_out_an_unknown_address_is_told() {
-    let exit = Home::new().run(&["user", "sign-out", "nobody@example.com"]);
+    let exit = migrated().run(&["user", "sign-out", "nobody@example.com"]);
 
     assert_eq!(exit.code(), Some(67), "{exit:?}");
 }
 
 #[test]
 fn a_reset_of_an_unknown_address_is_told() {
-    let exit = Home::new().run(&["user", "reset-password", "nobody@example.com"]);
+    let exit = migrated().run(&["user", "reset-password", "nobody@example.com"]);
 
     assert_eq!(exit.code(), Some(67), "{exit:?}");
     assert_eq!(exit.stdout, "");

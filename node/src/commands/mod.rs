@@ -1,6 +1,7 @@
 //! One module for each command.
 
 pub(crate) mod config;
+mod import;
 pub(crate) mod logs;
 pub(crate) mod migrate;
 pub(crate) mod up;

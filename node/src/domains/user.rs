@@ -1,6 +1,6 @@
 //! Starts the user domain.
 
-use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
+use std::{num::NonZeroUsize, path::Path, sync::Arc, thread::available_parallelism};
 
 use portico_config::Argon2;
 use portico_kernel::{Ask, Outbox, Pool, Ref, Spec};
@@ -9,6 +9,14 @@ use portico_user::{GetUser, HashParams, Hasher, PasswordPolicy, Ports, Profiles,
 
 use super::{World, session, unopened};
 use crate::exit::Failure;
+
+/// The database, in the data directory.
+const DATABASE: &str = "user.db";
+
+/// Whether a data directory holds accounts.
+pub(crate) fn has_accounts(data: &Path) -> bool {
+    data.join(DATABASE).is_file()
+}
 
 /// The running user domain.
 pub(super) struct Domain {
@@ -22,7 +30,7 @@ pub(super) struct Domain {
 
 /// Starts the user domain over its database, with a pool for its hashes.
 pub(super) async fn start(world: &mut World, session: &session::Domain) -> Result<Domain, Failure> {
-    let path = world.data("user.db");
+    let path = world.data(DATABASE);
     let store = Arc::new(Adapter::open(&path).await.map_err(unopened(&path))?);
     store.migrate().await.map_err(unopened(&path))?;
     let profiles = Profiles::new(world.config.user.cache_max);
@@ -49,7 +57,7 @@ pub(super) async fn start(world: &mut World, session: &session::Domain) -> Resul
         let outbox = Arc::clone(&counted);
         async move { outbox.depth().await }
     });
-    world.close("user.db", async move { store.close().await });
+    world.close(DATABASE, async move { store.close().await });
     Ok(Domain { actor, get_user, outbox })
 }
 
