@@ -65,9 +65,9 @@ async fn no_password_token_or_cookie_is_ever_written_even_when_requests_fail() {
         .await;
     broken.finish().await;
     let reset = home.run(&["user", "reset-password", "ann@example.com"]);
-    let one_time = reset.stdout.trim().to_owned();
-    assert!(one_time.len() >= 8, "{reset:?}");
-    secrets.extend([token, rotated, one_time]);
+    let reset_to = reset.stdout.trim().to_owned();
+    assert!(reset_to.len() >= 8, "{reset:?}");
+    secrets.extend([token, rotated, reset_to]);
     let exit = node.stop().await;
 
     let written = everything(&home, &(exit.stdout + &exit.stderr + &reset.stderr));

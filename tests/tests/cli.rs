@@ -203,7 +203,7 @@ fn a_mistake_that_nobody_reads_has_its_exit_code_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_reset_gives_a_one_time_password_and_ends_every_session() {
+async fn a_reset_gives_a_password_that_works_until_it_is_changed_and_ends_every_session() {
     let home = Home::new();
     let node = home.up().await;
     let ann = node.register("ann").await;
@@ -217,7 +217,9 @@ async fn a_reset_gives_a_one_time_password_and_ends_every_session() {
     assert_eq!(reset.code(), Some(0), "{reset:?}");
     assert_eq!(reset.stdout.lines().count(), 1, "nothing but the password: {}", reset.stdout);
     assert_eq!(ann.get("/me").await.problem().1, "session_dead");
-    assert_eq!((sign_in(PASSWORD).await, sign_in(reset.stdout.trim()).await), (401, 200));
+    let password = reset.stdout.trim();
+    assert_eq!((sign_in(PASSWORD).await, sign_in(password).await, sign_in(password).await), (401, 200, 200));
+    assert!(reset.stderr.contains("should change it at once"), "{}", reset.stderr);
 }
 
 #[tokio::test]

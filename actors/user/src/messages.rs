@@ -87,7 +87,8 @@ pub struct GetUser {
     pub id: UserId,
 }
 
-/// Gives an account a one-time password and ends all its sessions: for an operator.
+/// Gives an account a new random password and ends all its sessions: for an operator. It is the account's password from
+/// then on, until its owner changes it.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<Password, Error>")]
 pub struct ResetPassword {

@@ -54,7 +54,9 @@ async fn reset_password(desk: &mut Desk, email: &str) -> Result<(), Failure> {
     match desk.ask(Request::ResetPassword { email: email.to_owned() }).await? {
         Reply::Password(password) => {
             print(&format!("{password}\n"))?;
-            tell("The password above works until its owner changes it; all sessions were ended.");
+            tell(
+                "The account's password is the one above from now on; its owner should change it at once. All sessions were ended.",
+            );
             Ok(())
         }
         other => Err(refused(other)),

@@ -10,8 +10,8 @@ use crate::{Account, Changed, Email, Error, Password, PasswordHash, Verdict, upd
 
 /// Crockford's base 32 in lower case: no letter that is mistaken for a digit.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-/// How many characters a one-time password has: 150 bits, in groups of six.
-const ONE_TIME_LENGTH: usize = 30;
+/// How many characters a new password has: 150 bits, in groups of six.
+const RANDOM_LENGTH: usize = 30;
 
 /// The hash that a presented password was verified against: while an account keeps it, it need not be verified again.
 #[derive(Default)]
@@ -33,7 +33,7 @@ impl Ports {
     }
 
     pub(super) async fn reset_password(&self, email: &Email) -> Result<Password, Error> {
-        let password = one_time_password();
+        let password = random_password();
         let hash = self.hasher.hash(&password).await?;
         self.end_sessions(email, Some(&hash)).await?;
         Ok(password)
@@ -65,17 +65,17 @@ impl Ports {
     }
 }
 
-fn one_time_password() -> Password {
-    let mut random = Zeroizing::new([0; ONE_TIME_LENGTH]);
+fn random_password() -> Password {
+    let mut random = Zeroizing::new([0; RANDOM_LENGTH]);
     getrandom::fill(random.as_mut_slice()).expect("the operating system has a random source");
-    let mut text = Zeroizing::new(String::with_capacity(ONE_TIME_LENGTH * 2));
+    let mut text = Zeroizing::new(String::with_capacity(RANDOM_LENGTH * 2));
     for (position, byte) in random.iter().enumerate() {
         if position > 0 && position % 6 == 0 {
             text.push('-');
         }
         text.push(char::from(ALPHABET[usize::from(byte % 32)]));
     }
-    Password::parse(&text).expect("a one-time password is short and not empty")
+    Password::parse(&text).expect("a random password is short and not empty")
 }
 
 #[cfg(test)]
@@ -83,8 +83,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_one_time_password_is_long_random_and_easy_to_read_out() {
-        let (one, other) = (one_time_password(), one_time_password());
+    fn a_random_password_is_long_and_easy_to_read_out() {
+        let (one, other) = (random_password(), random_password());
 
         assert_eq!(one.expose().split('-').map(str::len).collect::<Vec<_>>(), [6, 6, 6, 6, 6]);
         assert!(one.expose().bytes().all(|byte| byte == b'-' || ALPHABET.contains(&byte)));

@@ -91,12 +91,12 @@ async fn a_reset_gives_a_password_that_signs_in_and_ends_every_session() {
     let world = world();
     let ann = world.ann().await;
 
-    let one_time = world.ask(ResetPassword { email: address(EMAIL) }).await.unwrap();
+    let random = world.ask(ResetPassword { email: address(EMAIL) }).await.unwrap();
 
-    assert!(one_time.length() >= 20);
+    assert!(random.length() >= 20);
     assert!(!world.is_live(&ann));
     assert!(matches!(world.sign_in(EMAIL, PASSWORD).await, Err(Error::BadCredentials)));
-    assert!(world.sign_in(EMAIL, one_time.expose()).await.is_ok());
+    assert!(world.sign_in(EMAIL, random.expose()).await.is_ok());
 }
 
 #[actix::test]
