@@ -117,8 +117,8 @@ fn extract(figment: &Figment, value: &mut Value, mistakes: &mut Vec<Mistake>) ->
     }
 }
 
-/// The path as its author wrote it: entries of a list that were at fault have been taken out before this one, as many as
-/// `taken_out` says.
+/// The path as its author wrote it: entries of a list that were at fault have been taken out before this one, as many
+/// as `taken_out` says.
 fn as_written(path: &[String], value: &Value, taken_out: &mut HashMap<Vec<String>, usize>) -> Vec<String> {
     let mut written = path.to_vec();
     if let [list @ .., entry] = path

@@ -69,7 +69,7 @@ impl Gateway {
         self.public_url.starts_with("https://")
     }
 
-    /// The address that browsers see if nothing stands between them and the listener; none if only the operator can know.
+    /// The address that browsers see if nothing stands between them and the listener; none if only the operator knows.
     pub(crate) fn own_url(&self) -> Option<String> {
         if !self.listen.ip().is_loopback() || self.behind_tls_proxy {
             return None;

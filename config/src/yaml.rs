@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn a_key_or_entry_is_found_on_its_line() {
-        let text = "# top\na:\n  x: 1\nb:\n  # not x: 2\n  y:\n    x: 3\n  x: { z: 4 }\n  l:\n    - one\n    - p: 2\n  m: [1,\n    2]\n";
+        let text = "# top\na:\n  x: 1\nb:\n  # not x: 2\n  y:\n    x: 3\n  x: { z: 4 }\n\
+                    \x20 l:\n    - one\n    - p: 2\n  m: [1,\n    2]\n";
         let line = |path: &[&str]| line_of(text, &path.iter().map(ToString::to_string).collect::<Vec<_>>());
 
         assert_eq!(line(&["a", "x"]), Some(3));

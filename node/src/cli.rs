@@ -127,8 +127,8 @@ pub(crate) struct Logs {
 pub(crate) enum UserCommand {
     /// Give an account a new random password, printed on standard output, and end all its sessions
     ///
-    /// It is the account's password from then on: it neither expires nor has to be changed. Its owner should change it at
-    /// once, since whoever handed it over knows it too.
+    /// It is the account's password from then on: it neither expires nor has to be changed. Its owner should change it
+    /// at once, since whoever handed it over knows it too.
     ResetPassword {
         /// The account's e-mail address
         email: String,

@@ -45,8 +45,8 @@ impl Node {
         Ok(node)
     }
 
-    /// Starts a node that serves one command of its operator, who waits for the result: no event is carried, each stays in
-    /// the outbox for the next `up`, and records go into the files only, unless they are always to be printed.
+    /// Starts a node that serves one command of its operator, who waits for the result: no event is carried, each stays
+    /// in the outbox for the next `up`, and records go into the files only, unless they are always to be printed.
     ///
     /// # Errors
     /// As of [`Self::start`].
@@ -125,8 +125,8 @@ impl Node {
         Deadline::within(Duration::from_millis(self.config.shutdown.deadline_ms))
     }
 
-    /// Stops a node that served a command. What the command was answered has reached the disk, so that an actor which did
-    /// not end in time is told, and takes nothing from the command's own result.
+    /// Stops a node that served a command. What the command was answered has reached the disk, so that an actor which
+    /// did not end in time is told, and takes nothing from the command's own result.
     pub(crate) async fn close(self) {
         let deadline = self.shutdown_deadline();
         if let Err(late) = self.stop(deadline).await {

@@ -11,8 +11,8 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use crate::{Exit, Home, output::Output};
 
 impl Home {
-    /// Runs a command of the binary to its end, with standard output and standard error on one terminal; what it printed is
-    /// the exit's standard output.
+    /// Runs a command of the binary to its end, with standard output and standard error on one terminal; what it
+    /// printed is the exit's standard output.
     pub fn run_on_terminal(&self, arguments: &[&str]) -> Exit {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&ours).unwrap();

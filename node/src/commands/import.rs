@@ -1,4 +1,4 @@
-//! `portico user import`: takes over accounts from JSON lines, and reports those that were refused, in the lines' order.
+//! `portico user import`: takes over accounts from JSON lines, and reports those that were refused, in their order.
 
 mod line;
 

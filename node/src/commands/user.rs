@@ -55,7 +55,7 @@ async fn reset_password(desk: &mut Desk, email: &str) -> Result<(), Failure> {
         Reply::Password(password) => {
             print(&format!("{password}\n"))?;
             tell(
-                "The account's password is the one above from now on; its owner should change it at once. All sessions were ended.",
+                "The password above is the account's now; its owner should change it at once. All sessions were ended.",
             );
             Ok(())
         }
