@@ -13,6 +13,7 @@
 //! configuration allows: a crowd of such heads would cost memory before anybody could count it.
 
 mod serve;
+mod work;
 
 use std::{
     cell::Cell,
@@ -36,7 +37,9 @@ use tokio::{
 };
 
 pub(crate) use serve::Connections;
+pub(crate) use work::Work;
 
+use self::work::OpenConnection;
 use crate::{Problem, middleware::refuse, problem::Code};
 
 /// What the HTTP library takes to answer 408 and to close by itself.
@@ -81,13 +84,15 @@ pub(crate) struct Progress {
     unread: Cell<bool>,
     /// No request has begun yet.
     fresh: Cell<bool>,
+    /// Counts it among the open ones.
+    open: OpenConnection,
 }
 
 impl Progress {
-    fn new() -> Self {
+    fn new(work: &Work) -> Self {
         let (serving, blocked, heard, last, ahead_bytes, unread) = Default::default();
-        let (since, fresh) = (Cell::new(Instant::now()), Cell::new(true));
-        Self { serving, blocked, heard, since, last, ahead_bytes, unread, fresh }
+        let (since, fresh, open) = (Cell::new(Instant::now()), Cell::new(true), work.open());
+        Self { serving, blocked, heard, since, last, ahead_bytes, unread, fresh, open }
     }
 
     /// The body of the last request has been read to its end.
@@ -155,6 +160,7 @@ pub(crate) async fn accompany<B: MessageBody + 'static>(
     let Some(progress) = progress_of(&request) else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
+    let in_flight = progress.open.work().begin();
     let payload = request.take_payload();
     let _serving = Serving::begin(&progress, !matches!(payload, Payload::None));
     request.set_payload(payload);
@@ -166,7 +172,7 @@ pub(crate) async fn accompany<B: MessageBody + 'static>(
         answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
         return Ok(answer);
     }
-    Ok(next.call(request).await?.map_into_boxed_body())
+    Ok(next.call(request).await?.map_body(|_, body| in_flight.until_taken(body.boxed())))
 }
 
 /// The progress of the connection that `request` came on.
@@ -186,9 +192,9 @@ pub(crate) struct Watched<S> {
 
 impl<S> Watched<S> {
     /// Watches over `stream`, which was just accepted.
-    pub(crate) fn new(stream: S, patience: Patience) -> Self {
+    pub(crate) fn new(stream: S, patience: Patience, work: &Work) -> Self {
         let timer = Box::pin(sleep_until(Instant::now() + patience.head));
-        Self { stream, progress: Rc::new(Progress::new()), patience, timer, paused: false }
+        Self { stream, progress: Rc::new(Progress::new(work)), patience, timer, paused: false }
     }
 
     /// What requests tell the stream by.

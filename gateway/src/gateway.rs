@@ -12,7 +12,7 @@ use std::{
 use actix_cors::Cors;
 use actix_web::{
     App, HttpResponse,
-    dev::{Server, ServerHandle},
+    dev::Server,
     http::{Method, header},
     middleware::{Condition, from_fn},
     web::{self, Data},
@@ -20,8 +20,8 @@ use actix_web::{
 use portico_config::Config;
 
 use crate::{
-    Asks, HttpMetrics, Problem, Settings,
-    connection::{Connections, accompany},
+    Asks, HttpMetrics, Problem, Serving, Settings,
+    connection::{Connections, Work, accompany},
     docs,
     limits::{Count, Limits, Time, bound_rate, shed_load},
     listener,
@@ -61,16 +61,6 @@ pub enum ServeError {
     Tls(#[from] TlsError),
 }
 
-/// A bound server. It serves while `server` is polled: spawn it.
-pub struct Serving {
-    /// Where it listens; the port is the bound one.
-    pub address: SocketAddr,
-    /// Stops it: `handle.stop(true)` lets requests in flight end, within [`Gateway::serve`]'s `shutdown_timeout`.
-    pub handle: ServerHandle,
-    /// Ends when the server is stopped.
-    pub server: Server,
-}
-
 impl Gateway {
     /// A surface over `asks`. `secret` is the node's own: fingerprints and device cookies are made with it. The node
     /// sets `draining` when it begins to stop: connections are closed from then on.
@@ -100,15 +90,15 @@ impl Gateway {
         move || limits.counts()
     }
 
-    /// Binds, and serves on worker threads of its own.
+    /// Binds, and serves on worker threads of its own; they live no longer than the runtime that this is called on.
     ///
     /// # Errors
     /// The address cannot be bound, or the TLS files cannot be used.
-    pub fn serve(self, shutdown_timeout: Duration) -> Result<Serving, ServeError> {
+    pub fn serve(self) -> Result<Serving, ServeError> {
         let http = self.settings.http.clone();
         let mut server = Server::build()
             .max_concurrent_connections(http.limits.connections_max)
-            .shutdown_timeout(shutdown_timeout.as_secs().max(1))
+            .shutdown_timeout(u64::MAX) // `Serving::stop` keeps the time
             .disable_signals();
         if let Some(workers) = http.workers {
             server = server.workers(workers.get());
@@ -121,13 +111,15 @@ impl Gateway {
         let stall = Duration::from_millis(http.deadlines.body_idle_ms);
         let listener = listener::listen(http.listen, stall).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let connections = Connections::new(&http, address, server.graceful_shutdown_signal());
+        let work = Work::default();
+        let stopping = server.graceful_shutdown_signal();
+        let connections = Connections::new(&http, address, stopping.clone(), work.clone());
         let server = match tls {
             Some(tls) => server.listen(NAME, listener, move || connections.secure(self.clone().application(), &tls)),
             None => server.listen(NAME, listener, move || connections.plain(self.clone().application())),
         };
         let server = server.map_err(failed)?.run();
-        Ok(Serving { address, handle: server.handle(), server })
+        Ok(Serving::begin(address, server, stopping, work))
     }
 
     /// One worker's application. What is wrapped last is outermost.

@@ -1,6 +1,7 @@
 //! The REST surface: translates HTTP into the domains' messages and their answers back. No business rules live here.
 //!
-//! - [`Gateway`] is given an [`Asks`] and the configuration, and serves; `settings` is what every request is served by.
+//! - [`Gateway`] is given an [`Asks`] and the configuration, and serves; [`Serving`] is how that ends. `settings` is what
+//!   every request is served by.
 //! - `routes/<domain>.rs` parse, ask and render; [`Api`] registers each route once, for serving and for openapi.json.
 //! - `extract` reads requests ([`Valid`], [`Query`], [`SignedIn`], ...), `render` writes answers, [`Problem`] is every error.
 //! - `openapi` lets extractors and answers describe themselves; `docs` serves the description and Swagger UI.
@@ -27,6 +28,7 @@ mod middleware;
 mod openapi;
 mod render;
 mod routes;
+mod serving;
 mod settings;
 mod tls;
 mod upload;
@@ -34,12 +36,13 @@ mod upload;
 pub use api::{Api, Inputs};
 pub use asks::Asks;
 pub use extract::{Fields, Id, Invalids, Key, PageOf, Parse, PathId, Query, SignedIn, Transport, Valid};
-pub use gateway::{Gateway, ServeError, Serving};
+pub use gateway::{Gateway, ServeError};
 pub use limits::{Count as LimitCount, FakeTime, Time};
 pub use metrics::{Exchange, HttpMetrics, NoMetrics};
 pub use openapi::{Answer, Description, Input, answer_header};
 pub use problem::{Code, PROBLEM_JSON, Problem};
 pub use render::{Body, Created, Json, NoContent, Timestamp};
 pub use routes::openapi_json;
+pub use serving::Serving;
 pub use settings::Settings;
 pub use tls::TlsError;

@@ -73,7 +73,7 @@ async fn a_second_signal_ends_the_node_at_once() {
 }
 
 #[tokio::test]
-async fn a_node_does_not_wait_past_its_deadline_for_a_client_that_stalls() {
+async fn a_node_does_not_wait_past_its_deadline_for_a_client_that_stalls_and_says_so() {
     let home = Home::new().set("shutdown.deadline_ms", "300");
     let node = home.up().await;
     let ann = node.register("ann").await;
@@ -81,7 +81,10 @@ async fn a_node_does_not_wait_past_its_deadline_for_a_client_that_stalls() {
 
     let exit = node.stop().await;
 
-    assert!(exit.code().is_some(), "it ended by itself: {exit:?}");
+    assert_eq!(exit.code(), Some(70), "{exit:?}");
+    assert!(exit.stderr.contains("requests cut off before they were answered: 1"), "{}", exit.stderr);
+    let log = home.run(&["logs", "--level", "warn"]);
+    assert!(log.stdout.contains("requests in flight were cut off at the deadline"), "{}", log.stdout);
     let answer = upload.rest().await;
     assert!(!answer.starts_with("HTTP/1.1 201"), "{answer}");
     assert_eq!(home.up().await.client().with_token(&ann.token).get("/me").await.expect(200)["photo_count"], 0);

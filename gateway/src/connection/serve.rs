@@ -1,7 +1,7 @@
 //! Accepts connections, over TLS or not, and serves HTTP/1.1 on each: what `actix_web::HttpServer` does, on a [`Watched`]
 //! stream.
 
-use std::{fmt, io, net::SocketAddr, time::Duration};
+use std::{fmt, future::ready, io, net::SocketAddr, time::Duration};
 
 use actix_http::{HttpService, Protocol, Request, Response, error::DispatchError};
 use actix_server::GracefulShutdownSignal;
@@ -20,7 +20,7 @@ use portico_config::Gateway;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Patience, Watched};
+use super::{Patience, Watched, Work};
 
 /// How long a connection that is being closed has to take what was sent to it.
 const DISCONNECT: Duration = Duration::from_secs(1);
@@ -33,13 +33,14 @@ pub(crate) struct Connections {
     keep_alive: Duration,
     address: SocketAddr,
     draining: GracefulShutdownSignal,
+    work: Work,
 }
 
 impl Connections {
-    /// Those that `address` listens for; `draining` resolves when the server begins to stop.
-    pub(crate) fn new(http: &Gateway, address: SocketAddr, draining: GracefulShutdownSignal) -> Self {
+    /// Those that `address` listens for, counted by `work`; `draining` resolves when the server begins to stop.
+    pub(crate) fn new(http: &Gateway, address: SocketAddr, draining: GracefulShutdownSignal, work: Work) -> Self {
         let [head, keep_alive] = [http.deadlines.head_ms, http.deadlines.keep_alive_ms].map(Duration::from_millis);
-        Self { patience: Patience::new(http), head, keep_alive, address, draining }
+        Self { patience: Patience::new(http), head, keep_alive, address, draining, work }
     }
 
     /// Serves `application` as it is.
@@ -57,10 +58,10 @@ impl Connections {
         S::Service: 'static,
         B: MessageBody + 'static,
     {
-        let patience = self.patience;
-        fn_service(move |stream: TcpStream| async move {
+        let (patience, work) = (self.patience, self.work.clone());
+        fn_service(move |stream: TcpStream| {
             let peer = stream.peer_addr().ok();
-            Ok((Watched::new(stream, patience), Protocol::Http1, peer))
+            ready(Ok((Watched::new(stream, patience, &work), Protocol::Http1, peer)))
         })
         .and_then(self.http(application))
     }
@@ -87,14 +88,14 @@ impl Connections {
         S::Service: 'static,
         B: MessageBody + 'static,
     {
-        let patience = self.patience;
+        let (patience, work) = (self.patience, self.work.clone());
         let mut tls = tls.clone();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         Acceptor::new(tls)
             .map_err(TlsError::into_service_error)
-            .and_then(move |stream: TlsStream<TcpStream>| async move {
+            .and_then(move |stream: TlsStream<TcpStream>| {
                 let peer = stream.get_ref().0.peer_addr().ok();
-                Ok((Watched::new(stream, patience), Protocol::Http1, peer))
+                ready(Ok((Watched::new(stream, patience, &work), Protocol::Http1, peer)))
             })
             .and_then(self.http(application).map_err(TlsError::Service))
     }

@@ -11,6 +11,7 @@ mod photo_uploads;
 mod photos;
 mod records;
 mod signing_in_again;
+mod stopping;
 mod surroundings;
 mod tls;
 mod world;

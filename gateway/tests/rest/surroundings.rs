@@ -1,11 +1,8 @@
 //! What happens around every request: identity, headers, cross-site checks, deadlines, panics.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::atomic::Ordering;
 
-use portico_kernel::Ask;
-use portico_user::GetUser;
 use reqwest::{Method, StatusCode};
-use tokio::sync::Notify;
 
 use crate::world::{World, new_user, problem, refused, world, world_with};
 
@@ -293,36 +290,4 @@ async fn another_applications_broken_cookie_does_not_hide_the_session() {
     let answer = world.get("/me").header("cookie", cookies).send().await.unwrap();
 
     assert_eq!(answer.status(), StatusCode::OK);
-}
-
-#[actix_web::test]
-async fn a_gateway_that_stops_lets_requests_in_flight_end_and_takes_no_others() {
-    let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (enter, left) = (Arc::clone(&entered), Arc::clone(&leave));
-    let world = world_with(
-        |_| {},
-        |asks| {
-            asks.get_user = Ask::from_fn(move |_: GetUser| {
-                let (enter, left) = (Arc::clone(&enter), Arc::clone(&left));
-                async move {
-                    enter.notify_one();
-                    left.notified().await;
-                    Err(portico_user::Error::Conflict)
-                }
-            });
-        },
-    )
-    .await;
-
-    let in_flight = actix_web::rt::spawn(world.as_ann(Method::GET, "/me").send());
-    entered.notified().await;
-    let stopped = actix_web::rt::spawn(world.handle.stop(true));
-    while tokio::net::TcpStream::connect(world.address).await.is_ok() {
-        tokio::task::yield_now().await;
-    }
-    leave.notify_one();
-
-    let answer = in_flight.await.unwrap().unwrap();
-    assert_eq!(problem(answer).await["code"], "conflict");
-    stopped.await.unwrap();
 }

@@ -5,7 +5,6 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
 };
 
 use portico_config::Config;
@@ -62,7 +61,7 @@ async fn files_that_do_not_hold_what_they_should_are_told_apart() {
         config.gateway.tls.key_file = Some(file(key));
         let (asks, draining) = (world::asks(&Arc::new(world::Seen::new())), Arc::new(AtomicBool::new(false)));
         let gateway = Gateway::new(&config, asks, world::SECRET, draining, Arc::new(NoMetrics));
-        gateway.serve(Duration::from_secs(1)).err()
+        gateway.serve().err()
     };
 
     for (certificate, key) in [("missing.pem", "key.pem"), ("certificate.pem", "certificate.pem")] {

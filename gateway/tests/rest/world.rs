@@ -4,12 +4,10 @@ use std::{
     collections::HashMap,
     future::ready,
     sync::{Arc, Mutex, atomic::AtomicBool},
-    time::Duration,
 };
 
-use actix_web::dev::ServerHandle;
 use portico_config::{Config, Sources};
-use portico_gateway::{Asks, Exchange, FakeTime, Gateway, HttpMetrics};
+use portico_gateway::{Asks, Exchange, FakeTime, Gateway, HttpMetrics, Serving};
 use portico_kernel::{Ask, AskError, Idempotency, Invalid, StoreError, UserId};
 use portico_photo as photo;
 use portico_session::{self as session, ClientInfo, Opened, Session, SessionId, Token, TokenHash};
@@ -28,7 +26,7 @@ pub(crate) struct World {
     pub(crate) address: std::net::SocketAddr,
     pub(crate) http: Client,
     pub(crate) draining: Arc<AtomicBool>,
-    pub(crate) handle: ServerHandle,
+    pub(crate) serving: Serving,
     pub(crate) seen: Arc<Seen>,
 }
 
@@ -73,17 +71,9 @@ pub(crate) async fn world_at(
     let draining = Arc::new(AtomicBool::new(false));
     let gateway = Gateway::new(&config, asks, SECRET, Arc::clone(&draining), Arc::clone(&seen) as Arc<dyn HttpMetrics>);
     let gateway = gateway.by_clock(&config, &time.clone().into());
-    let serving = gateway.serve(Duration::from_secs(30)).unwrap();
-    actix_web::rt::spawn(serving.server);
+    let serving = gateway.serve().unwrap();
     let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    World {
-        url: format!("http://{}", serving.address),
-        address: serving.address,
-        http,
-        draining,
-        handle: serving.handle,
-        seen,
-    }
+    World { url: format!("http://{}", serving.address), address: serving.address, http, draining, serving, seen }
 }
 
 /// The defaults, with a port of its own and one worker.

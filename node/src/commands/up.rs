@@ -13,6 +13,7 @@ use std::{
 use actix_web::dev::ServerHandle;
 use portico_config::Config;
 use portico_gateway::{Gateway, ServeError, Serving};
+use portico_kernel::Deadline;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
@@ -51,9 +52,25 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         () = node.root().escalated() => true,
     };
     let deadline = node.shutdown_deadline();
-    listeners.close(&node).await;
+    let cut = listeners.close(&node, for_requests(deadline)).await;
     let stopped = node.stop(deadline).await;
-    if escalated { Err(Failure::software("an actor crashed too often; see the log")) } else { stopped }
+    if escalated { Err(Failure::software("an actor crashed too often; see the log")) } else { told(cut, stopped) }
+}
+
+/// Requests in flight have all of a shutdown's time but the tenth that is left to the actors behind them, which is a second
+/// at the most.
+fn for_requests(deadline: Deadline) -> Deadline {
+    const ACTORS_MAX: Duration = Duration::from_secs(1);
+    Deadline::at(deadline.instant() - (deadline.remaining() / 10).min(ACTORS_MAX))
+}
+
+/// What came of a shutdown that cut `requests` off before it `stopped` the node.
+fn told(requests: usize, stopped: Result<(), Failure>) -> Result<(), Failure> {
+    if requests == 0 {
+        return stopped;
+    }
+    let actors = stopped.err().map(|failure| format!("; {failure}")).unwrap_or_default();
+    Err(Failure::software(format!("requests cut off before they were answered: {requests}{actors}")))
 }
 
 /// Takes as many descriptors as the system allows. Most systems begin a process with 1,024, which a crowd of idle
@@ -67,7 +84,7 @@ fn allow_descriptors() {
 
 /// Everything that takes work from outside.
 struct Listeners {
-    gateway: (std::net::SocketAddr, ServerHandle),
+    gateway: Serving,
     operator: (std::net::SocketAddr, ServerHandle),
     control: tokio::task::JoinHandle<()>,
     draining: Arc<AtomicBool>,
@@ -79,10 +96,7 @@ impl Listeners {
         let metrics = Arc::new(HttpDuration::new(&node.metrics));
         let gateway = Gateway::new(config, node.asks(), node.secret(), Arc::clone(&draining), metrics);
         node.metrics.observe_limits(gateway.limit_counts());
-        // Half of the time for requests in flight, the other half for the actors behind them.
-        let timeout = Duration::from_millis(config.shutdown.deadline_ms / 2);
-        let Serving { address, handle, server } = gateway.serve(timeout).map_err(|error| unserved(&error))?;
-        actix::spawn(server);
+        let gateway = gateway.serve().map_err(|error| unserved(&error))?;
         let operator =
             Operator { tree: node.root().tree(), readiness: node.readiness.clone(), metrics: node.metrics.clone() };
         let listen = config.operator.listen;
@@ -93,27 +107,29 @@ impl Listeners {
         let socket = config.data.dir.join(SOCKET);
         let control = control::serve(&socket, node.control())
             .map_err(|error| Failure::cannot_create(format!("{}: {error}", socket.display())))?;
-        Ok(Self { gateway: (address, handle), operator: (operator_address, operator_handle), control, draining })
+        Ok(Self { gateway, operator: (operator_address, operator_handle), control, draining })
     }
 
     /// Tells where everything is, one line each, for people and for scripts.
     fn tell(&self, node: &Node) {
         let config = node.config();
         let scheme = if config.gateway.tls.certificate_file.is_some() { "https" } else { "http" };
-        println!("gateway listening on {scheme}://{}", self.gateway.0);
+        println!("gateway listening on {scheme}://{}", self.gateway.address);
         println!("operator listening on http://{}", self.operator.0);
         println!("data in {}", absolute(&config.data.dir));
-        println!("API documentation on {scheme}://{}/docs", self.gateway.0);
+        println!("API documentation on {scheme}://{}/docs", self.gateway.address);
     }
 
-    /// Readiness turns false, no new work is taken, and what is in flight ends, or is cut off at the deadline.
-    async fn close(self, node: &Node) {
+    /// Readiness turns false, no new work is taken, and what is in flight ends, or is cut off at the deadline. Answers how
+    /// many requests were.
+    async fn close(self, node: &Node, deadline: Deadline) -> usize {
         node.readiness.drain();
         self.draining.store(true, Ordering::Relaxed);
         self.control.abort();
         let _gone_already = std::fs::remove_file(node.config().data.dir.join(SOCKET));
-        self.gateway.1.stop(true).await;
+        let cut = self.gateway.stop(deadline).await;
         self.operator.1.stop(false).await;
+        cut
     }
 }
 
@@ -127,4 +143,29 @@ fn unserved(error: &ServeError) -> Failure {
 
 fn absolute(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_have_all_of_a_shutdown_but_a_tenth_which_is_a_second_at_the_most() {
+        for (total_ms, most_left_ms) in [(300, 30), (4000, 400), (20_000, 1000), (600_000, 1000)] {
+            let deadline = Deadline::within(Duration::from_millis(total_ms));
+
+            let left = deadline.instant() - for_requests(deadline).instant();
+
+            assert!(left <= Duration::from_millis(most_left_ms), "{total_ms}: {left:?}");
+            assert!(left > Duration::ZERO, "{total_ms}: the actors have their part");
+        }
+    }
+
+    #[test]
+    fn whoever_cut_requests_off_does_not_end_in_order() {
+        assert!(told(0, Ok(())).is_ok());
+        assert_eq!(told(2, Ok(())).unwrap_err().to_string(), "requests cut off before they were answered: 2");
+        let both = told(1, Err(Failure::software("actors too"))).unwrap_err();
+        assert_eq!(both.to_string(), "requests cut off before they were answered: 1; actors too");
+    }
 }

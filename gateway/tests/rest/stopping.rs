@@ -1,0 +1,88 @@
+//! How a gateway stops: what is in flight ends, or is cut off at the deadline and counted.
+
+use std::{
+    future::pending,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use portico_gateway::Asks;
+use portico_kernel::{Ask, Deadline};
+use portico_user::{Error, GetUser};
+use reqwest::Method;
+use tokio::sync::{Notify, oneshot};
+
+use crate::world::{problem, world, world_with};
+
+/// Long enough for a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Lets every look at an account tell that it has begun, and wait for `leave`.
+fn waiting(asks: &mut Asks, entered: Arc<Notify>, leave: Arc<Notify>) {
+    asks.get_user = Ask::from_fn(move |_: GetUser| {
+        let (entered, leave) = (Arc::clone(&entered), Arc::clone(&leave));
+        async move {
+            entered.notify_one();
+            leave.notified().await;
+            Err(Error::Conflict)
+        }
+    });
+}
+
+#[actix_web::test]
+async fn requests_in_flight_end_and_no_others_are_taken() {
+    let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let world = world_with(|_| {}, |asks| waiting(asks, Arc::clone(&entered), Arc::clone(&leave))).await;
+
+    let in_flight = actix_web::rt::spawn(world.as_ann(Method::GET, "/me").send());
+    entered.notified().await;
+    let stopped = actix_web::rt::spawn(world.serving.stop(Deadline::within(PATIENCE)));
+    while tokio::net::TcpStream::connect(world.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    leave.notify_one();
+
+    let answer = in_flight.await.unwrap().unwrap();
+    assert_eq!(problem(answer).await["code"], "conflict");
+    assert_eq!(stopped.await.unwrap(), 0);
+}
+
+#[actix_web::test]
+async fn a_gateway_without_work_stops_at_once_although_connections_are_kept_alive() {
+    let world = world().await;
+    world.get("/nowhere").send().await.unwrap();
+
+    let stopped = tokio::time::timeout(PATIENCE, world.serving.stop(Deadline::within(PATIENCE * 10))).await;
+
+    assert_eq!(stopped, Ok(0));
+}
+
+#[actix_web::test]
+async fn what_has_not_ended_by_the_deadline_is_cut_off_and_counted() {
+    let (starts, mut begun) = tokio::sync::mpsc::unbounded_channel();
+    let (dropped, gone) = oneshot::channel::<()>();
+    let dropped = Mutex::new(Some(dropped));
+    let hanging = |asks: &mut Asks| {
+        asks.get_user = Ask::from_fn(move |_: GetUser| {
+            let dropped = dropped.lock().unwrap().take();
+            starts.send(()).unwrap();
+            async move {
+                let _dropped_with_the_request = dropped;
+                pending().await
+            }
+        });
+    };
+    let world = world_with(|_| {}, hanging).await;
+    let requests: Vec<_> = (0..2).map(|_| actix_web::rt::spawn(world.as_ann(Method::GET, "/me").send())).collect();
+    for _ in &requests {
+        begun.recv().await.unwrap();
+    }
+
+    let cut = world.serving.stop(Deadline::within(Duration::from_millis(50))).await;
+
+    assert_eq!(cut, 2);
+    for request in requests {
+        assert!(request.await.unwrap().is_err(), "its connection is closed");
+    }
+    assert!(gone.await.is_err(), "nobody works for it any more");
+}
