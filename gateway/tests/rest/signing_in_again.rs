@@ -1,6 +1,6 @@
 //! A sign-in in a browser that is signed in already: the new session takes the old one's place (ASVS 5.0, 7.2.4).
 
-use std::future::pending;
+use std::{future::pending, time::Duration};
 
 use portico_config::Config;
 use portico_gateway::Asks;
@@ -102,6 +102,17 @@ async fn a_sign_in_succeeds_although_the_old_session_cannot_be_ended() {
 
         assert_eq!(answer.status(), 200);
     }
+}
+
+#[actix_web::test]
+async fn a_sign_in_does_not_wait_for_the_end_of_the_old_session_as_long_as_its_own_deadline_would_let_it() {
+    let endless = |asks: &mut Asks| asks.validate_session = Ask::from_fn(|_: Validate| pending());
+    let world = world_with(|config| config.gateway.deadlines.request_ms = 600_000, endless).await;
+
+    let answer = sign_in(&world, "/auth", PASSWORD, &world.token()).send();
+    let answer = tokio::time::timeout(Duration::from_mins(1), answer).await;
+
+    assert_eq!(answer.expect("half of ten minutes is too long").unwrap().status(), 200);
 }
 
 #[actix_web::test]
