@@ -32,22 +32,34 @@ impl<K: Hash + Eq + Copy + Send + Sync + 'static> Bucket<K> {
         Self { name, quota, cells, limiter, allowed: AtomicU64::new(0), limited: AtomicU64::new(0) }
     }
 
-    /// Takes a token out of the bucket of `key`.
+    /// Takes a token out of the bucket of `key`, and counts what came of it.
     ///
     /// # Errors
     /// The client's: the bucket is empty.
     pub(super) fn take(&self, key: K) -> Result<Standing, Limited> {
+        let taken = self.try_take(key);
+        self.tally(taken.is_ok());
+        taken
+    }
+
+    /// Takes a token out of the bucket of `key` for an attempt that may be repeated: its end is told by [`Self::tally`].
+    ///
+    /// # Errors
+    /// The client's: the bucket is empty.
+    pub(super) fn try_take(&self, key: K) -> Result<Standing, Limited> {
         match self.limiter.check_key(&key) {
-            Ok(state) => {
-                self.allowed.fetch_add(1, Ordering::Relaxed);
-                Ok(Standing::new(self.name, self.quota, state.remaining_burst_capacity()))
-            }
+            Ok(state) => Ok(Standing::new(self.name, self.quota, state.remaining_burst_capacity())),
             Err(until) => {
-                self.limited.fetch_add(1, Ordering::Relaxed);
                 let wait = until.wait_time_from(self.limiter.clock().now());
                 Err(Limited { standing: Standing::new(self.name, self.quota, 0), wait })
             }
         }
+    }
+
+    /// Counts that it allowed or refused.
+    pub(super) fn tally(&self, allowed: bool) {
+        let count = if allowed { &self.allowed } else { &self.limited };
+        count.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Puts a token that was taken back into the bucket of `key`. What others took stays taken.
@@ -88,7 +100,7 @@ pub struct Count {
 /// A bucket is empty.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("too many requests")]
-pub(super) struct Limited {
+pub(crate) struct Limited {
     /// Of which limit.
     pub(super) standing: Standing,
     /// Until there is a token again.

@@ -10,13 +10,22 @@
 //! A token is taken before the password is verified, so that guesses sent at the same time count as well, and is given
 //! back unless the password was wrong. What others took stays taken: a success forgives nobody else's failures.
 //! An account that does not exist is counted like one that does.
+//!
+//! Where no token is left but some are held by attempts that are not judged yet, an attempt waits for their verdicts: right
+//! passwords that come at the same time, however many, refuse nobody. It keeps its place among the passwords meanwhile, so
+//! that no more wait than could be verified.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use actix_web::web::Data;
 use portico_config::{Rate, RateLimits};
+use portico_kernel::AskError;
 use portico_session::SessionId;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::{
     address::AddressKey,
@@ -25,7 +34,7 @@ use super::{
     in_flight::Passwords,
     time::Time,
 };
-use crate::{Problem, settings::Settings};
+use crate::settings::Settings;
 
 /// How many devices of one account may fail as often as each alone may.
 const DEVICES_AT_ONCE: u16 = 10;
@@ -36,6 +45,10 @@ pub(crate) struct SignInGuard {
     strangers_of_account: Bucket<AccountKey>,
     known: Bucket<Known>,
     devices_of_account: Bucket<AccountKey>,
+    /// Tokens that are held by attempts without a verdict; there are no more than places among the passwords.
+    unjudged: Mutex<HashMap<Token, usize>>,
+    /// An attempt was judged.
+    verdict: Notify,
     passwords: Passwords,
     settings: Data<Settings>,
     time: Time,
@@ -48,11 +61,28 @@ enum Known {
     Session(SessionId),
 }
 
-/// Whose tokens an attempt took.
-#[derive(Debug, Clone, Copy)]
-enum Taken {
+/// A token of one budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Token {
+    StrangersOfAddress(AddressKey),
+    StrangersOfAccount(AccountKey),
     Known(Known),
-    Stranger(AddressKey, AccountKey),
+    DevicesOfAccount(AccountKey),
+}
+
+/// The tokens that an attempt needs. Those of an address or a device go first: past them, an attacker does not reach the
+/// account's.
+type Tokens = [Option<Token>; 2];
+
+/// Why an attempt may not be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    /// A budget is used up.
+    #[error(transparent)]
+    Limited(#[from] Limited),
+    /// Too many passwords wait to be verified.
+    #[error(transparent)]
+    Overloaded(#[from] AskError),
 }
 
 impl SignInGuard {
@@ -74,6 +104,8 @@ impl SignInGuard {
             strangers_of_account: Bucket::new("sign_in_account", of_account, keys_max, time),
             known: Bucket::new("sign_in_device", of_device, keys_max, time),
             devices_of_account: Bucket::new("sign_in_devices", of_devices, keys_max, time),
+            unjudged: Mutex::default(),
+            verdict: Notify::new(),
             passwords,
             settings: Data::clone(settings),
             time: time.clone(),
@@ -85,25 +117,42 @@ impl SignInGuard {
     ///
     /// # Errors
     /// The client's: `rate_limited`. The server's: `overloaded`, when too many passwords wait to be verified.
-    pub(crate) fn check(
+    pub(crate) async fn check(
         self: &Arc<Self>,
         account: &str,
         address: Option<IpAddr>,
         device: Option<&str>,
-    ) -> Result<Permit, Problem> {
+    ) -> Result<Permit, Refused> {
         let account = AccountKey::new(&self.settings, account);
-        self.permit(match self.known_device(account, device) {
-            Some(device) => Taken::Known(Known::Device(device)),
-            None => Taken::Stranger(AddressKey::from(address), account),
-        })
+        let of_strangers = [Token::StrangersOfAddress(address.into()), Token::StrangersOfAccount(account)];
+        self.permit(self.of_device(account, device).unwrap_or(of_strangers.map(Some))).await
+    }
+
+    /// The same for a registration that may be a repeated one, which verifies a password. How many of them an address may
+    /// try is bounded by its registrations, so that the failures of its sign-ins refuse it no new account.
+    ///
+    /// # Errors
+    /// As for [`Self::check`].
+    pub(crate) async fn check_repeat(self: &Arc<Self>, account: &str, device: Option<&str>) -> Result<Permit, Refused> {
+        let account = AccountKey::new(&self.settings, account);
+        let of_strangers = [Some(Token::StrangersOfAccount(account)), None];
+        self.permit(self.of_device(account, device).unwrap_or(of_strangers)).await
     }
 
     /// May a password be confirmed under `session`? A thief of one session does not exhaust the owner's others.
     ///
     /// # Errors
     /// As for [`Self::check`].
-    pub(crate) fn check_session(self: &Arc<Self>, session: SessionId) -> Result<Permit, Problem> {
-        self.permit(Taken::Known(Known::Session(session)))
+    pub(crate) async fn check_session(self: &Arc<Self>, session: SessionId) -> Result<Permit, Refused> {
+        self.permit([Some(Token::Known(Known::Session(session))), None]).await
+    }
+
+    /// May a new password be hashed? Nothing can be guessed by it.
+    ///
+    /// # Errors
+    /// The server's: `overloaded`, when too many passwords wait to be verified.
+    pub(crate) async fn check_new(self: &Arc<Self>) -> Result<Permit, Refused> {
+        self.permit([None, None]).await
     }
 
     /// A token that makes its holder a known device of the account at the lower-cased e-mail `account`: the same that
@@ -112,6 +161,12 @@ impl SignInGuard {
         let account = AccountKey::new(&self.settings, account);
         let device = self.known_device(account, device).unwrap_or_else(|| Device::generate(account));
         device.token(&self.settings, self.time.wall())
+    }
+
+    /// The tokens of a known device.
+    fn of_device(&self, account: AccountKey, token: Option<&str>) -> Option<Tokens> {
+        let device = self.known_device(account, token)?;
+        Some([Token::Known(Known::Device(device)), Token::DevicesOfAccount(account)].map(Some))
     }
 
     fn known_device(&self, account: AccountKey, token: Option<&str>) -> Option<Device> {
@@ -133,43 +188,94 @@ impl SignInGuard {
         ]
     }
 
-    fn permit(self: &Arc<Self>, wanted: Taken) -> Result<Permit, Problem> {
+    /// Waits as long as verdicts may bring tokens back; the request's deadline bounds that.
+    async fn permit(self: &Arc<Self>, tokens: Tokens) -> Result<Permit, Refused> {
         let place = self.passwords.enter()?; // first, so that a bucket's cell costs its maker a verification
-        self.take(wanted)?;
-        Ok(Permit { guard: Arc::clone(self), taken: Some(wanted), _place: place })
-    }
-
-    /// The tokens of an address or a device go first: past them, an attacker does not reach the account's.
-    fn take(&self, wanted: Taken) -> Result<(), Limited> {
-        match wanted {
-            Taken::Known(session @ Known::Session(_)) => self.known.take(session).map(drop),
-            Taken::Known(known @ Known::Device(device)) => {
-                self.known.take(known)?;
-                let taken = self.devices_of_account.take(device.account).map(drop);
-                taken.inspect_err(|_| self.known.give_back(known))
-            }
-            Taken::Stranger(address, account) => {
-                self.strangers_of_address.take(address)?;
-                let taken = self.strangers_of_account.take(account).map(drop);
-                taken.inspect_err(|_| self.strangers_of_address.give_back(address))
+        loop {
+            let verdict = self.verdict.notified(); // made before the look, so that no verdict is missed
+            match self.take(&tokens) {
+                Ok(()) => return Ok(Permit { guard: Arc::clone(self), tokens, is_spent: false, _place: place }),
+                Err(Empty { limited, returns: false }) => return Err(limited.into()),
+                Err(Empty { returns: true, .. }) => verdict.await,
             }
         }
     }
 
-    fn give_back(&self, taken: Taken) {
-        match taken {
-            Taken::Known(known) => {
-                self.known.give_back(known);
-                if let Known::Device(device) = known {
-                    self.devices_of_account.give_back(device.account);
+    /// Takes all tokens, or none.
+    fn take(&self, tokens: &Tokens) -> Result<(), Empty> {
+        let mut unjudged = self.unjudged();
+        for (taken, token) in tokens.iter().flatten().enumerate() {
+            if let Err(limited) = self.try_take(*token) {
+                tokens.iter().flatten().take(taken).for_each(|token| self.put_back(*token));
+                let returns = unjudged.contains_key(token);
+                if !returns {
+                    self.tally(*token, false);
+                }
+                return Err(Empty { limited, returns });
+            }
+        }
+        for token in tokens.iter().flatten() {
+            *unjudged.entry(*token).or_default() += 1;
+            self.tally(*token, true);
+        }
+        Ok(())
+    }
+
+    /// Takes a verdict: the tokens are spent, or given back.
+    fn judge(&self, tokens: &Tokens, is_spent: bool) {
+        let mut unjudged = self.unjudged();
+        for token in tokens.iter().flatten() {
+            if !is_spent {
+                self.put_back(*token);
+            }
+            if let Some(held) = unjudged.get_mut(token) {
+                *held -= 1;
+                if *held == 0 {
+                    unjudged.remove(token);
                 }
             }
-            Taken::Stranger(address, account) => {
-                self.strangers_of_address.give_back(address);
-                self.strangers_of_account.give_back(account);
-            }
+        }
+        drop(unjudged);
+        self.verdict.notify_waiters();
+    }
+
+    fn unjudged(&self) -> MutexGuard<'_, HashMap<Token, usize>> {
+        self.unjudged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn try_take(&self, token: Token) -> Result<(), Limited> {
+        match token {
+            Token::StrangersOfAddress(key) => self.strangers_of_address.try_take(key).map(drop),
+            Token::StrangersOfAccount(key) => self.strangers_of_account.try_take(key).map(drop),
+            Token::Known(key) => self.known.try_take(key).map(drop),
+            Token::DevicesOfAccount(key) => self.devices_of_account.try_take(key).map(drop),
         }
     }
+
+    fn put_back(&self, token: Token) {
+        match token {
+            Token::StrangersOfAddress(key) => self.strangers_of_address.give_back(key),
+            Token::StrangersOfAccount(key) => self.strangers_of_account.give_back(key),
+            Token::Known(key) => self.known.give_back(key),
+            Token::DevicesOfAccount(key) => self.devices_of_account.give_back(key),
+        }
+    }
+
+    fn tally(&self, token: Token, allowed: bool) {
+        match token {
+            Token::StrangersOfAddress(_) => self.strangers_of_address.tally(allowed),
+            Token::StrangersOfAccount(_) => self.strangers_of_account.tally(allowed),
+            Token::Known(_) => self.known.tally(allowed),
+            Token::DevicesOfAccount(_) => self.devices_of_account.tally(allowed),
+        }
+    }
+}
+
+/// A budget has no token left.
+struct Empty {
+    limited: Limited,
+    /// Attempts that are not judged yet may give some back.
+    returns: bool,
 }
 
 /// Leave to try one password, and a place among those that are verified. Dropped without a verdict, nothing is counted:
@@ -177,21 +283,20 @@ impl SignInGuard {
 #[must_use]
 pub(crate) struct Permit {
     guard: Arc<SignInGuard>,
-    taken: Option<Taken>,
+    tokens: Tokens,
+    is_spent: bool,
     _place: OwnedSemaphorePermit,
 }
 
 impl Permit {
     /// The password was wrong.
     pub(crate) fn failed(mut self) {
-        self.taken = None;
+        self.is_spent = true;
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(taken) = self.taken {
-            self.guard.give_back(taken);
-        }
+        self.guard.judge(&self.tokens, self.is_spent);
     }
 }

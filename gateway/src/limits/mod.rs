@@ -38,7 +38,7 @@ pub use self::{
 };
 pub(crate) use self::{
     device::DEVICE_LIFETIME,
-    guard::{Permit, SignInGuard},
+    guard::{Permit, Refused, SignInGuard},
     in_flight::shed_load,
 };
 
@@ -46,7 +46,7 @@ use self::{
     address::AddressKey,
     bucket::{Bucket, Limited},
     in_flight::{InFlight, Passwords},
-    standing::Standings,
+    standing::{Standing, Standings},
 };
 use crate::{Problem, extract::client_address, middleware::refuse, settings::Settings};
 
@@ -134,7 +134,18 @@ pub(crate) fn admit_account(request: &HttpRequest, account: UserId) -> Result<()
 /// The client's: `rate_limited`.
 pub(crate) fn admit_registration(request: &HttpRequest) -> Result<(), Problem> {
     let address = AddressKey::from(client_address(request));
-    Limits::of(request).registrations.take(address).map(drop).map_err(Problem::from)
+    note(request, Limits::of(request).registrations.take(address))
+}
+
+/// Tells on the answer to `request` which budget refused it.
+pub(crate) fn note_refusal(request: &HttpRequest, refused: &Refused) -> Problem {
+    match *refused {
+        Refused::Limited(limited) => {
+            stand(request, limited.standing);
+            limited.into()
+        }
+        Refused::Overloaded(error) => error.into(),
+    }
 }
 
 /// Takes one of the places of uploads that are received at the same time.
@@ -157,15 +168,19 @@ pub(crate) fn admit_large_body(request: &HttpRequest) -> Result<OwnedSemaphorePe
 }
 
 /// Remembers where the client stands, for the answer's headers.
-fn note(request: &HttpRequest, taken: Result<standing::Standing, Limited>) -> Result<(), Problem> {
+fn note(request: &HttpRequest, taken: Result<Standing, Limited>) -> Result<(), Problem> {
     let (standing, outcome) = match taken {
         Ok(standing) => (standing, Ok(())),
         Err(limited) => (limited.standing, Err(Problem::from(limited))),
     };
+    stand(request, standing);
+    outcome
+}
+
+fn stand(request: &HttpRequest, standing: Standing) {
     let mut extensions = request.extensions_mut();
     match extensions.get_mut::<Standings>() {
         Some(standings) => standings.add(standing),
         None => _ = extensions.insert(Standings::from(standing)),
     }
-    outcome
 }

@@ -41,7 +41,7 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
             let route = answer.request().match_pattern();
             let status = answer.status().as_u16();
             let exchange = Exchange { method, route: route.as_deref(), status, duration: began.elapsed() };
-            let user = answer.request().extensions().get::<UserId>().copied(); // of the session, once it is known
+            let user = answer.request().extensions().get::<UserId>().copied(); // of the session or the sign-in, once it is known
             let problem = answer.response().extensions().get::<Code>().copied();
             record(&exchange, &id, user, problem);
             if let Some(metrics) = metrics {

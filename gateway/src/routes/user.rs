@@ -7,7 +7,7 @@ mod requests;
 
 use actix_web::web::Data;
 use answers::{Me, Profile, Updated, User, Welcome};
-use caller::{Admitted, Caller};
+use caller::Caller;
 use futures_util::future::join;
 use portico_kernel::{Ask, Idempotency, UserId};
 use portico_photo::Summarize;
@@ -50,13 +50,12 @@ pub(crate) fn routes(api: Api) -> Api {
 async fn register(
     settings: Data<Settings>,
     users: Data<Ask<Register>>,
-    _: Admitted,
     caller: Caller,
     Key(key): Key,
     Query(transport): Query<As>,
     Valid((name, email, password)): Valid<NewUser>,
 ) -> Result<Created<Welcome>, Problem> {
-    let attempt = caller.sign_in(&email)?;
+    let attempt = caller.register(&email, key.is_some()).await?;
     let idempotency = key.map(|key| Idempotency { key, fingerprint: fingerprint(&settings, &name, &email) });
     let answer = users.ask(Register { name, email, password, client: caller.client.clone(), idempotency }).await;
     let opened = attempt.judge(answer)?;
@@ -75,7 +74,7 @@ async fn authenticate(
     Query(transport): Query<As>,
     Valid((email, password)): Valid<Credentials>,
 ) -> Result<Json<Welcome>, Problem> {
-    let attempt = caller.sign_in(&email)?;
+    let attempt = caller.sign_in(&email).await?;
     let answer = users.ask(Authenticate { email, password, client: caller.client.clone() }).await;
     let opened = attempt.judge(answer)?;
     Ok(Json(welcome(&settings, caller, &opened, transport).await))
@@ -83,6 +82,7 @@ async fn authenticate(
 
 /// Hands a new session over. Its cookie takes the place of the one that came, whose session ends.
 async fn welcome(settings: &Settings, caller: Caller, new: &user::SignedIn, transport: Transport) -> Welcome {
+    caller.is(new.user.id);
     let device = caller.known_as(&new.user.email);
     if transport == Transport::Cookie {
         caller.previous.end().await;
@@ -97,7 +97,7 @@ async fn delete_account(
     caller: Caller,
     Valid(password): Valid<Confirmation>,
 ) -> Result<SignedOut, Problem> {
-    let attempt = caller.confirm(signed_in.session.id)?;
+    let attempt = caller.confirm(signed_in.session.id).await?;
     attempt.judge(users.ask(DeleteAccount { user: signed_in.user(), password }).await)?;
     Ok(SignedOut::new(&settings, &[Purpose::Session, Purpose::Device]))
 }
@@ -109,8 +109,10 @@ async fn update_account(
     caller: Caller,
     Valid(change): Valid<Change>,
 ) -> Result<Json<Updated>, Problem> {
-    let presents_password = change.current_password.is_some();
-    let attempt = presents_password.then(|| caller.confirm(signed_in.session.id)).transpose()?;
+    let attempt = match &change.current_password {
+        Some(_) => Some(caller.confirm(signed_in.session.id).await?),
+        None => None,
+    };
     let answer = users.ask(change.into_message(signed_in.user(), caller.client.clone())).await;
     let updated = match attempt {
         Some(attempt) => attempt.judge(answer)?,

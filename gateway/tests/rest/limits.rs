@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use portico_config::{Config, Rate};
-use portico_gateway::FakeTime;
+use portico_gateway::{Asks, FakeTime};
+use portico_kernel::Ask;
+use portico_user::{Error, Register};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::json;
 
@@ -121,6 +123,8 @@ async fn guessing_from_one_address_is_slowed_over_all_accounts() {
 
     let limited = guess(20).send().await.unwrap();
     assert_eq!((limited.status().as_u16(), header(&limited, "retry-after")), (429, "20"));
+    assert_eq!(header(&limited, "ratelimit-policy"), r#""address";q=200;w=4, "sign_in_address";q=20;w=400"#);
+    assert!(header(&limited, "ratelimit").ends_with(r#", "sign_in_address";r=0;t=400"#), "{limited:?}");
     assert_eq!(sign_in(&world, "192.0.2.1", ANN, PASSWORD).send().await.unwrap().status(), 200);
     time.advance(Duration::from_secs(20));
     refused(guess(21), 401, "bad_credentials").await;
@@ -317,6 +321,65 @@ async fn an_address_opens_accounts_and_tries_taken_ones_at_a_bounded_rate() {
     assert_eq!(register("192.0.2.1", "bob@example.com").send().await.unwrap().status(), 201);
     refused(register("192.0.2.1", "taken@example.com"), 409, "email_taken").await;
 
-    refused(register("192.0.2.1", "carl@example.com"), 429, "rate_limited").await;
+    let limited = register("192.0.2.1", "carl@example.com").send().await.unwrap();
+    assert_eq!((limited.status().as_u16(), header(&limited, "retry-after")), (429, "10"));
+    assert!(header(&limited, "ratelimit-policy").ends_with(r#", "registration";q=2;w=20"#), "{limited:?}");
+    assert!(header(&limited, "ratelimit").ends_with(r#", "registration";r=0;t=20"#), "{limited:?}");
     assert_eq!(register("192.0.2.2", "carl@example.com").send().await.unwrap().status(), 201);
+}
+
+#[actix_web::test]
+async fn a_body_that_is_refused_spends_no_registration() {
+    let time = FakeTime::default();
+    let world = world(&time, |config| config.gateway.rate_limits.registrations_per_address = rate(1, 0.1)).await;
+
+    for _ in 0..3 {
+        refused(world.post("/reg", &json!({ "name": "Bob" })), 422, "invalid_field").await;
+        refused(world.post_bytes("/reg", "{"), 400, "malformed_json").await;
+        refused(
+            world.post("/reg", &new_user("bob@example.com")).header("Idempotency-Key", "two words"),
+            400,
+            "malformed_request",
+        )
+        .await;
+    }
+
+    assert_eq!(world.post("/reg", &new_user("bob@example.com")).send().await.unwrap().status(), 201);
+    refused(world.post("/reg", &new_user("carl@example.com")), 429, "rate_limited").await;
+}
+
+#[actix_web::test]
+async fn failed_sign_ins_of_an_address_refuse_it_no_new_account() {
+    let time = FakeTime::default();
+    let world = world(&time, |_| {}).await;
+    for n in 0..20 {
+        refused(sign_in(&world, "203.0.113.1", &format!("user{n}@example.com"), "guess guess"), 401, "bad_credentials")
+            .await;
+    }
+    refused(sign_in(&world, "203.0.113.1", ANN, PASSWORD), 429, "rate_limited").await;
+    let register = |email: &str| from(world.post("/reg", &new_user(email)), "203.0.113.1");
+
+    let plain = register("bob@example.com").send().await.unwrap();
+    let repeatable = register("carl@example.com").header("Idempotency-Key", "key-1").send().await.unwrap();
+
+    assert_eq!((plain.status().as_u16(), repeatable.status().as_u16()), (201, 201));
+}
+
+#[actix_web::test]
+async fn a_repeated_registration_is_no_way_round_the_budget_of_its_account() {
+    let wrong = |asks: &mut Asks| asks.register = Ask::from_fn(|_: Register| async { Err(Error::BadCredentials) });
+    let world = world_at(&FakeTime::default(), proxied, wrong).await;
+    let repeat = |host: u8| {
+        let request = world.post("/reg", &new_user(ANN)).header("Idempotency-Key", "key-1");
+        from(request, &format!("203.0.113.{host}"))
+    };
+
+    for host in 0..10 {
+        refused(repeat(host), 401, "bad_credentials").await;
+    }
+
+    let limited = repeat(10).send().await.unwrap();
+    assert_eq!(limited.status(), 429);
+    assert!(header(&limited, "ratelimit").ends_with(r#""sign_in_account";r=0;t=500"#), "{limited:?}");
+    refused(sign_in(&world, "203.0.113.200", ANN, PASSWORD), 429, "rate_limited").await;
 }

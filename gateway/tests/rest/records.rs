@@ -96,6 +96,21 @@ async fn a_record_names_the_user_once_the_session_is_known() {
 }
 
 #[actix_web::test]
+async fn the_record_of_a_sign_in_names_the_user_once_the_password_is_known_to_be_right() {
+    let world = world().await;
+    let ann = world.seen.ann.id.to_string();
+    let sign_in = |password: &str| world.post("/auth", &json!({ "email": "ann@example.com", "password": password }));
+
+    let right = recorded(sign_in(PASSWORD)).await;
+    let wrong = recorded(sign_in("guess guess")).await;
+    let opened = recorded(world.post("/reg", &crate::world::new_user("bob@example.com"))).await;
+
+    assert_eq!(who_and_what(&right), (Some(ann.as_str()), None));
+    assert_eq!(who_and_what(&wrong), (None, Some("bad_credentials")));
+    assert!(who_and_what(&opened).0.is_some(), "{opened:?}");
+}
+
+#[actix_web::test]
 async fn a_record_names_the_problem_wherever_it_was_found() {
     let world =
         world_with(|config| config.gateway.rate_limits.per_account = Rate { burst: 1, per_s: 0.1 }, |_| {}).await;

@@ -2,7 +2,8 @@
 
 use std::future::{Ready, ready};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Data};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, web::Data};
+use portico_kernel::UserId;
 use portico_session::{ClientInfo, SessionId};
 use portico_user::{Email, Error};
 
@@ -11,7 +12,7 @@ use crate::{
     Input, Problem,
     cookie::{self, Purpose},
     extract::client_info,
-    limits::{self, Permit, SignInGuard},
+    limits::{self, Permit, Refused, SignInGuard},
     openapi::Description,
     problem::Code,
 };
@@ -23,6 +24,7 @@ pub(super) struct Caller {
     pub(super) previous: Previous,
     guard: Data<SignInGuard>,
     device: Option<String>,
+    request: HttpRequest,
 }
 
 impl Caller {
@@ -30,16 +32,40 @@ impl Caller {
     ///
     /// # Errors
     /// The client's: too many attempts failed. The server's: too many passwords wait to be verified.
-    pub(super) fn sign_in(&self, email: &Email) -> Result<Attempt, Problem> {
-        self.guard.check(&email.key(), self.client.address, self.device.as_deref()).map(Attempt)
+    pub(super) async fn sign_in(&self, email: &Email) -> Result<Attempt, Problem> {
+        self.attempt(self.guard.check(&email.key(), self.client.address, self.device.as_deref()).await)
+    }
+
+    /// Begins a registration: it counts for the address, and, since one that is repeated verifies a password, for the
+    /// account.
+    ///
+    /// # Errors
+    /// As for [`Self::sign_in`]; the client's also: too many registrations.
+    pub(super) async fn register(&self, email: &Email, is_repeatable: bool) -> Result<Attempt, Problem> {
+        let attempt = self.attempt(if is_repeatable {
+            self.guard.check_repeat(&email.key(), self.device.as_deref()).await
+        } else {
+            self.guard.check_new().await
+        })?;
+        limits::admit_registration(&self.request)?;
+        Ok(attempt)
     }
 
     /// Begins to confirm the password of the account that `session` belongs to.
     ///
     /// # Errors
     /// As for [`Self::sign_in`].
-    pub(super) fn confirm(&self, session: SessionId) -> Result<Attempt, Problem> {
-        self.guard.check_session(session).map(Attempt)
+    pub(super) async fn confirm(&self, session: SessionId) -> Result<Attempt, Problem> {
+        self.attempt(self.guard.check_session(session).await)
+    }
+
+    fn attempt(&self, permit: Result<Permit, Refused>) -> Result<Attempt, Problem> {
+        permit.map(Attempt).map_err(|refused| limits::note_refusal(&self.request, &refused))
+    }
+
+    /// Names the user in the request's record, now that they are known.
+    pub(super) fn is(&self, user: UserId) {
+        self.request.extensions_mut().insert(user);
     }
 
     /// What this device is known by, once its user has proved to know the password of the account at `email`.
@@ -56,8 +82,8 @@ impl FromRequest for Caller {
         let header = request.headers().get(DEVICE_HEADER).and_then(|value| value.to_str().ok());
         let device = header.map(str::to_owned).or_else(|| cookie::read(request, Purpose::Device));
         let guard = request.app_data::<Data<SignInGuard>>().expect("the gateway gives every application its guard");
-        let previous = Previous::of(request);
-        ready(Ok(Self { client: client_info(request), previous, device, guard: Data::clone(guard) }))
+        let (client, previous, guard) = (client_info(request), Previous::of(request), Data::clone(guard));
+        ready(Ok(Self { client, previous, guard, device, request: request.clone() }))
     }
 }
 
@@ -80,23 +106,5 @@ impl Attempt {
             self.0.failed();
         }
         Ok(outcome?)
-    }
-}
-
-/// An address that may open another account.
-pub(super) struct Admitted;
-
-impl FromRequest for Admitted {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(limits::admit_registration(request).map(|()| Self))
-    }
-}
-
-impl Input for Admitted {
-    fn describe(operation: &mut Description<'_>) {
-        operation.problems(&[Code::RateLimited]);
     }
 }
