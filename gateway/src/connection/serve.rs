@@ -20,10 +20,7 @@ use portico_config::Gateway;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Patience, Watched, Work};
-
-/// How long a connection that is being closed has to take what was sent to it.
-const DISCONNECT: Duration = Duration::from_secs(1);
+use super::{DISCONNECT, Patience, Work, watched::Watched};
 
 /// How connections are served.
 #[derive(Clone)]

@@ -4,6 +4,7 @@
 
 use std::{
     pin::Pin,
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -16,6 +17,8 @@ use actix_web::{
     web::Bytes,
 };
 use tokio::sync::Notify;
+
+use super::Progress;
 
 /// The work of all worker threads. Cheap to clone; clones count together.
 #[derive(Debug, Clone, Default)]
@@ -49,22 +52,11 @@ impl Work {
         self.0.connections.fetch_add(1, Ordering::AcqRel);
         OpenConnection(self.clone())
     }
-
-    pub(super) fn begin(&self) -> InFlight {
-        self.0.requests.fetch_add(1, Ordering::AcqRel);
-        InFlight(self.clone())
-    }
 }
 
 /// A connection, until this is dropped.
 #[derive(Debug)]
 pub(super) struct OpenConnection(Work);
-
-impl OpenConnection {
-    pub(super) fn work(&self) -> &Work {
-        &self.0
-    }
-}
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
@@ -75,9 +67,15 @@ impl Drop for OpenConnection {
 
 /// A request in flight, until this is dropped.
 #[derive(Debug)]
-pub(super) struct InFlight(Work);
+pub(super) struct InFlight(Rc<Progress>);
 
 impl InFlight {
+    pub(super) fn begin(progress: &Rc<Progress>) -> Self {
+        progress.open.0.0.requests.fetch_add(1, Ordering::AcqRel);
+        progress.owed.update(|owed| owed + 1);
+        Self(Rc::clone(progress))
+    }
+
     /// The same body; the request is in flight until its last byte is taken.
     pub(super) fn until_taken(self, body: BoxBody) -> BoxBody {
         BoxBody::new(Held { body, _in_flight: self })
@@ -86,7 +84,8 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.0.requests.fetch_sub(1, Ordering::AcqRel);
+        self.0.open.0.0.requests.fetch_sub(1, Ordering::AcqRel);
+        self.0.owed.update(|owed| owed - 1);
     }
 }
 
@@ -117,7 +116,7 @@ mod tests {
     #[actix_web::test]
     async fn a_request_is_in_flight_until_its_answer_is_taken() {
         let work = Work::default();
-        let body = work.begin().until_taken(BoxBody::new("answer"));
+        let body = InFlight::begin(&Rc::new(Progress::new(&work))).until_taken(BoxBody::new("answer"));
         let size = body.size();
         let before = work.requests();
 

@@ -6,7 +6,7 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::{
         ConnectionType,
-        header::{self, HeaderName, HeaderValue},
+        header::{self, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
     web::Data,
@@ -39,14 +39,18 @@ pub(crate) async fn dress<B: MessageBody + 'static>(
     let settings = request.app_data::<Data<Settings>>().expect("the gateway gives every application its settings");
     let settings = Data::clone(settings);
     let mut answer = next.call(request).await?.map_into_boxed_body();
-    let secure = settings.is_https().then_some(HSTS);
-    for (name, value) in ALWAYS.into_iter().chain(secure) {
-        if !answer.headers().contains_key(&name) {
-            answer.headers_mut().insert(name, HeaderValue::from_static(value));
-        }
-    }
+    add(answer.headers_mut(), settings.is_https());
     if settings.is_draining() {
         answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(answer)
+}
+
+/// Adds those that are not there.
+pub(crate) fn add(headers: &mut HeaderMap, is_https: bool) {
+    for (name, value) in ALWAYS.into_iter().chain(is_https.then_some(HSTS)) {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
 }

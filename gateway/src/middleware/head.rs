@@ -1,7 +1,7 @@
 //! Bounds the request's head: 431. One that asks for WebSocket is refused: 400.
 //!
-//! The HTTP library itself cuts off what it cannot hold (128 KiB or 96 headers: 431 without a body) and a head that does
-//! not come in time (408 without a body); this bound is the configured, lower one.
+//! The connection itself refuses what is not read so far: a head past twice the bound or of more than 96 headers (431), and
+//! one that does not come in time (408).
 
 use actix_web::{
     Error,

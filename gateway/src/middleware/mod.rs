@@ -2,8 +2,9 @@
 //! of every answer), the limits, `head` (431), `same_site` (403), `body` (408).
 
 mod body;
-mod dress;
+pub(crate) mod dress;
 mod head;
+pub(crate) mod ids;
 mod observe;
 mod same_site;
 

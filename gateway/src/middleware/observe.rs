@@ -9,22 +9,19 @@ use actix_web::{
     Error, HttpMessage as _,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{HeaderName, HeaderValue},
     middleware::Next,
     web::Data,
 };
-use portico_kernel::{Clock as _, SystemClock, TraceContext, UserId};
+use portico_kernel::{TraceContext, UserId};
 use tokio::time::Instant;
 use tracing::field;
-use uuid::{Builder, Uuid};
+use uuid::Uuid;
 
+use super::ids::{self, TRACEPARENT};
 use crate::{
     metrics::{Exchange, HttpMetrics},
     problem::Code,
 };
-
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Runs the request in its trace, and tells its ids to the client. Whatever is logged meanwhile carries the trace and the
 /// span of the request, and so need not repeat what the request's own record says.
@@ -34,7 +31,7 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let began = Instant::now();
     let metrics = request.app_data::<Data<Arc<dyn HttpMetrics>>>().cloned();
-    let (trace, id, method) = (trace(&request), request_id(), known_method(&request));
+    let (trace, id, method) = (trace(&request), ids::request_id(), known_method(&request));
     let exchange = async {
         let answer = next.call(request).await;
         if let Ok(answer) = &answer {
@@ -51,9 +48,7 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
         answer
     };
     let mut answer = trace.scope(exchange).await?.map_into_boxed_body();
-    let headers = answer.headers_mut();
-    headers.insert(TRACEPARENT, value(&trace));
-    headers.insert(REQUEST_ID, value(&id));
+    ids::add(answer.headers_mut(), &trace, &id);
     Ok(answer)
 }
 
@@ -78,14 +73,6 @@ fn record(exchange: &Exchange<'_>, id: &Uuid, user: Option<UserId>, problem: Opt
     );
 }
 
-/// A UUID v7. It names a request and opens nothing, so that its random part need not come from the system at the price of
-/// a call.
-fn request_id() -> Uuid {
-    let now_ms = SystemClock.now().unix_timestamp_nanos() / 1_000_000;
-    let [random @ .., _, _, _, _, _, _] = fastrand::u128(..).to_ne_bytes();
-    Builder::from_unix_timestamp_millis(u64::try_from(now_ms).unwrap_or_default(), &random).into_uuid()
-}
-
 /// A method of a closed set (OpenTelemetry semantic conventions for HTTP).
 fn known_method(request: &ServiceRequest) -> &'static str {
     match request.method().as_str() {
@@ -98,8 +85,4 @@ fn known_method(request: &ServiceRequest) -> &'static str {
         "OPTIONS" => "OPTIONS",
         _ => "_OTHER",
     }
-}
-
-fn value(text: &impl ToString) -> HeaderValue {
-    HeaderValue::try_from(text.to_string()).expect("ids are written in visible ASCII")
 }

@@ -99,7 +99,7 @@ codes! {
         "The Accept header excludes every type that the answer could have.",
         "Accept application/json, or the picture's type where content is asked for.";
     RequestTimeout = "request_timeout", 408, "Request too slow",
-        "The body paused for too long or came too slowly.",
+        "The request's head or body paused for too long or came too slowly.",
         "Send it again over a better connection.";
     EmailTaken = "email_taken", 409, "E-mail address taken",
         "Another account has this e-mail address.",

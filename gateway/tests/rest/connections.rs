@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use portico_config::Config;
+use portico_gateway::Code;
+use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -112,7 +114,87 @@ async fn a_head_is_read_up_to_twice_its_bound_and_told_at_once() {
     connection.write_all(head.as_bytes()).await.unwrap();
 
     let answer = rest(connection).await;
-    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    assert_eq!(told(&answer), (431, "header_too_large"), "{answer}");
+}
+
+/// Status and code of the only answer in `text`, which must be whole: a problem with what every answer carries.
+fn told(text: &str) -> (u16, &'static str) {
+    assert_eq!(text.matches("HTTP/1.1 ").count(), 1, "{text}");
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let head = head.to_lowercase();
+    for line in ["content-type: application/problem+json", "connection: close", "x-content-type-options: nosniff"] {
+        assert!(head.lines().any(|own| own == line), "{line}: {text}");
+    }
+    let problem: Value = serde_json::from_str(body).unwrap();
+    assert!(head.contains(&format!("traceparent: 00-{}", problem["trace_id"].as_str().unwrap())), "{text}");
+    assert!(head.contains("x-request-id: "), "{text}");
+    let code = Code::named(problem["code"].as_str().unwrap()).unwrap();
+    assert_eq!(problem["status"], code.status().as_u16());
+    (head[9..12].parse().unwrap(), code.name())
+}
+
+#[actix_web::test]
+async fn what_is_no_request_is_told_so_as_a_problem() {
+    let world = world().await;
+    let over_long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(70_000));
+    let crowded = format!("GET /nowhere HTTP/1.1\r\nhost: x\r\n{}\r\n", "x: y\r\n".repeat(200));
+    for (head, expected) in [
+        ("HELO example.com\r\n\r\n", (400, "malformed_request")),
+        ("GET /nowhere HTTP/9.9\r\nhost: x\r\n\r\n", (400, "malformed_request")),
+        ("GET /nowhere HTTP/1.1\r\nno colon\r\n\r\n", (400, "malformed_request")),
+        ("POST /auth HTTP/1.1\r\nhost: x\r\ncontent-length: many\r\n\r\n", (400, "malformed_request")),
+        (&crowded, (431, "header_too_large")),
+        (&over_long, (431, "header_too_large")),
+    ] {
+        let mut connection = connect(&world).await;
+        connection.write_all(head.as_bytes()).await.unwrap();
+
+        let answer = rest(connection).await;
+
+        assert_eq!(told(&answer), expected, "{head:.60}: {answer}");
+    }
+}
+
+#[actix_web::test]
+async fn a_head_that_does_not_come_in_time_is_told_so_as_a_problem() {
+    let world = world_with(impatient, |_| {}).await;
+    let mut connection = connect(&world).await;
+
+    connection.write_all(b"GET /nowhere HTTP/1.1\r\nhost: ").await.unwrap();
+
+    let answer = rest(connection).await;
+    assert_eq!(told(&answer), (408, "request_timeout"), "{answer}");
+}
+
+#[actix_web::test]
+async fn a_later_head_that_is_malformed_or_too_large_is_told_so_as_well() {
+    let world = world().await;
+    let large = format!("GET /nowhere HTTP/1.1\r\nhost: x\r\nx: {}", "y".repeat(40_000));
+    for (head, expected) in
+        [("HELO example.com\r\n\r\n", (400, "malformed_request")), (&large, (431, "header_too_large"))]
+    {
+        let mut connection = connect(&world).await;
+        connection.write_all(LOOK.as_bytes()).await.unwrap();
+        assert!(first_answer(&mut connection).await.starts_with("HTTP/1.1 404"));
+
+        connection.write_all(head.as_bytes()).await.unwrap();
+
+        let answer = rest(connection).await;
+        assert_eq!(told(&answer), expected, "{answer}");
+    }
+}
+
+#[actix_web::test]
+async fn what_is_sent_behind_a_request_without_waiting_does_not_spoil_its_answer() {
+    let world = world().await;
+    let mut connection = connect(&world).await;
+
+    connection.write_all(format!("{LOOK}HELO example.com\r\n\r\n").as_bytes()).await.unwrap();
+
+    let answers = rest(connection).await;
+    let (answer, refusal) = answers.split_once("}HTTP/1.1 ").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("\"not_found\""), "{answers}");
+    assert_eq!(told(&format!("HTTP/1.1 {refusal}")), (400, "malformed_request"), "{answers}");
 }
 
 #[actix_web::test]

@@ -9,8 +9,12 @@ use std::{
 use portico_config::Rate;
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tracing::{
-    Event, Metadata, Subscriber,
+    Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
     span,
 };
@@ -20,14 +24,21 @@ use crate::world::{PASSWORD, world, world_with};
 /// A record's fields by name, as text.
 type Record = BTreeMap<&'static str, String>;
 
-/// Keeps the records of this process's gateways that name a request.
+/// Keeps the records of this process's gateways that name a request, and what the HTTP library calls an error.
 struct Listener;
 
 static RECORDS: Mutex<Vec<Record>> = Mutex::new(Vec::new());
+static ERRORS: Mutex<Vec<Record>> = Mutex::new(Vec::new());
+
+fn listen() {
+    static LISTENING: OnceLock<()> = OnceLock::new();
+    LISTENING.get_or_init(|| tracing::subscriber::set_global_default(Listener).unwrap());
+}
 
 impl Subscriber for Listener {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && metadata.target().starts_with("portico_gateway")
+        let is_library_error = metadata.target().starts_with("actix_http") && *metadata.level() == Level::ERROR;
+        metadata.is_event() && (is_library_error || metadata.target().starts_with("portico_gateway"))
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -43,6 +54,8 @@ impl Subscriber for Listener {
         event.record(&mut fields);
         if fields.0.contains_key("http.request.id") {
             RECORDS.lock().unwrap().push(fields.0);
+        } else if event.metadata().target().starts_with("actix_http") {
+            ERRORS.lock().unwrap().push(fields.0);
         }
     }
 
@@ -65,8 +78,7 @@ impl Visit for Fields {
 
 /// Sends a request; answers the one record of it.
 async fn recorded(request: RequestBuilder) -> Record {
-    static LISTENING: OnceLock<()> = OnceLock::new();
-    LISTENING.get_or_init(|| tracing::subscriber::set_global_default(Listener).unwrap());
+    listen();
     let answer = request.send().await.unwrap();
     let id = answer.headers()["x-request-id"].to_str().unwrap();
     let mut records = RECORDS.lock().unwrap();
@@ -141,4 +153,28 @@ async fn a_record_holds_neither_an_address_nor_an_e_mail_address() {
             assert!(!text.contains(personal), "{personal}: {text}");
         }
     }
+}
+
+#[actix_web::test]
+async fn a_head_that_is_malformed_is_recorded_with_its_id_and_is_no_error_of_the_servers() {
+    listen();
+    let world = world().await;
+    let nonsense = "HELO example.com\r\n\r\n";
+    let mut answers = Vec::new();
+
+    for sent in [nonsense.to_owned(), format!("GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n{nonsense}")] {
+        let mut connection = TcpStream::connect(world.address).await.unwrap();
+        connection.write_all(sent.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        answers.push(answer);
+    }
+
+    let id = answers[0].lines().find_map(|line| line.strip_prefix("x-request-id: ")).unwrap();
+    let records = RECORDS.lock().unwrap();
+    let record = records.iter().find(|record| record["http.request.id"] == id).unwrap();
+    assert_eq!(who_and_what(record), (None, Some("malformed_request")));
+    let errors = ERRORS.lock().unwrap();
+    let of_stream = errors.iter().filter(|error| error["message"].starts_with("stream error")).count();
+    assert_eq!(of_stream, 0, "{errors:?}");
 }

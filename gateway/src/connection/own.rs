@@ -1,0 +1,114 @@
+//! What is answered before there is a request: to a head that is malformed, too large or too slow.
+//!
+//! The HTTP library answers these by itself, without a body, a type or an id, and before any middleware. The stream finds
+//! such an answer at the end of what it is to write, and puts a problem in its place.
+
+use actix_web::{
+    ResponseError as _,
+    body::MessageBody as _,
+    http::header::{self, HttpDate},
+};
+use portico_kernel::{Clock as _, SystemClock, TraceContext};
+
+use crate::{
+    Problem,
+    middleware::{dress, ids},
+    problem::Code,
+};
+
+/// How every one of the library's own answers begins.
+const REFUSAL: &[u8] = b"HTTP/1.1 4";
+/// What follows its status line, and its length at the most: two headers or three.
+const BODILESS: &[u8] = b"\r\ncontent-length: 0\r\n";
+const LENGTH_MAX: usize = 160;
+
+/// Where in `bytes` one begins that they end with, or several: one that is kept waiting is made again. Content could look
+/// like one: whoever asks must know better.
+pub(super) fn refusal_at(bytes: &[u8]) -> Option<usize> {
+    let last = last_refusal_at(bytes)?;
+    Some(std::iter::successors(Some(last), |at| last_refusal_at(&bytes[..*at])).last().unwrap_or(last))
+}
+
+fn last_refusal_at(bytes: &[u8]) -> Option<usize> {
+    if !bytes.ends_with(b"\r\n\r\n") {
+        return None;
+    }
+    let from = bytes.len().saturating_sub(LENGTH_MAX);
+    let start = (from..bytes.len()).rev().find(|at| bytes[*at..].starts_with(REFUSAL))?;
+    bytes[start..].windows(BODILESS.len()).any(|window| window == BODILESS).then_some(start)
+}
+
+/// The status of an answer.
+pub(super) fn status(answer: &[u8]) -> Option<u16> {
+    std::str::from_utf8(answer.get(9..12)?).ok()?.parse().ok()
+}
+
+/// The problem that a refusal of this status stands for; `is_large` tells that more was read than a head may have.
+pub(super) fn problem(status: u16, is_large: bool, head_max_bytes: usize) -> Option<Problem> {
+    let too_large = || format!("request head is larger than {head_max_bytes} bytes, or has too many headers");
+    match status {
+        400 if is_large => Some(Problem::new(Code::HeaderTooLarge).detail(too_large())),
+        400 => Some(Problem::new(Code::MalformedRequest).detail("request line, a header or the framing is malformed")),
+        408 => Some(Problem::new(Code::RequestTimeout).detail("the request's head did not come in time")),
+        431 => Some(Problem::new(Code::HeaderTooLarge).detail(too_large())),
+        _ => None,
+    }
+}
+
+/// The whole answer as it is written, after which the connection is closed. It is recorded here, like any request.
+pub(super) fn answer(problem: &Problem, is_https: bool) -> Vec<u8> {
+    let trace = TraceContext::new_root();
+    let answer = trace.sync_scope(|| problem.error_response());
+    let id = ids::request_id();
+    trace.sync_scope(|| {
+        tracing::info!(
+            http.response.status_code = answer.status().as_u16(),
+            http.request.id = %id,
+            error.type = problem.code().name(),
+            "request refused before it was whole",
+        );
+    });
+    let (status, mut headers) = (answer.status(), answer.headers().clone());
+    let body = answer.into_body().try_into_bytes().unwrap_or_default();
+    dress::add(&mut headers, is_https);
+    ids::add(&mut headers, &trace, &id);
+    headers.insert(header::CONTENT_LENGTH, body.len().into());
+    headers.insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    let date = HttpDate::from(std::time::SystemTime::from(SystemClock.now()));
+    let mut bytes = format!("HTTP/1.1 {status}\r\ndate: {date}\r\n").into_bytes();
+    for (name, value) in &headers {
+        bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    bytes.extend([b"\r\n", &body[..]].concat());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n";
+
+    #[test]
+    fn an_answer_without_a_body_is_the_librarys_own() {
+        let ours: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{}";
+        let behind = [ours, OWN].concat();
+
+        assert_eq!((refusal_at(OWN), refusal_at(&behind), refusal_at(ours)), (Some(0), Some(ours.len()), None));
+        assert_eq!(refusal_at(&OWN.repeat(2)), Some(0));
+        assert_eq!(status(OWN), Some(400));
+    }
+
+    #[test]
+    fn an_answer_carries_what_every_answer_does() {
+        let answer = answer(&problem(408, false, 16).unwrap(), true);
+
+        let text = String::from_utf8(answer).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 408 Request Timeout\r\ndate: "), "{head}");
+        assert!(head.contains(&format!("\r\ncontent-length: {}", body.len())), "{head}");
+        for header in ["x-request-id", "traceparent", "strict-transport-security", "x-content-type-options"] {
+            assert!(head.contains(&format!("\r\n{header}: ")), "{header}: {head}");
+        }
+    }
+}

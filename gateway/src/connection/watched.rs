@@ -1,0 +1,214 @@
+//! The stream of a connection: it cuts off what does not get on, and tells whoever was cut off before there was a request.
+
+use std::{
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+use actix_web::web::Bytes;
+use bytes::Buf as _;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, Sleep, sleep_until},
+};
+
+use super::{DISCONNECT, Patience, Progress, Work, own};
+
+/// A connection's stream.
+pub(crate) struct Watched<S> {
+    stream: S,
+    progress: Rc<Progress>,
+    patience: Patience,
+    timer: Pin<Box<Sleep>>,
+    /// The HTTP library was given the time to find a request in what it has.
+    paused: bool,
+    /// What is written in the place of an answer of the library's own, as far as it is not written yet.
+    own: Option<Bytes>,
+    held_up: Option<HeldUp>,
+    /// It is being closed, after what was told before there was a request.
+    lingers: bool,
+}
+
+impl<S> Watched<S> {
+    /// Watches over `stream`, which was just accepted.
+    pub(crate) fn new(stream: S, patience: Patience, work: &Work) -> Self {
+        let timer = Box::pin(sleep_until(Instant::now() + patience.head));
+        Self {
+            stream,
+            progress: Rc::new(Progress::new(work)),
+            patience,
+            timer,
+            paused: false,
+            own: None,
+            held_up: None,
+            lingers: false,
+        }
+    }
+
+    /// What requests tell the stream by.
+    pub(crate) fn progress(&self) -> Rc<Progress> {
+        Rc::clone(&self.progress)
+    }
+
+    /// Resolves when the client's time is over. In the server's turn it looks again from time to time, since nobody wakes
+    /// it at the turn's end; else the timer is moved only when it would come too late, so that a request costs none.
+    fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        loop {
+            let now = Instant::now();
+            let due = self.progress.due(self.patience);
+            if due.is_some_and(|due| due <= now) {
+                return Poll::Ready(io::ErrorKind::TimedOut.into());
+            }
+            let next = due.unwrap_or(now + self.patience.head);
+            if self.timer.is_elapsed() || next < self.timer.deadline() {
+                self.timer.as_mut().reset(next);
+            }
+            ready!(self.timer.as_mut().poll(cx));
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
+    /// No more is read ahead of a request. That is told and ends the connection, unless something is still on its way to
+    /// the client, whose time then runs out.
+    fn poll_too_large(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !std::mem::replace(&mut self.paused, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.progress.answering.get() {
+            return self.poll_overdue(cx).map(Err);
+        }
+        if self.own.is_none() {
+            self.refuse(431);
+        }
+        self.poll_own(cx).map(|_| Ok(())) // the end, for the HTTP library
+    }
+
+    /// Has a problem written in the place of the library's own answer of this status.
+    fn refuse(&mut self, status: u16) -> bool {
+        let Patience { head_max_bytes, is_https, .. } = self.patience;
+        let is_large = self.progress.ahead_bytes.get() > head_max_bytes;
+        let problem = own::problem(status, is_large, head_max_bytes);
+        self.own = problem.map(|problem| Bytes::from(own::answer(&problem, is_https)));
+        self.own.is_some()
+    }
+
+    /// Writes what is left of it.
+    fn poll_own(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(own) = self.own.as_mut().filter(|own| !own.is_empty()) {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, own))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            own.advance(written);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads and throws away what the client still sends, for a while: else its kernel would discard the answer.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !std::mem::replace(&mut self.lingers, true) {
+            self.timer.as_mut().reset(Instant::now() + DISCONNECT);
+        }
+        let mut room = [0; 4096];
+        loop {
+            let mut thrown_away = ReadBuf::new(&mut room);
+            let is_over = self.timer.as_mut().poll(cx).is_ready();
+            let read =
+                if is_over { Ok(()) } else { ready!(Pin::new(&mut self.stream).poll_read(cx, &mut thrown_away)) };
+            if read.is_err() || thrown_away.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Finds the library's own answer at the end of what it writes. It is kept from going on at first: it would log the
+    /// client's error as the server's; and having ended the connection it reads no more until it writes again, which tells
+    /// its answer from content that looks like one.
+    fn poll_refusal(&mut self, cx: &Context<'_>, buf: &[u8]) -> Poll<Option<usize>> {
+        let found = own::refusal_at(buf);
+        match (found, self.held_up) {
+            (None, _) | (Some(_), Some(HeldUp { has_read: true })) => Poll::Ready(None),
+            (Some(at), Some(HeldUp { has_read: false })) => Poll::Ready(Some(at)),
+            (Some(_), None) => {
+                self.held_up = Some(HeldUp { has_read: false });
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// The library was kept from writing something that looks like an answer of its own.
+#[derive(Clone, Copy)]
+struct HeldUp {
+    /// It has read since.
+    has_read: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.progress.is_ahead(self.patience) {
+            return self.poll_too_large(cx);
+        }
+        self.paused = false;
+        self.held_up = self.held_up.map(|_| HeldUp { has_read: true });
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if read.is_ready() && buf.filled().len() > before {
+            self.progress.note_read(buf.filled().len() - before);
+        }
+        let is_late = self.progress.due(self.patience).is_some_and(|due| due <= Instant::now());
+        match read {
+            Poll::Ready(_) if is_late => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Ready(read) => Poll::Ready(read),
+            Poll::Pending => self.poll_overdue(cx).map(Err),
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Watched<S> {
+    fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.progress.blocked.set(written.is_pending());
+        if written.is_ready() {
+            self.progress.note_turn();
+        }
+        written
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.own.is_some() {
+            return Poll::Ready(Ok(buf.len())); // the problem is told in its place
+        }
+        let refusal = ready!(self.poll_refusal(cx, buf));
+        if refusal == Some(0) && own::status(buf).is_some_and(|status| self.refuse(status)) {
+            return Poll::Ready(Ok(buf.len())); // and `poll_flush` writes it
+        }
+        let before = refusal.filter(|at| *at > 0).unwrap_or(buf.len());
+        let written = Pin::new(&mut self.stream).poll_write(cx, &buf[..before]);
+        if refusal.is_none() && written.is_ready() {
+            self.held_up = None;
+        }
+        self.noted(written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_own(cx))?;
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        if flushed.is_ready() && self.progress.owed.get() == 0 {
+            self.progress.answering.set(false);
+        }
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_own(cx))?;
+        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        if self.own.is_some() { self.poll_linger(cx) } else { Poll::Ready(Ok(())) }
+    }
+}
