@@ -23,8 +23,9 @@ use crate::{
 const RESERVED_FOR: Duration = Duration::from_hours(1);
 /// How long keeping an upload's content may take.
 const KEPT_WITHIN: Duration = Duration::from_mins(10);
-/// How long a picture waits for memory, unless the caller's deadline is sooner.
-const MEMORY_WITHIN: Duration = Duration::from_secs(10);
+/// How long a picture waits for memory, unless the caller's deadline is sooner: half of what a request has by default, so
+/// that it is refused in time to be sent again, or has the other half to be processed in.
+const MEMORY_WITHIN: Duration = Duration::from_secs(5);
 
 /// Takes an upload in.
 pub(super) async fn load(parts: Arc<Parts>, sweeper: Arc<Sweeper>, command: Load) -> Result<Photo, Error> {
