@@ -64,7 +64,7 @@ pub struct UpdateAccount {
     pub email: Option<Email>,
     /// The new password; needs the current password.
     pub new_password: Option<Password>,
-    /// What proves that the owner asks.
+    /// What proves that the owner asks; it must be right wherever it is given.
     pub current_password: Option<Password>,
     /// Where the request came from, for the rotated session.
     pub client: ClientInfo,

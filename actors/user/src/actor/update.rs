@@ -18,8 +18,11 @@ impl Ports {
         let (mut proof, mut new_hash) = (Proof::default(), None);
         for _ in 0..ATTEMPTS_MAX {
             let account = self.store.find(update.user).await?.ok_or(Error::Unknown)?;
-            if let (true, Some(current)) = (is_credential, &update.current_password) {
+            if let Some(current) = &update.current_password {
                 self.prove(&mut proof, &account, current).await?;
+            }
+            if update.name.is_none() && !is_credential {
+                return Ok(Updated { user: account.user, rotated: None });
             }
             let mut account = self.changed(account, &update);
             if let Some(password) = &update.new_password {

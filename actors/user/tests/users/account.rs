@@ -39,6 +39,36 @@ async fn an_address_or_a_new_password_needs_the_current_one() {
 }
 
 #[actix::test]
+async fn a_current_password_that_is_wrong_is_told_even_where_none_is_needed() {
+    let world = world();
+    let user = world.ann().await.user.id;
+    let rename = |current: &str| {
+        let current_password = Some(password(current));
+        UpdateAccount { name: Some(name("Anna")), current_password, ..update(user) }
+    };
+
+    let wrong = world.ask(rename(NEW_PASSWORD)).await;
+    let unchanged = world.store.account(user).user.version;
+    let right = world.ask(rename(PASSWORD)).await.unwrap();
+
+    assert!(matches!(wrong, Err(Error::WrongPassword)));
+    assert_eq!((unchanged, right.user.version, right.rotated.is_none()), (1, 2, true));
+}
+
+#[actix::test]
+async fn a_change_of_nothing_changes_nothing_and_tells_nobody() {
+    let world = world();
+    let ann = world.ann().await;
+    let told = world.store.outbox().len();
+
+    let updated = world.ask(update(ann.user.id)).await.unwrap();
+
+    assert_eq!(updated.user, ann.user);
+    assert_eq!(world.store.outbox().len(), told);
+    assert!(updated.rotated.is_none() && world.is_live(&ann));
+}
+
+#[actix::test]
 async fn a_changed_password_has_ended_every_other_session_when_it_answers() {
     let world = world();
     let ann = world.ann().await;
