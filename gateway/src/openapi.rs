@@ -18,6 +18,8 @@ use crate::problem::Code;
 pub trait Input: FromRequest + 'static {
     /// Whether the handler works while the body comes in; its deadline then counts the server's time only.
     const STREAMS: bool = false;
+    /// Whether it reads the query. A request with a query that nothing reads is refused.
+    const READS_QUERY: bool = false;
 
     /// Adds what it reads, and the problems that it finds, to the operation.
     fn describe(operation: &mut Description<'_>);
@@ -75,7 +77,8 @@ impl Description<'_> {
             let mut property = property.clone();
             let description = property.as_object_mut().and_then(|object| object.remove("description"));
             let description = description.and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default();
-            let schema = Schema::try_from(property).expect("a property's schema is a schema");
+            let mut schema = Schema::try_from(property).expect("a property's schema is a schema");
+            without_null_default(&mut schema);
             let parameter = Parameter::Query {
                 parameter_data: parameter(name, &description, false, schema),
                 allow_reserved: false,
@@ -147,6 +150,13 @@ impl Description<'_> {
     fn parameter<T: JsonSchema>(&mut self, name: &str, description: &str, required: bool) -> ParameterData {
         let schema = self.requests.subschema_for::<T>();
         parameter(name, description, required, schema)
+    }
+}
+
+/// A field that may be absent has no default that could be sent.
+pub(crate) fn without_null_default(schema: &mut Schema) {
+    if schema.get("default").is_some_and(serde_json::Value::is_null) {
+        schema.remove("default");
     }
 }
 

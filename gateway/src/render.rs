@@ -8,6 +8,7 @@ use actix_web::{
     cookie::Cookie,
     http::{StatusCode, header},
 };
+use aide::openapi::Response;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -26,6 +27,9 @@ pub trait Body: Serialize + JsonSchema + 'static {
 
     /// The headers and cookies that go with it.
     fn dress(&self, _: &mut HttpResponseBuilder) {}
+
+    /// Describes those.
+    fn describe_headers(_: &mut Response) {}
 }
 
 /// 200 with JSON.
@@ -97,7 +101,7 @@ impl<T: Body> Answer for Json<T> {
     const MEDIA: &'static [&'static str] = JSON;
 
     fn describe(operation: &mut Description<'_>) {
-        operation.json_answer::<T>(200, "Done.");
+        T::describe_headers(operation.json_answer::<T>(200, "Done."));
     }
 }
 
@@ -107,6 +111,7 @@ impl<T: Body> Answer for Created<T> {
     fn describe(operation: &mut Description<'_>) {
         let answer = operation.json_answer::<T>(201, "Created.");
         answer.headers.insert("Location".into(), answer_header("Where it is found."));
+        T::describe_headers(answer);
     }
 }
 

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use actix_web::http::Method;
 use aide::openapi::{
-    ApiKeyLocation, Components, Info, OpenApi, Operation as Described, PathItem, Paths, ReferenceOr, Response,
+    ApiKeyLocation, Components, Header, Info, OpenApi, Operation as Described, PathItem, Paths, ReferenceOr, Response,
     SchemaObject, SecurityScheme, StatusCode, Tag,
 };
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings, json_schema, transform::RecursiveTransform};
 
 use super::{Api, Operation};
 use crate::{
-    openapi::{Description, media},
+    openapi::{Description, answer_header, media, without_null_default},
     problem::{Code, Document, PROBLEM_JSON},
 };
 
@@ -19,6 +19,7 @@ use crate::{
 const EVERYWHERE: &[Code] = &[
     Code::MalformedRequest,
     Code::NotAcceptable,
+    Code::InvalidField, // a parameter that nothing reads
     Code::RateLimited,
     Code::HeaderTooLarge,
     Code::Internal,
@@ -26,6 +27,19 @@ const EVERYWHERE: &[Code] = &[
     Code::Unavailable,
     Code::DeadlineExceeded,
 ];
+
+/// The headers of every answer.
+const EVERY_ANSWERS: [(&str, &str); 4] = [
+    (
+        "RateLimit",
+        "What is left of each budget that counted the request: `r` requests, and `t` seconds until it is full.",
+    ),
+    ("RateLimit-Policy", "How large each of them is: `q` requests, which refill in `w` seconds."),
+    ("X-Request-Id", "The request's own id, a UUID v7."),
+    ("Traceparent", "The request's trace (W3C Trace Context): its id is what to search the logs for."),
+];
+/// That of an answer which asks for patience.
+const RETRY_AFTER: (&str, &str) = ("Retry-After", "After how many seconds to try again.");
 
 impl Api {
     /// The document that describes the routes; nothing has to run for it.
@@ -118,6 +132,9 @@ impl Generators {
         for (status, codes) in by_status(problems) {
             responses.responses.insert(StatusCode::Code(status), ReferenceOr::Item(self.problem(&codes)));
         }
+        for response in responses.responses.values_mut().filter_map(ReferenceOr::as_item_mut) {
+            response.headers.extend(EVERY_ANSWERS.map(header_by_name));
+        }
         described
     }
 
@@ -132,8 +149,10 @@ impl Generators {
         }
         let described: Vec<_> =
             codes.iter().map(|code| format!("[`{0}`](/docs/problems/{0}): {1}", code.name(), code.cause())).collect();
+        let headers = codes.iter().any(|code| code.asks_for_patience()).then(|| header_by_name(RETRY_AFTER));
         Response {
             description: described.join("\n\n"),
+            headers: headers.into_iter().collect(),
             content: std::iter::once((PROBLEM_JSON.to_owned(), content)).collect(),
             ..Response::default()
         }
@@ -147,19 +166,19 @@ impl Generators {
         });
         let security_schemes = [("cookie", cookie_scheme()), ("bearer", bearer_scheme())];
         let security_schemes = security_schemes.map(|(name, scheme)| (name.to_owned(), ReferenceOr::Item(scheme)));
+        let headers = EVERY_ANSWERS.into_iter().chain([RETRY_AFTER]);
         Components {
             schemas: schemas.collect(),
+            headers: headers.map(|(name, text)| (name.to_owned(), answer_header(text))).collect(),
             security_schemes: security_schemes.into_iter().collect(),
             ..Components::default()
         }
     }
 }
 
-/// A field that may be absent has no default that could be sent.
-fn without_null_default(schema: &mut Schema) {
-    if schema.get("default").is_some_and(serde_json::Value::is_null) {
-        schema.remove("default");
-    }
+/// A header that is described among the components.
+fn header_by_name((name, _): (&str, &str)) -> (String, ReferenceOr<Header>) {
+    (name.to_owned(), ReferenceOr::ref_(&format!("#/components/headers/{name}")))
 }
 
 fn by_status(codes: impl IntoIterator<Item = Code>) -> BTreeMap<u16, Vec<Code>> {

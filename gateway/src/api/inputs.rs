@@ -9,6 +9,8 @@ use crate::{Input, openapi::Description};
 pub trait Inputs: Sized + 'static {
     /// Whether one of them is the body as it comes in.
     const STREAMS: bool;
+    /// Whether one of them reads the query.
+    const READS_QUERY: bool;
 
     /// Reads them; the first that fails ends it.
     fn read(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Self, Error>>;
@@ -20,6 +22,7 @@ pub trait Inputs: Sized + 'static {
 /// A handler that reads nothing.
 impl Inputs for () {
     const STREAMS: bool = false;
+    const READS_QUERY: bool = false;
 
     async fn read(_: &HttpRequest, _: &mut Payload) -> Result<Self, Error> {
         Ok(())
@@ -32,6 +35,7 @@ macro_rules! inputs {
     ($($input:ident)*) => {
         impl<$($input: Input),*> Inputs for ($($input,)*) {
             const STREAMS: bool = false $(|| $input::STREAMS)*;
+            const READS_QUERY: bool = false $(|| $input::READS_QUERY)*;
 
             async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Self, Error> {
                 Ok(($($input::from_request(request, payload).await.map_err(Into::into)?,)*))

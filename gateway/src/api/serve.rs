@@ -7,7 +7,13 @@ use futures_util::FutureExt as _;
 use portico_kernel::{AskError, Deadline};
 
 use super::{Inputs, method_guard};
-use crate::{Answer, Problem, extract::accepts, middleware::BodyWatch, problem::Code, settings::Settings};
+use crate::{
+    Answer, Problem,
+    extract::{accepts, refuse_query},
+    middleware::BodyWatch,
+    problem::Code,
+    settings::Settings,
+};
 
 /// The route of `method` that runs `handler`.
 pub(super) fn route<F, Args>(method: &Method, handler: F) -> Route
@@ -49,6 +55,9 @@ where
     accepts(request, F::Output::MEDIA)?;
     let limit = Settings::of(request).request_timeout;
     let args = Args::read(request, &mut payload).await?;
+    if !Args::READS_QUERY {
+        refuse_query(request)?;
+    }
     let answer = if Args::STREAMS {
         let watch = BodyWatch::of(request);
         tokio::select! {

@@ -19,5 +19,7 @@ pub use fields::{Fields, Invalids, Parse};
 pub use idempotency::Key;
 pub use json::Valid;
 pub use path::{Id, PathId};
+pub(crate) use query::refuse_query;
 pub use query::{PageOf, Query};
+pub(crate) use signed_in::refuse_ambiguity;
 pub use signed_in::{SignedIn, Transport};

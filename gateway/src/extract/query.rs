@@ -27,9 +27,35 @@ impl<T: Parse> FromRequest for Query<T> {
 }
 
 impl<T: Parse> Input for Query<T> {
+    const READS_QUERY: bool = true;
+
     fn describe(operation: &mut Description<'_>) {
         operation.query::<T>();
         operation.problems(&[Code::InvalidField]);
+    }
+}
+
+/// Refuses the parameters of a request that reads none.
+///
+/// # Errors
+/// The client's: there are some.
+pub(crate) fn refuse_query(request: &HttpRequest) -> Result<(), Problem> {
+    match request.query_string() {
+        "" => Ok(()),
+        query => read::<Nothing>(query),
+    }
+}
+
+/// A query without parameters.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+impl Parse for Nothing {
+    type Parsed = ();
+
+    fn parse(self) -> Result<(), Invalids> {
+        Ok(())
     }
 }
 

@@ -59,6 +59,16 @@ impl Input for SignedIn {
     }
 }
 
+/// Refuses a request that carries a session cookie and a token, whatever it wants of them.
+///
+/// # Errors
+/// The client's: it does.
+pub(crate) fn refuse_ambiguity(request: &HttpRequest) -> Result<(), Problem> {
+    let is_ambiguous =
+        request.headers().contains_key(header::AUTHORIZATION) && cookie::session_token(request).is_some();
+    if is_ambiguous { Err(Problem::new(Code::AmbiguousCredentials)) } else { Ok(()) }
+}
+
 fn token(request: &HttpRequest) -> Result<(Token, Transport), Problem> {
     let cookie = cookie::session_token(request);
     let mut headers = request.headers().get_all(header::AUTHORIZATION);

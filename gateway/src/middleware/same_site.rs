@@ -33,10 +33,13 @@ fn is_forged(request: &ServiceRequest) -> bool {
     }
     let settings = request.app_data::<Data<Settings>>().expect("the gateway gives every application its settings");
     let text = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("invalid"));
+    let is_at_home = |site| matches!(site, "same-origin" | "none");
     match (text("origin"), text("sec-fetch-site")) {
+        // The own origin asks from here, whatever way the request took.
+        (Some(origin), Some(site)) if origin == settings.public_origin => !is_at_home(site),
         (Some(origin), _) => !settings.allows_origin(origin),
         // Without an origin to compare, only the page itself or the user may have asked.
-        (None, Some(site)) => !matches!(site, "same-origin" | "none"),
+        (None, Some(site)) => !is_at_home(site),
         (None, None) => false, // no browser of today: it has no one else's cookies to abuse
     }
 }

@@ -165,6 +165,11 @@ impl Code {
         StatusCode::from_u16(self.status_number()).expect("the list holds valid statuses")
     }
 
+    /// Whether its answer tells when to try again.
+    pub(crate) const fn asks_for_patience(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Overloaded | Self::Unavailable | Self::IdempotencyKeyInProgress)
+    }
+
     /// What every 401 must say (RFC 9110, section 11.6.1; RFC 6750, section 3).
     pub(super) const fn challenge(self) -> Option<&'static str> {
         match self {

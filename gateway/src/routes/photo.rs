@@ -32,9 +32,10 @@ pub(crate) fn routes(api: Api) -> Api {
         .summary("Keeps a picture: JPEG, PNG, WebP or GIF, told by its content")
         .description(
             "Send the picture as the body, or in a form as the field `file`. EXIF, GPS and other metadata are cut out of it; \
-             a JPEG is turned upright. The answer comes once the picture is durable.",
+             a JPEG is turned upright. The answer comes once the picture is durable. Repeated under its `Idempotency-Key`, the \
+             upload answers the photo that it made, and 404 once that was deleted.",
         )
-        .answers(problems![PhotoQuotaReached, StorageFull])
+        .answers(problems![PhotoQuotaReached, PhotoUnknown, StorageFull])
         .get("/me/photos", list_my_photos)
         .summary("Lists the signed-in user's photos, latest first")
         .get("/me/photos/{photo_id}", my_photo)

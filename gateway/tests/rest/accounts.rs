@@ -194,6 +194,19 @@ async fn cookie_and_bearer_token_at_once_are_ambiguous() {
 }
 
 #[actix_web::test]
+async fn whoever_signs_in_carries_no_two_sets_of_credentials_either() {
+    let world = world().await;
+    let token = world.token();
+    let credentials = json!({ "email": "ann@example.com", "password": PASSWORD });
+
+    for request in [world.post("/auth", &credentials), world.post("/reg", &new_user("bob@example.com"))] {
+        let request = request.bearer_auth(&token).header("cookie", format!("session={token}"));
+
+        refused(request, 400, "ambiguous_credentials").await;
+    }
+}
+
+#[actix_web::test]
 async fn authentication_comes_before_the_body() {
     let world = world().await;
 

@@ -56,6 +56,23 @@ async fn missing_unknown_and_mistyped_fields_are_all_named_at_once() {
 }
 
 #[actix_web::test]
+async fn a_parameter_that_nothing_reads_is_refused_once_it_is_known_who_asks() {
+    let world = world().await;
+    let requests = [
+        (Method::GET, "/me?verbose=1"),
+        (Method::GET, "/session/verify?verbose=1"),
+        (Method::DELETE, "/me/sessions?verbose=1"),
+        (Method::GET, "/me/photos?verbose=1"),
+    ];
+    for (method, path) in requests {
+        let problem = refused(world.as_ann(method.clone(), path), 422, "invalid_field").await;
+
+        assert_eq!(fields(&problem), [("verbose", "unknown_field")], "{path}");
+        refused(world.request(method, path), 401, "session_missing").await;
+    }
+}
+
+#[actix_web::test]
 async fn a_refused_value_is_never_repeated() {
     let world = world().await;
     let body = json!({ "name": "Bob", "email": "secret-address", "password": { "secret": "secret-password" } });

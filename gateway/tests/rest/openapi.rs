@@ -160,6 +160,47 @@ fn what_has_few_values_is_chosen_and_not_typed() {
 }
 
 #[test]
+fn no_default_is_one_that_could_not_be_sent() {
+    let text = openapi_json();
+
+    assert!(!text.contains("\"default\": null"), "a parameter or field that may be absent has no default");
+}
+
+#[test]
+fn every_header_that_an_answer_may_have_is_described() {
+    let document = document();
+    let described = document["components"]["headers"].as_object().unwrap();
+    let headers = |answer: &Value| -> BTreeSet<String> {
+        answer["headers"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
+    };
+    for (method, path, operation) in operations(&document) {
+        for (status, answer) in operation["responses"].as_object().unwrap() {
+            let own = headers(answer);
+            for name in ["RateLimit", "RateLimit-Policy", "X-Request-Id", "Traceparent"] {
+                assert!(own.contains(name) && described.contains_key(name), "{method} {path} {status}: {name}");
+            }
+            let asks_for_patience = ["rate_limited", "overloaded", "unavailable", "idempotency_key_in_progress"]
+                .iter()
+                .any(|code| answer["content"]["application/problem+json"]["examples"].get(code).is_some());
+            assert_eq!(own.contains("Retry-After"), asks_for_patience, "{method} {path} {status}");
+        }
+    }
+    for (path, method, status) in [("/reg", "post", "201"), ("/auth", "post", "200"), ("/me/update", "patch", "200")] {
+        let own = headers(&document["paths"][path][method]["responses"][status]);
+        assert!(own.contains("X-Device-Token") && own.contains("Set-Cookie"), "{method} {path}: {own:?}");
+    }
+}
+
+#[test]
+fn an_upload_that_is_repeated_may_find_its_photo_gone() {
+    let document = document();
+
+    let gone = &document["paths"]["/me/photos"]["post"]["responses"]["404"];
+
+    assert!(gone.to_string().contains("photo_unknown"), "{gone}");
+}
+
+#[test]
 fn every_group_of_operations_is_described() {
     let document = document();
     let groups = document["tags"].as_array().unwrap();

@@ -108,10 +108,12 @@ async fn a_browser_changes_nothing_on_behalf_of_another_site() {
     let world =
         world_with(|config| config.gateway.cors.allowed_origins = vec!["https://app.example.org".into()], |_| {}).await;
     let own = "http://127.0.0.1:8080";
-    let matrix: [(&[(&str, &str)], bool); 13] = [
+    let matrix: [(&[(&str, &str)], bool); 15] = [
         (&[], true),
         (&[("origin", own)], true),
         (&[("origin", own), ("sec-fetch-site", "same-origin")], true),
+        (&[("origin", own), ("sec-fetch-site", "cross-site")], false),
+        (&[("origin", own), ("sec-fetch-site", "same-site")], false),
         (&[("origin", "https://app.example.org"), ("sec-fetch-site", "cross-site")], true),
         (&[("sec-fetch-site", "same-origin")], true),
         (&[("sec-fetch-site", "none")], true),

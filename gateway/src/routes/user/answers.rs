@@ -1,6 +1,7 @@
 //! What user routes write.
 
 use actix_web::{HttpResponseBuilder, cookie::Cookie};
+use aide::openapi::Response;
 use portico_session::Opened;
 use portico_user as user;
 use schemars::JsonSchema;
@@ -8,7 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    Body, Timestamp, Transport,
+    Body, Timestamp, Transport, answer_header,
     cookie::{self, Purpose},
     routes::{photo::Photo, session::Session},
     settings::Settings,
@@ -100,6 +101,15 @@ impl Body for Welcome {
             answer.insert_header((DEVICE_HEADER, device.as_str()));
         }
     }
+
+    fn describe_headers(answer: &mut Response) {
+        let cookies = "By default: the session's cookie and the device's.";
+        let device =
+            "With `?transport=bearer`: what this device is known by from now on. Send it along at the next sign-in.";
+        for (name, text) in [("Set-Cookie", cookies), (DEVICE_HEADER, device)] {
+            answer.headers.insert(name.into(), answer_header(text));
+        }
+    }
 }
 
 /// The user alone, or with the session that replaces the current one.
@@ -118,6 +128,10 @@ impl Body for Updated {
         if let Self::Rotated(welcome) = self {
             welcome.dress(answer);
         }
+    }
+
+    fn describe_headers(answer: &mut Response) {
+        Welcome::describe_headers(answer);
     }
 }
 

@@ -11,7 +11,7 @@ use super::{answers::DEVICE_HEADER, previous::Previous};
 use crate::{
     Input, Problem,
     cookie::{self, Purpose},
-    extract::client_info,
+    extract::{client_info, refuse_ambiguity},
     limits::{self, Permit, Refused, SignInGuard},
     openapi::Description,
     problem::Code,
@@ -83,7 +83,7 @@ impl FromRequest for Caller {
         let device = header.map(str::to_owned).or_else(|| cookie::read(request, Purpose::Device));
         let guard = request.app_data::<Data<SignInGuard>>().expect("the gateway gives every application its guard");
         let (client, previous, guard) = (client_info(request), Previous::of(request), Data::clone(guard));
-        ready(Ok(Self { client, previous, guard, device, request: request.clone() }))
+        ready(refuse_ambiguity(request).map(|()| Self { client, previous, guard, device, request: request.clone() }))
     }
 }
 
@@ -92,7 +92,7 @@ impl Input for Caller {
         let text = "Clients without cookies: what the last sign-in answered under this name, so that others' failed \
                     sign-ins never lock this device out.";
         operation.header::<String>(DEVICE_HEADER, text);
-        operation.problems(&[Code::RateLimited, Code::Overloaded]);
+        operation.problems(&[Code::AmbiguousCredentials, Code::RateLimited, Code::Overloaded]);
     }
 }
 
