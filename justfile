@@ -35,6 +35,11 @@ crash *arguments:
 abuse *arguments:
     @deploy/scripts/abuse.sh "$@"
 
+# Search for input that breaks a parser, `just fuzz [SECONDS [WORD]]`: for each of them, or those named like WORD
+[positional-arguments]
+fuzz *arguments:
+    @deploy/scripts/fuzz.sh "$@"
+
 # Format all code
 fmt:
     cargo fmt --all

@@ -20,6 +20,8 @@ mod connection;
 mod cookie;
 mod docs;
 mod extract;
+#[cfg(test)]
+mod fuzz;
 mod gateway;
 mod limits;
 mod listener;

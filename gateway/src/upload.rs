@@ -9,6 +9,8 @@
 //! kernel would discard the answer.
 
 mod form;
+#[cfg(test)]
+mod fuzz;
 mod tap;
 
 use std::pin::pin;

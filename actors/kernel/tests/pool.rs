@@ -197,11 +197,12 @@ async fn dropping_it_waits_for_nothing_and_ends_its_threads() {
     let pool = Pool::new("hashes", 1, 1);
     let barrier = Arc::new(Barrier::new(2));
     let (sender, ended) = std::sync::mpsc::channel::<()>();
+    let (begin, begun) = tokio::sync::oneshot::channel();
     let busy = actix::spawn({
         let (pool, barrier) = (pool.clone(), Arc::clone(&barrier));
-        async move { pool.run(move || (barrier.wait(), drop(sender))).await }
+        async move { pool.run(move || (begin.send(()), barrier.wait(), drop(sender))).await }
     });
-    until("a busy thread", || pool.load().running == 1).await;
+    begun.await.unwrap(); // a thread that only has the job would skip it
 
     busy.abort();
     drop((pool, busy.await)); // returns although the thread is still busy

@@ -22,7 +22,7 @@ use crate::{
     metrics::HttpDuration,
     node::Node,
     operator::Operator,
-    shutdown,
+    output, shutdown,
 };
 
 /// Serves until a signal comes or the supervision tree gives up.
@@ -114,10 +114,14 @@ impl Listeners {
     fn tell(&self, node: &Node) {
         let config = node.config();
         let scheme = if config.gateway.tls.certificate_file.is_some() { "https" } else { "http" };
-        println!("gateway listening on {scheme}://{}", self.gateway.address);
-        println!("operator listening on http://{}", self.operator.0);
-        println!("data in {}", absolute(&config.data.dir));
-        println!("API documentation on {scheme}://{}/docs", self.gateway.address);
+        let (gateway, operator, data) = (self.gateway.address, self.operator.0, absolute(&config.data.dir));
+        let text = format!(
+            "gateway listening on {scheme}://{gateway}\noperator listening on http://{operator}\ndata in {data}\n\
+             API documentation on {scheme}://{gateway}/docs\n"
+        );
+        if let Err(error) = output::print(&text) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "where it listens could not be printed");
+        }
     }
 
     /// Readiness turns false, no new work is taken, and what is in flight ends, or is cut off at the deadline. Answers how

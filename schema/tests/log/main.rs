@@ -4,5 +4,6 @@
 
 mod crashes;
 mod files;
+mod fuzz;
 mod reader;
 mod support;

@@ -2,6 +2,7 @@
 
 mod apng;
 mod deletions;
+mod fuzz;
 mod image;
 mod image_property;
 mod lossless;

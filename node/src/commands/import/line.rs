@@ -111,4 +111,19 @@ mod tests {
 
         assert_eq!((line.name, line.email, line.password_hash), ("Ann".into(), "a".into(), "h".into()));
     }
+
+    /// Any bytes as a line; `./just fuzz` searches on from the corpus.
+    #[test]
+    fn a_line_is_an_account_or_refused_by_a_field_of_its_own() {
+        bolero::check!().with_max_len(1024).for_each(|bytes: &[u8]| match parse(bytes) {
+            Ok(ImportLine { name, email, password_hash }) => {
+                let again = serde_json::json!({ "name": name, "email": email, "password_hash": password_hash });
+                assert!(parse(again.to_string().as_bytes()).is_ok_and(|line| line.email == email));
+            }
+            Err(Outcome::Refused { field, code, .. }) => {
+                assert!(!field.is_empty() || matches!(&*code, "malformed" | "unknown_field"), "{code}");
+            }
+            Err(other) => panic!("{other:?}"),
+        });
+    }
 }
