@@ -30,6 +30,11 @@ bench *arguments:
 crash *arguments:
     @deploy/scripts/crash.sh "$@"
 
+# Race clients against each other and hold every answer against models (`./just histories --help`)
+[positional-arguments]
+histories *arguments:
+    @deploy/scripts/histories.sh "$@"
+
 # Attack a node in every way that docs/security.md says is defended against (`./just abuse --help`)
 [positional-arguments]
 abuse *arguments:

@@ -9,12 +9,14 @@
 //! - [`pictures`]: uploads, good and evil.
 //! - [`abuse`]: attacks, each with what must come of it.
 //! - [`crash`]: kills and crashes under load, and what must be left standing.
+//! - [`histories`]: what many clients do at once, and what may come of it.
 //! - [`binary`]: where the binary under test comes from.
 
 pub mod abuse;
 mod binary;
 mod client;
 pub mod crash;
+pub mod histories;
 mod home;
 mod node;
 mod output;

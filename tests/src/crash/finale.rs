@@ -97,6 +97,15 @@ pub(super) async fn stop(home: &Home, node: Node, findings: &Findings) {
     findings.hold(exit.code() == Some(0), || format!("the node ended with {:?}: {}", exit.status, exit.stderr));
 }
 
+/// Stops a node, and holds what it leaves in its databases and files against each other.
+pub(crate) async fn hold_together(home: &Home, node: Node, findings: &Findings) {
+    stop(home, node, findings).await;
+    let standing = Standing::read(&home.data()).await;
+    standing.check_each_other(findings);
+    content::check(home, findings, &standing.photo_paths, &standing.work_paths);
+    content::check_unfinished(home, findings);
+}
+
 /// What lies in the data directory of a node that has stopped in order.
 pub(super) async fn data(home: &Home, clients: &[Client], findings: &Findings) -> Logs {
     let standing = Standing::read(&home.data()).await;

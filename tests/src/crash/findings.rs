@@ -25,7 +25,7 @@ pub struct Findings {
 
 impl Findings {
     /// Notes that something promised does not hold.
-    pub(super) fn violation(&self, text: impl Into<String>) {
+    pub(crate) fn violation(&self, text: impl Into<String>) {
         let mut violations = lock(&self.violations);
         if violations.len() < VIOLATIONS_MAX {
             violations.push(text.into());
@@ -33,7 +33,7 @@ impl Findings {
     }
 
     /// Notes a violation unless `holds`. Answers whether it holds.
-    pub(super) fn hold(&self, holds: bool, text: impl FnOnce() -> String) -> bool {
+    pub(crate) fn hold(&self, holds: bool, text: impl FnOnce() -> String) -> bool {
         if !holds {
             self.violation(text());
         }
@@ -41,7 +41,7 @@ impl Findings {
     }
 
     /// Counts one more of a kind.
-    pub(super) fn count(&self, kind: &str) {
+    pub(crate) fn count(&self, kind: &str) {
         self.add(kind, 1);
     }
 

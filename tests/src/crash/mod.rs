@@ -29,8 +29,11 @@ mod rows;
 mod settle;
 mod wire;
 
+pub(crate) use finale::hold_together;
 pub use findings::Findings;
+pub(crate) use process::home;
 pub use report::Table;
+pub(crate) use rows::Rows;
 
 use std::path::PathBuf;
 

@@ -12,7 +12,7 @@ use super::Plan;
 use crate::{Home, Node};
 
 /// A home where passwords cost little, so that crashes are many, and where caches are small, so that memory can be flat.
-pub(super) fn home() -> Home {
+pub(crate) fn home() -> Home {
     let limits = [
         "per_address",
         "per_account",
