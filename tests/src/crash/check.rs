@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
 
 use super::{
     journal::{Account, Photo, Standing},
@@ -158,12 +159,12 @@ impl Account {
     }
 
     /// What others see of an account once it is gone: nothing. It follows from the deletion, in a moment.
-    pub(super) async fn check_traces(&self, wire: &Wire, observer: &str) -> Checked {
+    pub(super) async fn check_traces(&self, wire: &Wire, observer: &str, until: Instant) -> Checked {
         let Some(id) = self.id.as_deref().filter(|_| !self.is_open()) else { return Ok(()) };
         let mut paths = vec![format!("/users/id/{id}"), format!("/users/id/{id}/photos")];
         paths.extend(self.deleted.last().map(|photo| format!("/users/id/{id}/photos/{photo}/content")));
         for path in paths {
-            let gone = wire.comes_to(&Call::get(&path).by(observer), 404).await?;
+            let gone = wire.comes_to(&Call::get(&path).by(observer), 404, until).await?;
             wire.findings.hold(gone, || format!("{}: {path} is still there", self.email));
         }
         Ok(())

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
+
 use super::{
     Findings, Plan,
     client::Client,
@@ -15,7 +17,7 @@ use super::{
     logs::{self, Logs},
     process,
     rows::{self, Promised, Rows, Standing},
-    wire::{Call, Mode, Wire},
+    wire::{Call, FOLLOWS_WITHIN, Mode, Wire},
 };
 use crate::{Home, Node, output::PATIENCE};
 
@@ -55,8 +57,9 @@ pub(super) async fn api(node: &Node, clients: Vec<Client>, findings: &Arc<Findin
 /// Others see nothing of the accounts that stand so.
 async fn traces(wire: &Wire, clients: &[Client], wanted: impl Fn(journal::Standing) -> bool) {
     let Some(observer) = observer(wire, clients).await else { return };
+    let until = Instant::now() + FOLLOWS_WITHIN; // for all of them, so that waits do not add up
     for account in accounts(clients).filter(|account| wanted(account.standing)) {
-        if account.check_traces(wire, &observer).await.is_err() {
+        if account.check_traces(wire, &observer, until).await.is_err() {
             wire.findings.violation(format!("{}: what is left of it cannot be looked at", account.email));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -39,6 +39,11 @@ enum Moment {
 
 /// Kills a node `kills` times and checks it after each, and everything at the end.
 pub async fn run(plan: &Plan, kills: usize, findings: &Arc<Findings>) {
+    run_and(plan, kills, async |_| {}, findings).await;
+}
+
+/// The same, with something done to the data directory between the last kill and the last checks.
+pub async fn run_and(plan: &Plan, kills: usize, meanwhile: impl AsyncFnOnce(PathBuf), findings: &Arc<Findings>) {
     let (home, mut random) = (process::home(), plan.random(0));
     let number = |number| Client::new(number, plan.random(1 + number as u64));
     let mut clients: Vec<_> = (0..CLIENTS).map(number).collect();
@@ -66,6 +71,7 @@ pub async fn run(plan: &Plan, kills: usize, findings: &Arc<Findings>) {
             )
         });
     }
+    meanwhile(home.data()).await;
     finale::hold(plan, &home, clients, &accepted, findings).await;
 }
 

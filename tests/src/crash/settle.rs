@@ -3,11 +3,13 @@
 //! Work of a call that crashed may have been handed to a database already, and commit a moment later. So each operation is
 //! repeated until an answer comes, after which nothing of the first one can follow; only then is it looked at.
 
+use tokio::time::Instant;
+
 use super::{
     journal::{Account, Pending, Photo, Session, Standing, Upload},
     operations::{registration, removal, rename, session, sign_in, surprise, text},
     pictures,
-    wire::{Call, Mode, Unknown, Wire},
+    wire::{Call, FOLLOWS_WITHIN, Mode, Unknown, Wire},
 };
 use crate::Answer;
 
@@ -197,7 +199,8 @@ impl Account {
 
     /// Waits until a session is refused: what ends it was committed, and is on its way.
     async fn dies(&mut self, wire: &Wire, token: String) -> Settled {
-        let dead = wire.comes_to(&Call::get("/session/verify").by(&token), 401).await?;
+        let dead =
+            wire.comes_to(&Call::get("/session/verify").by(&token), 401, Instant::now() + FOLLOWS_WITHIN).await?;
         wire.findings.hold(dead, || format!("{}: a session outlives what ended it", self.email));
         self.ended.push(token);
         Ok(())

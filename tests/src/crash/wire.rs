@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 const INSISTENCE: usize = 500;
 
 /// How long what follows from a commit may take: the longest that a cache keeps what it was not told of, and some.
-const FOLLOWS_WITHIN: Duration = Duration::from_secs(75);
+pub(super) const FOLLOWS_WITHIN: Duration = Duration::from_secs(75);
 /// How often it is looked at meanwhile.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -144,12 +144,12 @@ impl Wire {
         Err(Unknown)
     }
 
-    /// Makes the call until it answers `status`: for what follows from a commit in a moment. False when it never did.
+    /// Makes the call until it answers `status`, or `until`: for what follows from a commit in a moment. False when it never
+    /// did.
     ///
     /// # Errors
     /// [`Unknown`] when the node is gone.
-    pub(super) async fn comes_to(&self, call: &Call<'_>, status: u16) -> Result<bool, Unknown> {
-        let until = Instant::now() + FOLLOWS_WITHIN;
+    pub(super) async fn comes_to(&self, call: &Call<'_>, status: u16, until: Instant) -> Result<bool, Unknown> {
         while self.insist(call).await?.status != status {
             if Instant::now() > until {
                 return Ok(false);

@@ -1,0 +1,104 @@
+//! The crash driver would notice a loss: what it holds to be so is made untrue, one thing of each kind.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use portico_tests::{
+    binary,
+    crash::{Findings, Plan, kills},
+};
+use sea_orm::sqlx::{
+    ConnectOptions as _, Connection as _, Executor as _,
+    sqlite::{SqliteConnectOptions, SqliteConnection},
+};
+
+/// When it is not over by then, it hangs.
+const OVER_WITHIN: Duration = Duration::from_mins(2);
+/// Enough for every client to have accounts with sessions and photos.
+const KILLS: usize = 4;
+
+/// What is told of each kind of loss.
+const TOLD: [&str; 12] = [
+    "signing in answered 401",                   // an account
+    "a live session answered 401",               // a session
+    "does not read back",                        // a photo's bytes, to its owner
+    "is lost",                                   // a photo's row, to its owner
+    "files .orig are lost",                      // a photo's bytes, on the disk
+    "files .thumb belong to nobody",             // a rendition that outlived its photo
+    "have a wrong count of photos",              // a deletion by half
+    "versions of owners",                        // an event
+    "photos: unexpected",                        // a row of the journal
+    "a record stands twice, or has no sequence", // a log record, repeated
+    "log records, and 0 stand",                  // a log record, lost
+    "no whole line",                             // a log record, by half
+];
+
+/// What is told as well if an account was deleted.
+const TOLD_OF_DELETED: [&str; 2] = ["tombstones of owners: missing", "last epochs: missing"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_kind_of_loss_is_noticed() {
+    let findings: Arc<Findings> = Arc::default();
+    let plan = Plan { binary: binary().to_owned(), seed: 3, operations_max: 40, talks: false };
+
+    let run = kills::run_and(&plan, KILLS, lose_something_of_each_kind, &findings);
+    tokio::time::timeout(OVER_WITHIN, run).await.expect("what is lost is not waited for again and again");
+
+    let told = findings.violations().join("\n");
+    let deleted = findings.counted("acknowledged: deletion of an account") > 0;
+    for kind in TOLD.iter().chain(TOLD_OF_DELETED.iter().filter(|_| deleted)) {
+        assert!(told.contains(kind), "{kind} was not told among:\n{told}");
+    }
+}
+
+/// What crashes must never do.
+async fn lose_something_of_each_kind(data: PathBuf) {
+    change(&data, "user.db", &["DELETE FROM users WHERE id IN (SELECT id FROM users ORDER BY id LIMIT 1)"]).await;
+    change(&data, "session.db", &[SESSIONS_OF_SOME, "DELETE FROM epochs WHERE least = 9223372036854775807"]).await;
+    change(&data, "photo.db", &["UPDATE owners SET version = 0, deleted = 0", EARLY_PHOTOS]).await;
+    for original in files(&data.join("content"), "orig") {
+        fs::remove_file(original).unwrap();
+    }
+    let stray = data.join("content/00/01a21250-0000-7000-8000-000000000000");
+    fs::create_dir_all(&stray).unwrap();
+    fs::write(stray.join("01a21250-0000-7000-8000-000000000001.thumb"), "stray").unwrap();
+    for log in files(&data.join("logs"), "jsonl") {
+        lose_halve_and_repeat(&log);
+    }
+}
+
+/// Of those with many sessions, some of which live in some journal.
+const SESSIONS_OF_SOME: &str = "DELETE FROM sessions WHERE user_id IN \
+                                (SELECT user_id FROM sessions GROUP BY user_id ORDER BY count(*) DESC LIMIT 3)";
+/// Of others than the user that is gone.
+const EARLY_PHOTOS: &str = "DELETE FROM photos WHERE id IN (SELECT id FROM photos \
+                            WHERE owner_id > (SELECT min(owner_id) FROM photos) ORDER BY id LIMIT 3)";
+
+async fn change(data: &Path, database: &str, statements: &[&'static str]) {
+    let options = SqliteConnectOptions::new().filename(data.join(database)).foreign_keys(true);
+    let mut connection: SqliteConnection = options.connect().await.unwrap();
+    for statement in statements {
+        connection.execute(*statement).await.unwrap();
+    }
+    connection.close().await.unwrap();
+}
+
+fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let (directories, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let wanted = files.into_iter().filter(|path| path.extension().is_some_and(|found| found == extension));
+    wanted.chain(directories.iter().flat_map(|directory| self::files(directory, extension))).collect()
+}
+
+/// Takes the first record out of a log file and half of the second, and writes the last one twice.
+fn lose_halve_and_repeat(log: &Path) {
+    let text = fs::read_to_string(log).unwrap();
+    let lines: Vec<_> = text.split_inclusive('\n').skip(1).filter(|line| line.ends_with('\n')).collect();
+    let Some((second, rest)) = lines.split_first() else { return };
+    let half: String = second.chars().take(second.len() / 2).chain(['\n']).collect();
+    fs::write(log, half + &rest.concat() + rest.last().copied().unwrap_or_default()).unwrap();
+}
