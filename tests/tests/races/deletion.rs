@@ -1,53 +1,20 @@
 //! A deleted account stays deleted, whatever signs in and uploads while it goes.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
 use image::ImageFormat;
 use portico_tests::{Account, Answer, Client, Home, Node, PASSWORD, eventually, histories::number, pictures};
 use serde_json::json;
 
-use crate::{at_once, attempt, home, text};
+use crate::{
+    at_once, home,
+    repeat::{Race, sign_in_again_and_again},
+    text,
+};
 
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 3;
 /// How many clients sign in, and how many upload, without a pause.
 const CLIENTS: usize = 6;
-/// How many attempts of each client must have been made before the account is deleted.
-const BEFORE: usize = 3;
-/// How many there may be, should nobody ever delete it.
-const ATTEMPTS_MAX: usize = 5_000;
-
-/// What the clients of a round know of each other.
-#[derive(Default)]
-struct Race {
-    attempts: AtomicUsize,
-    deleted: AtomicBool,
-}
-
-impl Race {
-    /// Repeats `attempt` until one was begun after the deletion had been acknowledged; answers all, that one last.
-    async fn run<F: Future<Output = Answer>>(&self, attempt: impl Fn(usize) -> F) -> Vec<Answer> {
-        let (mut answers, mut last) = (Vec::new(), false);
-        while !last {
-            last = self.deleted.load(Ordering::Acquire) || answers.len() == ATTEMPTS_MAX;
-            answers.push(attempt(answers.len()).await);
-            self.attempts.fetch_add(usize::from(answers.len() == BEFORE), Ordering::AcqRel);
-        }
-        answers
-    }
-
-    async fn under_way(&self) {
-        let begun = || std::future::ready((self.attempts.load(Ordering::Acquire) == 2 * CLIENTS).then_some(()));
-        eventually("everybody to be at it", begun).await;
-    }
-}
-
-async fn sign_in_again_and_again(race: Arc<Race>, anybody: Client, email: String) -> Vec<Answer> {
-    race.run(|_| attempt(&anybody, &email, PASSWORD)).await
-}
-
 async fn upload_again_and_again(race: Arc<Race>, owner: Client, client: usize) -> Vec<Answer> {
     race.run(|number| {
         let width = 16 + u32::try_from(number % 64).unwrap();
@@ -69,9 +36,9 @@ async fn delete_under_load(node: &Node, name: &str) -> (Account, Vec<Vec<Answer>
         let (race, owner) = (Arc::clone(&race), Client::clone(&ann));
         at_once(CLIENTS, move |client| upload_again_and_again(Arc::clone(&race), owner.clone(), client))
     });
-    race.under_way().await;
+    race.under_way(2 * CLIENTS).await;
     ann.delete("/delete").json(&json!({ "password": PASSWORD })).await.expect(204);
-    race.deleted.store(true, Ordering::Release);
+    race.over();
     (ann, sign_ins.await.unwrap(), uploads.await.unwrap())
 }
 

@@ -7,6 +7,7 @@ mod passwords;
 mod photos;
 mod profile;
 mod registration;
+mod repeat;
 mod revocation;
 
 use std::{
