@@ -184,6 +184,7 @@ fn sources(package: &Package) -> Vec<(String, String)> {
         for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
             match entry.file_type().unwrap() {
                 kind if kind.is_dir() => directories.push(entry.path()),
+                _ if entry.path().extension().is_none_or(|ending| ending != "rs") => {}
                 _ => files.push((entry.path().display().to_string(), fs::read_to_string(entry.path()).unwrap())),
             }
         }
