@@ -7,35 +7,44 @@ cd "$(dirname "$0")/../.."
 . deploy/scripts/lib/need.sh
 seconds=${1:-60}
 wanted=${2:-}
-tools=$PWD/${CARGO_TARGET_DIR:-target}/tools
-PATH=$tools/bin:$PATH
-
+built=$(realpath -m "${CARGO_TARGET_DIR:-target}")/fuzz
+host=$(rustc --version --verbose | sed -n 's/^host: //p')
 command -v "${CXX:-c++}" >/dev/null || missing "a C++ compiler is missing, which libFuzzer needs: apt-get install g++"
-cargo bolero --version >/dev/null 2>&1 ||
-    cargo install --locked --quiet --root "$tools" --version 0.13.5 --no-default-features cargo-bolero
 
-# fuzz PACKAGE TEST CORPUS: the corpus that grows is no source, and begins as a copy of the one that is.
-fuzz() {
-    grown=$tools/corpus/$2
-    mkdir -p "$grown"
-    cp "$3"/* "$grown"
-    printf '\n== %s: %s, for %s s\n' "$1" "$2" "$seconds"
-    cargo bolero test --package "$1" --engine libfuzzer --sanitizer NONE --time "${seconds}s" \
-        --corpus-dir "$grown" --target-dir "$tools/fuzz" "$2"
-}
-
-# package DIRECTORY: the name of the package that it belongs to.
-package() {
-    directory=$1
-    while [ ! -e "$directory/Cargo.toml" ]; do directory=$(dirname "$directory"); done
-    sed -n 's/^name = "\(.*\)"/\1/p' "$directory/Cargo.toml" | head -n 1
-}
-
-broken=
-for corpus in $(find . -name corpus -path '*/__fuzz__/*' -not -path './target/*' | sort); do
-    home=$(dirname "$corpus")
-    test=$(basename "$home" | sed 's/__/::/g')
-    case $test in *"$wanted"*) ;; *) continue ;; esac
-    fuzz "$(package "$home")" "$test" "$corpus" || broken="$broken $test"
+# What libFuzzer must see of the code (https://llvm.org/docs/LibFuzzer.html); build scripts and macros are left alone.
+coverage="--cfg fuzzing --cfg fuzzing_libfuzzer -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4"
+for kind in inline-8bit-counters pc-table trace-compares; do
+    coverage="$coverage -Cllvm-args=-sanitizer-coverage-$kind"
 done
-[ -z "$broken" ] || missing "broken:$broken; the input lies beside each test, in __fuzz__, under crashes"
+
+# binary PACKAGE CORPUS: how cargo calls the tests that a corpus belongs to.
+binary() {
+    case $2 in
+        "$1"/tests/__fuzz__/*) echo --test fuzz ;;
+        "$1"/tests/*) echo --test "$(echo "${2#"$1"/tests/}" | cut -d / -f 1)" ;;
+        *) if [ -e "$1/src/lib.rs" ]; then echo --lib; else echo --bins; fi ;;
+    esac
+}
+
+# fuzz CORPUS TEST: the corpus that grows is no source, and begins as a copy of the one that is.
+fuzz() {
+    package=$1 crashes=$PWD/$(dirname "$1")/crashes grown=$built/corpus/$2
+    while [ ! -e "$package/Cargo.toml" ]; do package=$(dirname "$package"); done
+    printf '\n== %s: %s, for %s s\n' "$package" "$2" "$seconds"
+    mkdir -p "$grown" "$crashes"
+    cp "$1"/* "$grown"
+    searched=0
+    # shellcheck disable=SC2046 # two words
+    RUSTFLAGS=$coverage BOLERO_LIBFUZZER_ARGS="$grown $crashes -artifact_prefix=$crashes/ -max_total_time=$seconds -timeout=10" \
+        cargo test --locked --profile fuzz --target "$host" --target-dir "$built" --manifest-path "$package/Cargo.toml" \
+        $(binary "$package" "$1") -- --exact "$2" || searched=$?
+    rmdir "$crashes" 2>/dev/null || true # unless there is something in it
+    return "$searched"
+}
+
+failed=
+for corpus in $(find actors bus config gateway node schema -name corpus -path '*/__fuzz__/*' | sort); do
+    test=$(basename "$(dirname "$corpus")" | sed 's/__/::/g')
+    case $test in *"$wanted"*) fuzz "$corpus" "$test" || failed="$failed $test" ;; esac
+done
+[ -z "$failed" ] || missing "failed:$failed; input that broke one lies beside it, in __fuzz__, under crashes"
