@@ -25,7 +25,7 @@ restarts:
 bench *arguments:
     @deploy/scripts/bench.sh "$@"
 
-# Kill the node and crash its actors under load, and check that nothing acknowledged is lost (`./just crash --help`)
+# Kill the node, cut its power and crash its actors under load, and check that nothing acknowledged is lost (`./just crash --help`)
 [positional-arguments]
 crash *arguments:
     @deploy/scripts/crash.sh "$@"

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Kills the release node, and crashes the actors of a test build, under mixed load; nothing acknowledged may be lost.
+# Kills the release node, cuts its power, and crashes the actors of a test build, under mixed load; nothing acknowledged may be lost.
 # Arguments go to the driver: `./just crash --help` lists them.
 set -eu
 cd "$(dirname "$0")/../.."
 . deploy/scripts/lib/need.sh
+need_package strace strace
 target=${CARGO_TARGET_DIR:-target}
 
 cargo build --release --locked --package portico-node

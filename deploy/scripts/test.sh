@@ -5,6 +5,8 @@ cd "$(dirname "$0")/../.."
 . deploy/scripts/lib/need.sh
 need_component rustfmt fmt
 need_component clippy clippy
+# What the power cuts of tests/tests/crash.rs are made with.
+need_package strace strace
 
 step() {
     printf '\n== %s: ' "$1"

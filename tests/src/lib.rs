@@ -23,6 +23,7 @@ mod output;
 pub mod pictures;
 mod raw;
 mod terminal;
+mod tool;
 
 pub use binary::binary;
 pub use client::{Account, Answer, Client, PASSWORD};

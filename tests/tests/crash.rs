@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use portico_tests::{
     binary,
-    crash::{Findings, Plan, Table, kills, panics},
+    crash::{Findings, Plan, Table, kills, panics, power},
 };
 
 fn plan(seed: u64) -> Plan {
@@ -21,6 +21,19 @@ async fn twenty_kills_under_mixed_load_lose_nothing_that_was_acknowledged() {
     assert_eq!(findings.violations(), Vec::<String>::new());
     assert!(findings.total("acknowledged: ") > 100, "{:?}", findings.counts());
     assert!(findings.counted("operations without an answer, settled") > 0, "no kill met an operation under way");
+    assert!(findings.counted("log: records that were accepted before a kill") > 0, "no log was looked at");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn power_cuts_lose_nothing_that_was_acknowledged() {
+    let findings: Arc<Findings> = Arc::default();
+
+    power::run(&plan(3), 16, &findings).await;
+
+    println!("{}", Table(&findings));
+    assert_eq!(findings.violations(), Vec::<String>::new());
+    assert!(findings.total("acknowledged: ") >= 40, "{:?}", findings.counts());
+    assert!(findings.counted("checked: photos") > 0, "no photo was looked at");
     assert!(findings.counted("log: records that were accepted before a kill") > 0, "no log was looked at");
 }
 

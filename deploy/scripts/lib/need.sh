@@ -15,3 +15,12 @@ need_component() {
     command -v rustup >/dev/null && rustup component add "$1" && return
     missing "cargo $2 is missing: install the component $1 (rustup component add $1)"
 }
+
+# need_package PROGRAM PACKAGE: a program that a Debian package holds; root has it installed.
+need_package() {
+    command -v "$1" >/dev/null && return
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq && apt-get install -y -qq --no-install-recommends "$2" >/dev/null && return
+    fi
+    missing "$1 is not on PATH: install $2 (Debian: apt-get install $2)"
+}

@@ -1,4 +1,5 @@
-//! `./just crash`: kills a node, and crashes its actors, again and again, and checks that nothing acknowledged was lost.
+//! `./just crash`: kills a node, cuts its power and crashes its actors, again and again, and checks that nothing
+//! acknowledged was lost.
 
 use std::{
     env,
@@ -9,7 +10,7 @@ use std::{
 };
 
 use clap::{Parser, ValueEnum};
-use portico_tests::crash::{Findings, Plan, Table, kills, panics};
+use portico_tests::crash::{Findings, Plan, Table, kills, panics, power};
 
 /// The most operations that are acknowledged between two kills: on two cores, as many as keep a round below a second.
 const OPERATIONS_MAX: u64 = 120;
@@ -34,6 +35,9 @@ struct Cli {
     /// How often an actor is crashed by an injected panic, in a process that runs on.
     #[arg(long, default_value_t = 10_000)]
     restarts: u64,
+    /// How often the power is cut: what was not synced is lost, at an acknowledgement or anywhere. Wants `strace`.
+    #[arg(long, default_value_t = 100)]
+    cuts: usize,
     /// Decides what clients do and when the node is killed; a random one is chosen and told without it.
     #[arg(long)]
     seed: Option<u64>,
@@ -48,6 +52,7 @@ struct Cli {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Mode {
     Kills,
+    Power,
     Panics,
     All,
 }
@@ -58,22 +63,28 @@ async fn main() -> ExitCode {
     let seed = cli.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     println!("seed {seed}: give it as --seed to have clients do the same again");
     let mut right = true;
-    if cli.mode != Mode::Panics {
-        let plan = Plan {
-            binary: cli.binary.or_else(named).unwrap_or_else(beside),
-            seed,
-            operations_max: OPERATIONS_MAX,
-            talks: true,
-        };
+    let plan = Plan {
+        binary: cli.binary.or_else(named).unwrap_or_else(beside),
+        seed,
+        operations_max: OPERATIONS_MAX,
+        talks: true,
+    };
+    if matches!(cli.mode, Mode::Kills | Mode::All) {
         println!("{} kills of {}", cli.kills, plan.binary.display());
         let findings = Arc::default();
         let began = Instant::now();
         kills::run(&plan, cli.kills, &findings).await;
         right &= tell("kills", &findings, began);
     }
-    if cli.mode != Mode::Kills {
-        let plan =
-            Plan { binary: cli.test_build.unwrap_or_else(beside), seed, operations_max: OPERATIONS_MAX, talks: true };
+    if matches!(cli.mode, Mode::Power | Mode::All) {
+        println!("{} power cuts of {}", cli.cuts, plan.binary.display());
+        let findings = Arc::default();
+        let began = Instant::now();
+        power::run(&plan, cli.cuts, &findings).await;
+        right &= tell("power", &findings, began);
+    }
+    if matches!(cli.mode, Mode::Panics | Mode::All) {
+        let plan = Plan { binary: cli.test_build.unwrap_or_else(beside), ..plan };
         if !has_hook(&plan.binary) {
             eprintln!(
                 "crash: {} is no test build: build one with `cargo build --workspace --bins`, and name it by --test-build",

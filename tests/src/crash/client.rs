@@ -18,6 +18,7 @@ const SESSIONS_MAX: usize = 5;
 const PHOTOS_MAX: usize = 6;
 
 /// A client.
+#[derive(Clone)]
 pub(super) struct Client {
     number: usize,
     random: fastrand::Rng,
@@ -46,7 +47,7 @@ impl Client {
     }
 
     /// Does one thing.
-    async fn step(&mut self, wire: &Wire) -> Result<(), Unknown> {
+    pub(super) async fn step(&mut self, wire: &Wire) -> Result<(), Unknown> {
         let in_use = self.accounts.len().saturating_sub(ACCOUNTS_IN_USE)..self.accounts.len();
         let open: Vec<_> = in_use.filter(|at| self.accounts[*at].is_open()).collect();
         let Some(at) = self.random.choice(&open).copied().filter(|_| self.random.u8(..100) >= 12) else {

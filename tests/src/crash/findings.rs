@@ -55,6 +55,12 @@ impl Findings {
         }
     }
 
+    /// Takes over what another run counted and found wrong; `what` says which.
+    pub(super) fn absorb(&self, what: &str, other: &Self) {
+        other.violations().iter().for_each(|violation| self.violation(format!("{what}: {violation}")));
+        other.counts().iter().for_each(|(kind, count)| self.add(kind, *count));
+    }
+
     /// Counts an operation that the node acknowledged.
     pub(super) fn acknowledged(&self, kind: &str) {
         self.count(&format!("acknowledged: {kind}"));

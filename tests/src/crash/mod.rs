@@ -2,7 +2,8 @@
 //!
 //! Clients keep a node busy and write down what it acknowledged. Then the process is killed, again and again ([`kills`]), or
 //! its actors are crashed by injected panics while it runs on ([`panics`]). What was written down is held against what the
-//! node says afterwards, and against its databases, its files and its log.
+//! node says afterwards, and against its databases, its files and its log. A kill leaves the system's cache alive, and so
+//! [`power`] cuts the power: it holds against the same promises what a disk would have kept.
 //!
 //! - `findings`: what was counted and what was found wrong; `report` prints it.
 //! - `wire`: calls the API and judges the form of what it says. `journal`: what one account was promised.
@@ -10,6 +11,7 @@
 //! - `settle`: an operation without an answer either happened or did not, as a whole; here it is found out which.
 //! - `check`: holds an account's journal against the API. `rows`, `content`, `logs`: against what lies in the data directory.
 //!   `finale` does all of it at the end.
+//! - `power`: a tracer, a model of the disk, and what the node lived through. Wants `strace`.
 //! - `process`: starts nodes, looks at what a process holds, and reads the supervision tree.
 
 mod check;
@@ -23,6 +25,7 @@ mod logs;
 mod operations;
 pub mod panics;
 mod pictures;
+pub mod power;
 mod process;
 mod report;
 mod rows;

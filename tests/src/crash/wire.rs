@@ -3,7 +3,10 @@
 //! Invariant: every call is counted once when it is sent and once when it is answered. A node that was killed owes no
 //! answer; any other does.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
@@ -44,6 +47,8 @@ pub(super) struct Wire {
     base: Arc<str>,
     pub(super) findings: Arc<Findings>,
     pub(super) mode: Mode,
+    /// The id of the latest request that was answered, which says in a trace which answer it was.
+    latest: Arc<Mutex<Option<String>>>,
 }
 
 /// The node did not answer, or did not say whether it did what was asked.
@@ -103,7 +108,12 @@ impl<'a> Call<'a> {
 impl Wire {
     pub(super) fn new(base: &str, findings: &Arc<Findings>, mode: Mode) -> Self {
         let http = reqwest::Client::builder().timeout(PATIENCE).build().expect("a client without TLS can be built");
-        Self { http, base: base.into(), findings: Arc::clone(findings), mode }
+        Self { http, base: base.into(), findings: Arc::clone(findings), mode, latest: Arc::default() }
+    }
+
+    /// The id of the latest request that was answered; none before the first.
+    pub(super) fn latest(&self) -> Option<String> {
+        self.latest.lock().expect("nobody panics with it").clone()
     }
 
     /// Makes the call once.
@@ -177,7 +187,9 @@ impl Wire {
     async fn send(&self, request: RequestBuilder) -> Option<Answer> {
         let answer = request.send().await.ok()?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        Some(Answer { status, headers, bytes: answer.bytes().await.ok()?.into() })
+        let answer = Answer { status, headers, bytes: answer.bytes().await.ok()?.into() };
+        *self.latest.lock().expect("nobody panics with it") = Some(answer.header("x-request-id").to_owned());
+        Some(answer)
     }
 
     /// A server's fault must be told by a problem of the closed list.
