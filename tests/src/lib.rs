@@ -6,6 +6,7 @@
 //! - [`Node`]: a running node; killed when it is dropped.
 //! - [`Client`] and [`Answer`]: somebody who calls the API, and what the API said.
 //! - [`Raw`]: a connection for what no well-behaved client sends.
+//! - [`SmallDisk`]: a disk that can be filled while a node runs on it.
 //! - [`pictures`]: uploads, good and evil.
 //! - [`abuse`]: attacks, each with what must come of it.
 //! - [`crash`]: kills and crashes under load, and what must be left standing.
@@ -23,6 +24,7 @@ mod output;
 pub mod pictures;
 mod raw;
 mod terminal;
+mod small_disk;
 mod tool;
 
 pub use binary::binary;
@@ -31,6 +33,7 @@ pub use home::Home;
 pub use node::{Exit, Node};
 pub use output::eventually;
 pub use raw::Raw;
+pub use small_disk::{Refusal, SmallDisk};
 
 /// The root of the repository.
 pub fn repository() -> &'static std::path::Path {
