@@ -23,8 +23,8 @@ mod node;
 mod output;
 pub mod pictures;
 mod raw;
-mod terminal;
 mod small_disk;
+mod terminal;
 mod tool;
 
 pub use binary::binary;
