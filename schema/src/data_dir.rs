@@ -75,7 +75,7 @@ impl DataDir {
 }
 
 /// Makes a directory, and those that it lies in as far as they are missing; their names are durable then.
-fn make(path: &Path) -> io::Result<()> {
+pub(crate) fn make(path: &Path) -> io::Result<()> {
     let parent = match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
         Some(parent) => parent,

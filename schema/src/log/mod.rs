@@ -24,7 +24,7 @@ mod tidy;
 
 use std::{
     fs, io,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -34,6 +34,7 @@ use portico_kernel::{Clock, Pool, StoreError};
 use portico_log::{Record, Store};
 
 use self::shelf::Shelf;
+use crate::data_dir;
 
 /// Where log files lie, and how long.
 #[derive(Debug, Clone)]
@@ -69,7 +70,7 @@ impl LogFiles {
     /// # Errors
     /// The operator's: the directory cannot be made.
     pub fn open(settings: LogSettings, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.dir)?;
+        data_dir::make(&settings.dir)?;
         let shelf = Mutex::new(Shelf::new(settings.dir.clone(), settings.rotate_bytes));
         let shared = Arc::new(Shared { settings, clock, shelf, tidying: Mutex::default() });
         Ok(Self { shared, chores: Pool::new("log-chores", 1, 1) })
