@@ -37,9 +37,11 @@ fn gateway(gateway: &Gateway, broken: &mut Broken) {
         "is not loopback: set gateway.tls, or gateway.behind_tls_proxy if a proxy ends TLS",
     );
     for (index, origin) in gateway.cors.allowed_origins.iter().enumerate() {
-        let is_origin = Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
+        let is_web = |url: &Url| matches!(url.scheme(), "http" | "https") && !origin.contains('*');
+        let parsed = Url::parse(origin).ok().filter(is_web);
+        let is_origin = parsed.is_some_and(|url| url.origin().ascii_serialization() == *origin);
         let key = format!("gateway.cors.allowed_origins.{index}");
-        broken.unless(is_origin, &key, "must be an origin such as https://app.example.org");
+        broken.unless(is_origin, &key, "must be an origin such as https://app.example.org, without wildcards");
     }
 }
 
@@ -74,7 +76,7 @@ fn tls_files(gateway: &Gateway, broken: &mut Broken) {
     let mut all_exist = true;
     for (key, file) in [("certificate_file", &tls.certificate_file), ("key_file", &tls.key_file)] {
         let exists = file.as_ref().is_none_or(|file| file.is_file());
-        broken.unless(exists, &format!("gateway.tls.{key}"), "names a file that cannot be found");
+        broken.unless(exists, &format!("gateway.tls.{key}"), "names no file that there is");
         all_exist &= exists;
     }
     if let (true, Some(certificate), Some(key)) = (all_exist, &tls.certificate_file, &tls.key_file) {

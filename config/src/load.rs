@@ -117,12 +117,21 @@ fn extract(figment: &Figment, value: &mut Value, mistakes: &mut Vec<Mistake>) ->
     }
 }
 
+/// What is at a path, key by key: a key may hold dots, at which figment would part it.
+fn at<'a>(value: &'a Value, path: &[String]) -> Option<&'a Value> {
+    path.iter().try_fold(value, |value, key| match value {
+        Value::Dict(_, dict) => dict.get(key),
+        Value::Array(_, entries) => entries.get(key.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
 /// The path as its author wrote it: entries of a list that were at fault have been taken out before this one, as many
 /// as `taken_out` says.
 fn as_written(path: &[String], value: &Value, taken_out: &mut HashMap<Vec<String>, usize>) -> Vec<String> {
     let mut written = path.to_vec();
     if let [list @ .., entry] = path
-        && let Some(Value::Array(..)) = value.find_ref(&list.join("."))
+        && let Some(Value::Array(..)) = at(value, list)
         && let Ok(index) = entry.parse::<usize>()
     {
         let before = taken_out.entry(list.to_vec()).or_default();
@@ -156,13 +165,13 @@ fn repair(value: &mut Value, path: &[String], defaults: &Value) {
         *value = defaults.clone();
         return;
     };
-    let at = above.iter().try_fold(&mut *value, |value, key| match value {
+    let section = above.iter().try_fold(&mut *value, |value, key| match value {
         Value::Dict(_, dict) => dict.get_mut(key),
         Value::Array(_, entries) => entries.get_mut(key.parse::<usize>().ok()?),
         _ => None,
     });
-    match at {
-        Some(Value::Dict(_, dict)) => match defaults.find_ref(&path.join(".")) {
+    match section {
+        Some(Value::Dict(_, dict)) => match at(defaults, path) {
             Some(default) => drop(dict.insert(last.clone(), default.clone())),
             None if dict.remove(last).is_some() => {}
             None => repair(value, above, defaults),
@@ -177,7 +186,7 @@ fn repair(value: &mut Value, path: &[String], defaults: &Value) {
 
 /// Where the value comes from that is at `path` now, and was `written` at another if it is in a list.
 fn origin(figment: &Figment, value: &Value, path: &[String], written: &[String]) -> Origin {
-    let known = |length: usize| figment.get_metadata(value.find_ref(&path[..length].join("."))?.tag());
+    let known = |length: usize| figment.get_metadata(at(value, &path[..length])?.tag());
     let metadata = (0..=path.len()).rev().find_map(known); // of the nearest that says where it comes from
     match metadata.map(|metadata| (metadata.source.as_ref(), metadata.name.as_ref())) {
         Some((Some(Source::File(file)), _)) => {

@@ -213,7 +213,9 @@ fn a_key_that_is_given_twice_is_told_beside_every_other_mistake() {
 #[test]
 fn every_entry_of_a_list_that_is_at_fault_is_told_with_its_line() {
     let text = "gateway:\n  trusted_proxies:\n    - 10.0.0.0/8\n    - here\n    - 127.0.0.1/32\n    - there\n    - 7\n";
-    let text = format!("{text}  cors:\n    allowed_origins: [\"https://a.example\",\n      everywhere, nowhere]\n");
+    let text = format!(
+        "{text}  cors:\n    allowed_origins: [\"https://a.example\",\n      everywhere, nowhere, \"https://*.b.example\", \"ftp://c\"]\n"
+    );
     let world = world().file(&text);
 
     let mistakes = world.mistakes();
@@ -226,6 +228,24 @@ fn every_entry_of_a_list_that_is_at_fault_is_told_with_its_line() {
             (world.line(0, 7), "gateway.trusted_proxies.4".into()),
             (world.line(0, 10), "gateway.cors.allowed_origins.1".into()),
             (world.line(0, 10), "gateway.cors.allowed_origins.2".into()),
+            (world.line(0, 10), "gateway.cors.allowed_origins.3".into()),
+            (world.line(0, 10), "gateway.cors.allowed_origins.4".into()),
+        ]
+    );
+}
+
+#[test]
+fn a_key_with_dots_in_it_is_told_like_any_other_that_is_unknown() {
+    let world = world().file("session:\n  .idle: 1\n  a..b: 2\n.c: 3\n");
+
+    let mistakes = world.mistakes();
+
+    assert_eq!(
+        mistakes,
+        [
+            (world.line(0, 4), ".c".into()),
+            (world.line(0, 2), "session..idle".into()),
+            (world.line(0, 3), "session.a..b".into()),
         ]
     );
 }

@@ -138,7 +138,7 @@ pub(crate) enum UserCommand {
         /// The account's e-mail address
         email: String,
     },
-    /// Take over accounts from JSON lines, `{"name": .., "email": .., "password_hash": ..}`, with a bcrypt or argon2id hash
+    /// Take over accounts from JSON lines, `{"name": .., "email": .., "password_hash": ..}`, with a bcrypt or argon2 hash
     ///
     /// Accounts that are there already are left as they are, so that an import that was interrupted is simply run
     /// again. What was refused is reported with line and reason, and the exit code is then 65.

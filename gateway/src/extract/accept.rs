@@ -11,16 +11,24 @@ pub(crate) fn accepts(request: &HttpRequest, media: &[&str]) -> Result<(), Probl
         return Ok(());
     }
     let ranges = ranges.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
-    let accepted = ranges.filter(|range| !is_refusal(range)).any(|range| media.iter().any(|kind| covers(range, kind)));
+    let ranges: Vec<&str> = ranges.collect();
+    let accepted = media.iter().any(|kind| is_accepted(&ranges, kind));
     if accepted { Ok(()) } else { Err(Problem::new(Code::NotAcceptable)) }
 }
 
-fn covers(range: &str, media: &str) -> bool {
+/// The most specific of the ranges that cover a type has the say.
+fn is_accepted(ranges: &[&str], media: &str) -> bool {
+    let closest = ranges.iter().filter_map(|range| Some((closeness(range, media)?, !is_refusal(range)))).max();
+    closest.is_some_and(|(_, accepts)| accepts)
+}
+
+/// How specific a range is that covers a type.
+fn closeness(range: &str, media: &str) -> Option<u8> {
     let range = range.split(';').next().unwrap_or_default().trim();
     match range.split_once('/') {
-        Some(("*", "*")) => true,
-        Some((kind, "*")) => media.split('/').next().is_some_and(|own| own.eq_ignore_ascii_case(kind)),
-        _ => range.eq_ignore_ascii_case(media),
+        Some(("*", "*")) => Some(0),
+        Some((kind, "*")) => media.split('/').next().is_some_and(|own| own.eq_ignore_ascii_case(kind)).then_some(1),
+        _ => range.eq_ignore_ascii_case(media).then_some(2),
     }
 }
 

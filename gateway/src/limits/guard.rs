@@ -102,7 +102,7 @@ impl SignInGuard {
         Self {
             strangers_of_address: Bucket::new("sign_in_address", of_address, keys_max, time),
             strangers_of_account: Bucket::new("sign_in_account", of_account, keys_max, time),
-            known: Bucket::new("sign_in_device", of_device, keys_max, time),
+            known: Bucket::new("sign_in_known", of_device, keys_max, time),
             devices_of_account: Bucket::new("sign_in_devices", of_devices, keys_max, time),
             unjudged: Mutex::default(),
             verdict: Notify::new(),

@@ -128,13 +128,19 @@ pub(crate) fn admit_account(request: &HttpRequest, account: UserId) -> Result<()
     note(request, Limits::of(request).requests_of_account.take(account))
 }
 
-/// Counts a registration of an address, whether it succeeds or not: a refused one tells that an account exists.
+/// Counts a registration of an address, whether it succeeds or not: one that is refused tells that an account exists,
+/// unless it is [forgiven](forgive_registration).
 ///
 /// # Errors
 /// The client's: `rate_limited`.
 pub(crate) fn admit_registration(request: &HttpRequest) -> Result<(), Problem> {
     let address = AddressKey::from(client_address(request));
     note(request, Limits::of(request).registrations.take(address))
+}
+
+/// Takes a registration back that was refused before anything could be learnt from it.
+pub(crate) fn forgive_registration(request: &HttpRequest) {
+    Limits::of(request).registrations.give_back(AddressKey::from(client_address(request)));
 }
 
 /// Tells on the answer to `request` which budget refused it.

@@ -54,7 +54,7 @@ codes! {
         "A header or the body's framing breaks its grammar.",
         "Correct the header that the detail names.";
     AmbiguousCredentials = "ambiguous_credentials", 400, "Two sets of credentials",
-        "The request carries a session cookie and an Authorization header.",
+        "The request carries a session cookie and an Authorization header, or several of one of them.",
         "Send one of them: browsers the cookie, other clients the bearer token.";
     UploadAborted = "upload_aborted", 400, "Upload broken off",
         "The body ended before it was whole.",

@@ -212,7 +212,14 @@ async fn a_client_that_accepts_no_json_is_told_so() {
     for refused_types in ["text/html", "image/*", "application/json;q=0", "application/xml, text/*"] {
         refused(accept(refused_types), 406, "not_acceptable").await;
     }
-    for accepted in ["*/*", "application/*", "text/html, application/json;q=0.1"] {
+    refused(accept("application/json;q=0, */*;q=0.5"), 406, "not_acceptable").await;
+    for accepted in [
+        "*/*",
+        "text/html, */*;q=0.1",
+        "*/*;q=0, application/json",
+        "application/*",
+        "text/html, application/json;q=0.1",
+    ] {
         assert_eq!(accept(accepted).send().await.unwrap().status(), StatusCode::OK, "{accepted}");
     }
 }

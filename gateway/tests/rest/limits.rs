@@ -332,10 +332,12 @@ async fn an_address_opens_accounts_and_tries_taken_ones_at_a_bounded_rate() {
 async fn a_body_that_is_refused_spends_no_registration() {
     let time = FakeTime::default();
     let world = world(&time, |config| config.gateway.rate_limits.registrations_per_address = rate(1, 0.1)).await;
+    let weak = new_user("weak@example.com");
 
     for _ in 0..3 {
         refused(world.post("/reg", &json!({ "name": "Bob" })), 422, "invalid_field").await;
         refused(world.post_bytes("/reg", "{"), 400, "malformed_json").await;
+        refused(world.post("/reg", &weak), 422, "invalid_field").await;
         refused(
             world.post("/reg", &new_user("bob@example.com")).header("Idempotency-Key", "two words"),
             400,

@@ -31,7 +31,7 @@ pub(crate) struct ImportLine {
     pub(crate) name: String,
     /// Where the user signs in from.
     pub(crate) email: String,
-    /// A bcrypt or argon2id hash.
+    /// A bcrypt or argon2 hash.
     pub(crate) password_hash: String,
 }
 

@@ -51,6 +51,13 @@ impl Caller {
         Ok(attempt)
     }
 
+    /// Takes a registration back whose password breaks the policy, which is told before the account is looked for.
+    pub(super) fn forgive<T>(&self, outcome: &Result<T, Error>) {
+        if matches!(outcome, Err(Error::WeakPassword { .. })) {
+            limits::forgive_registration(&self.request);
+        }
+    }
+
     /// Begins to confirm the password of the account that `session` belongs to.
     ///
     /// # Errors
