@@ -19,7 +19,12 @@ mod serve;
 mod watched;
 mod work;
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    task::Waker,
+    time::Duration,
+};
 
 use actix_web::{
     Error, HttpMessage as _,
@@ -34,10 +39,13 @@ pub(crate) use serve::Connections;
 pub(crate) use work::Work;
 
 use self::work::{InFlight, OpenConnection};
-use crate::{Problem, middleware::refuse, problem::Code};
+use crate::{Problem, middleware::refuse, problem::Code, settings::Settings};
 
 /// How long a connection that is being closed has to take what was sent to it.
 const DISCONNECT: Duration = Duration::from_secs(1);
+/// How much is read at once while no body is expected, and at the most beside a request that is in hand: the library makes
+/// requests of all that it is handed, at some kilobytes each.
+const AT_ONCE: usize = 2048;
 /// What the HTTP library takes to answer 408 and to close by itself.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -88,6 +96,8 @@ pub(crate) struct Progress {
     owed: Cell<u32>,
     /// Something of the application's answers is owed, or not written yet.
     answering: Cell<bool>,
+    /// Reading waits for what is in hand to end, or for another request to begin.
+    paused: RefCell<Option<Waker>>,
     /// Counts it among the open ones.
     open: OpenConnection,
 }
@@ -95,8 +105,9 @@ pub(crate) struct Progress {
 impl Progress {
     fn new(work: &Work) -> Self {
         let (serving, blocked, heard, last, ahead_bytes, unread, owed, answering) = Default::default();
+        let paused = RefCell::default();
         let (since, open) = (Cell::new(Instant::now()), work.open());
-        Self { serving, blocked, heard, since, last, ahead_bytes, unread, owed, answering, open }
+        Self { serving, blocked, heard, since, last, ahead_bytes, unread, owed, answering, paused, open }
     }
 
     /// The body of the last request has been read to its end.
@@ -106,16 +117,13 @@ impl Progress {
 
     /// When the connection is to be cut off, as things stand; none in the server's turn.
     fn due(&self, patience: Patience) -> Option<Instant> {
-        let clients_turn = self.serving.get() == 0 && !self.blocked.get();
+        let clients_turn = self.owed.get() == 0 && !self.blocked.get();
         let is_awaited = self.heard.get() || self.unread.get();
         clients_turn.then(|| self.since.get() + if is_awaited { patience.head } else { patience.silence })
     }
 
     fn note_read(&self, bytes: usize) {
-        if self.serving.get() > 0 {
-            return;
-        }
-        if !self.heard.replace(true) {
+        if self.owed.get() == 0 && !self.heard.replace(true) {
             self.since.set(Instant::now());
         }
         if !self.unread.get() {
@@ -125,7 +133,15 @@ impl Progress {
 
     /// Whether more than a head is waiting to become one.
     fn is_ahead(&self, patience: Patience) -> bool {
-        self.serving.get() == 0 && self.ahead_bytes.get() >= patience.head_max_bytes.saturating_mul(2)
+        let most = if self.owed.get() == 0 { patience.head_max_bytes.saturating_mul(2) } else { AT_ONCE };
+        self.ahead_bytes.get() >= most
+    }
+
+    /// Reading may go on.
+    fn resume(&self) {
+        if let Some(paused) = self.paused.take() {
+            paused.wake();
+        }
     }
 
     /// The server has got on: with an answer, or with a part of one.
@@ -144,6 +160,7 @@ impl Serving {
         progress.ahead_bytes.set(0);
         progress.unread.set(has_body);
         progress.answering.set(true);
+        progress.resume();
         Self(Rc::clone(progress))
     }
 }
@@ -176,7 +193,16 @@ pub(crate) async fn accompany<B: MessageBody + 'static>(
         answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
         return Ok(answer);
     }
-    Ok(next.call(request).await?.map_body(|_, body| in_flight.until_taken(body.boxed())))
+    let mut answer = next.call(request).await?.map_body(|_, body| in_flight.until_taken(body.boxed()));
+    let is_draining = Settings::of(answer.request()).is_draining();
+    let head = answer.response_mut().head_mut();
+    if progress.unread.get() || is_draining {
+        head.set_connection_type(ConnectionType::Close);
+    }
+    if is_last || head.connection_type() == ConnectionType::Close {
+        progress.last.set(true);
+    }
+    Ok(answer)
 }
 
 /// The progress of the connection that `request` came on.

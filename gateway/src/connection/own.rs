@@ -3,6 +3,8 @@
 //! The HTTP library answers these by itself, without a body, a type or an id, and before any middleware. The stream finds
 //! such an answer at the end of what it is to write, and puts a problem in its place.
 
+use std::time::Duration;
+
 use actix_web::{
     ResponseError as _,
     body::MessageBody as _,
@@ -16,8 +18,8 @@ use crate::{
     problem::Code,
 };
 
-/// How every one of the library's own answers begins.
-const REFUSAL: &[u8] = b"HTTP/1.1 4";
+/// How every one of the library's own answers begins, in the version of the request before it.
+const REFUSALS: [&[u8]; 2] = [b"HTTP/1.1 4", b"HTTP/1.0 4"];
 /// What follows its status line, and its length at the most: two headers or three.
 const BODILESS: &[u8] = b"\r\ncontent-length: 0\r\n";
 const LENGTH_MAX: usize = 160;
@@ -34,8 +36,19 @@ fn last_refusal_at(bytes: &[u8]) -> Option<usize> {
         return None;
     }
     let from = bytes.len().saturating_sub(LENGTH_MAX);
-    let start = (from..bytes.len()).rev().find(|at| bytes[*at..].starts_with(REFUSAL))?;
-    bytes[start..].windows(BODILESS.len()).any(|window| window == BODILESS).then_some(start)
+    let start =
+        (from..bytes.len()).rev().find(|at| REFUSALS.iter().any(|refusal| bytes[*at..].starts_with(refusal)))?;
+    let own = &bytes[start..];
+    (own.windows(BODILESS.len()).any(|window| window == BODILESS) && is_of_now(own)).then_some(start)
+}
+
+/// Whether it was made just now. Content was made before, and cannot know when it is asked for.
+fn is_of_now(answer: &[u8]) -> bool {
+    const NEAR: Duration = Duration::from_secs(2);
+    let text = String::from_utf8_lossy(answer);
+    let date = text.lines().find_map(|line| line.strip_prefix("date: ")?.parse::<HttpDate>().ok());
+    let now = std::time::SystemTime::from(SystemClock.now());
+    date.map(std::time::SystemTime::from).is_some_and(|date| now - NEAR <= date && date <= now + NEAR)
 }
 
 /// The status of an answer.
@@ -87,16 +100,22 @@ pub(super) fn answer(problem: &Problem, is_https: bool) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    const OWN: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n";
+    /// What the library answers at a time.
+    fn own_of(time: std::time::SystemTime) -> Vec<u8> {
+        format!("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: {}\r\n\r\n", HttpDate::from(time)).into_bytes()
+    }
 
     #[test]
     fn an_answer_without_a_body_is_the_librarys_own() {
+        let now = std::time::SystemTime::from(SystemClock.now());
+        let (own, old) = (own_of(now), own_of(now - Duration::from_mins(1)));
         let ours: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{}";
-        let behind = [ours, OWN].concat();
+        let behind = [ours, &own].concat();
 
-        assert_eq!((refusal_at(OWN), refusal_at(&behind), refusal_at(ours)), (Some(0), Some(ours.len()), None));
-        assert_eq!(refusal_at(&OWN.repeat(2)), Some(0));
-        assert_eq!(status(OWN), Some(400));
+        assert_eq!((refusal_at(&own), refusal_at(&behind), refusal_at(ours)), (Some(0), Some(ours.len()), None));
+        assert_eq!(refusal_at(&own.repeat(2)), Some(0));
+        assert_eq!(refusal_at(&old), None, "content that was made before looks like one, and is none");
+        assert_eq!(status(&own), Some(400));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::{DISCONNECT, Patience, Progress, Work, own};
+use super::{AT_ONCE, DISCONNECT, Patience, Progress, Work, own};
 
 /// A connection's stream.
 pub(crate) struct Watched<S> {
@@ -27,6 +27,8 @@ pub(crate) struct Watched<S> {
     /// What is written in the place of an answer of the library's own, as far as it is not written yet.
     own: Option<Bytes>,
     held_up: Option<HeldUp>,
+    /// There may be more to read than was handed over at once.
+    is_more: bool,
     /// It is being closed, after what was told before there was a request.
     lingers: bool,
 }
@@ -43,6 +45,7 @@ impl<S> Watched<S> {
             paused: false,
             own: None,
             held_up: None,
+            is_more: false,
             lingers: false,
         }
     }
@@ -79,6 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
             return Poll::Pending;
         }
         if self.progress.answering.get() {
+            self.progress.paused.replace(Some(cx.waker().clone()));
             return self.poll_overdue(cx).map(Err);
         }
         if self.own.is_none() {
@@ -156,8 +160,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
         }
         self.paused = false;
         self.held_up = self.held_up.map(|_| HeldUp { has_read: true });
+        if std::mem::take(&mut self.is_more) {
+            cx.waker().wake_by_ref(); // what is there becomes requests first
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let read = if self.progress.unread.get() {
+            Pin::new(&mut self.stream).poll_read(cx, buf)
+        } else {
+            let mut part = ReadBuf::new(buf.initialize_unfilled_to(buf.remaining().min(AT_ONCE)));
+            let read = Pin::new(&mut self.stream).poll_read(cx, &mut part);
+            self.is_more = part.remaining() == 0;
+            let length = part.filled().len();
+            buf.advance(length);
+            read
+        };
         if read.is_ready() && buf.filled().len() > before {
             self.progress.note_read(buf.filled().len() - before);
         }

@@ -86,6 +86,8 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.open.0.0.requests.fetch_sub(1, Ordering::AcqRel);
         self.0.owed.update(|owed| owed - 1);
+        self.0.note_turn();
+        self.0.resume();
     }
 }
 

@@ -289,9 +289,14 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    /// The password was wrong.
-    pub(crate) fn failed(mut self) {
+    /// The password is being verified, and is taken to be wrong until it is known not to be.
+    pub(crate) fn spend(&mut self) {
         self.is_spent = true;
+    }
+
+    /// The password was right, or was not verified.
+    pub(crate) fn give_back(mut self) {
+        self.is_spent = false;
     }
 }
 

@@ -55,17 +55,21 @@ fn is_shed_sign_in(request: &ServiceRequest) -> bool {
 
 /// Enters the slot when the body is whole; at once if there is none.
 fn enter_with_body(request: &mut ServiceRequest, slot: &Rc<Slot>) {
+    slot.enter();
     let payload = request.take_payload();
     if matches!(payload, Payload::None) {
-        slot.enter();
         return;
     }
-    let slot = Rc::clone(slot);
+    let (waiting, slot) = (Rc::clone(slot), Rc::clone(slot));
+    let at_begin = stream::poll_fn(move |_| {
+        waiting.leave(); // it is the client's turn
+        Poll::Ready(None)
+    });
     let at_end = stream::poll_fn(move |_| {
         slot.enter();
         Poll::Ready(None)
     });
-    request.set_payload(Payload::Stream { payload: Box::pin(payload.chain(at_end)) });
+    request.set_payload(Payload::Stream { payload: Box::pin(at_begin.chain(payload).chain(at_end)) });
 }
 
 /// The requests that one worker has in flight.
@@ -96,13 +100,17 @@ impl Slot {
             self.in_flight.count.update(|count| count + 1);
         }
     }
+
+    fn leave(&self) {
+        if self.entered.replace(false) {
+            self.in_flight.count.update(|count| count - 1);
+        }
+    }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if self.entered.get() {
-            self.in_flight.count.update(|count| count - 1);
-        }
+        self.leave();
     }
 }
 

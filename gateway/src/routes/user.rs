@@ -57,9 +57,8 @@ async fn register(
 ) -> Result<Created<Welcome>, Problem> {
     let attempt = caller.register(&email, key.is_some()).await?;
     let idempotency = key.map(|key| Idempotency { key, fingerprint: fingerprint(&settings, &name, &email) });
-    let answer = users.ask(Register { name, email, password, client: caller.client.clone(), idempotency }).await;
-    caller.forgive(&answer);
-    let opened = attempt.judge(answer)?;
+    let asked = users.ask(Register { name, email, password, client: caller.client.clone(), idempotency });
+    let opened = attempt.judge(asked).await?;
     Ok(Created(welcome(&settings, caller, &opened, transport).await))
 }
 
@@ -76,8 +75,8 @@ async fn authenticate(
     Valid((email, password)): Valid<Credentials>,
 ) -> Result<Json<Welcome>, Problem> {
     let attempt = caller.sign_in(&email).await?;
-    let answer = users.ask(Authenticate { email, password, client: caller.client.clone() }).await;
-    let opened = attempt.judge(answer)?;
+    let asked = users.ask(Authenticate { email, password, client: caller.client.clone() });
+    let opened = attempt.judge(asked).await?;
     Ok(Json(welcome(&settings, caller, &opened, transport).await))
 }
 
@@ -99,7 +98,7 @@ async fn delete_account(
     Valid(password): Valid<Confirmation>,
 ) -> Result<SignedOut, Problem> {
     let attempt = caller.confirm(signed_in.session.id).await?;
-    attempt.judge(users.ask(DeleteAccount { user: signed_in.user(), password }).await)?;
+    attempt.judge(users.ask(DeleteAccount { user: signed_in.user(), password })).await?;
     Ok(SignedOut::new(&settings, &[Purpose::Session, Purpose::Device]))
 }
 
@@ -114,10 +113,10 @@ async fn update_account(
         Some(_) => Some(caller.confirm(signed_in.session.id).await?),
         None => None,
     };
-    let answer = users.ask(change.into_message(signed_in.user(), caller.client.clone())).await;
+    let asked = users.ask(change.into_message(signed_in.user(), caller.client.clone()));
     let updated = match attempt {
-        Some(attempt) => attempt.judge(answer)?,
-        None => answer?,
+        Some(attempt) => attempt.judge(asked).await?,
+        None => asked.await?,
     };
     Ok(Json(match updated.rotated {
         Some(opened) => {

@@ -9,6 +9,7 @@ use portico_user::Authenticate;
 use reqwest::Response;
 use serde_json::json;
 use tokio::{
+    io::AsyncWriteExt as _,
     sync::{
         Semaphore,
         mpsc::{UnboundedReceiver, unbounded_channel},
@@ -126,4 +127,22 @@ async fn a_wrong_password_among_right_ones_costs_one_token_and_refuses_nobody() 
     let statuses = court.judge(attempts).await;
 
     assert_eq!((statuses, court.verified()), (vec![200, 200, 200, 200, 200, 200, 200, 401], CROWD));
+}
+
+#[actix_web::test]
+async fn a_guess_counts_although_its_client_hangs_up() {
+    let mut court = court(of_account).await;
+    let body = json!({ "email": "ann@example.com", "password": "guess guess" }).to_string();
+    let head = "POST /auth HTTP/1.1\r\nhost: x\r\ncontent-type: application/json";
+    for _ in 0..BUDGET {
+        let mut connection = tokio::net::TcpStream::connect(court.world.address).await.unwrap();
+        let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        connection.write_all(request.as_bytes()).await.unwrap();
+        court.begun.recv().await.unwrap();
+        connection.set_zero_linger().unwrap();
+    }
+
+    let next = court.world.post("/auth", &json!({ "email": "ann@example.com", "password": PASSWORD })).send().await;
+
+    assert_eq!(next.unwrap().status().as_u16(), 429);
 }

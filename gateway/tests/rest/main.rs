@@ -3,6 +3,7 @@
 mod accounts;
 mod bad_input;
 mod connections;
+mod crowded;
 mod guessing_at_once;
 mod limits;
 mod openapi;

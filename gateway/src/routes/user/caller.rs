@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, web::Data};
-use portico_kernel::UserId;
+use portico_kernel::{AskError, UserId};
 use portico_session::{ClientInfo, SessionId};
 use portico_user::{Email, Error};
 
@@ -42,20 +42,14 @@ impl Caller {
     /// # Errors
     /// As for [`Self::sign_in`]; the client's also: too many registrations.
     pub(super) async fn register(&self, email: &Email, is_repeatable: bool) -> Result<Attempt, Problem> {
-        let attempt = self.attempt(if is_repeatable {
+        let mut attempt = self.attempt(if is_repeatable {
             self.guard.check_repeat(&email.key(), self.device.as_deref()).await
         } else {
             self.guard.check_new().await
         })?;
         limits::admit_registration(&self.request)?;
+        attempt.registration = Some(self.request.clone());
         Ok(attempt)
-    }
-
-    /// Takes a registration back whose password breaks the policy, which is told before the account is looked for.
-    pub(super) fn forgive<T>(&self, outcome: &Result<T, Error>) {
-        if matches!(outcome, Err(Error::WeakPassword { .. })) {
-            limits::forgive_registration(&self.request);
-        }
     }
 
     /// Begins to confirm the password of the account that `session` belongs to.
@@ -67,7 +61,9 @@ impl Caller {
     }
 
     fn attempt(&self, permit: Result<Permit, Refused>) -> Result<Attempt, Problem> {
-        permit.map(Attempt).map_err(|refused| limits::note_refusal(&self.request, &refused))
+        permit
+            .map(|permit| Attempt { permit, registration: None })
+            .map_err(|refused| limits::note_refusal(&self.request, &refused))
     }
 
     /// Names the user in the request's record, now that they are known.
@@ -103,15 +99,35 @@ impl Input for Caller {
     }
 }
 
-/// An attempt at a password.
-pub(super) struct Attempt(Permit);
+/// An attempt at a password. What is asked may be carried out although nobody waits for the answer any more.
+pub(super) struct Attempt {
+    permit: Permit,
+    /// The request, if it counts as a registration.
+    registration: Option<HttpRequest>,
+}
 
 impl Attempt {
-    /// Counts the outcome, and hands it on.
-    pub(super) fn judge<T>(self, outcome: Result<T, Error>) -> Result<T, Problem> {
-        if matches!(outcome, Err(Error::BadCredentials | Error::WrongPassword)) {
-            self.0.failed();
+    /// Counts the outcome of what is `asked`, and hands it on. Until that is known the password is taken to be wrong: who
+    /// hangs up may see by its effect what came of it.
+    ///
+    /// A registration whose password breaks the policy is taken back: that is told before the account is looked for.
+    pub(super) async fn judge<T>(mut self, asked: impl Future<Output = Result<T, Error>>) -> Result<T, Problem> {
+        self.permit.spend();
+        let outcome = asked.await;
+        if is_judged(&outcome) {
+            self.permit.give_back();
+        }
+        if let (Err(Error::WeakPassword { .. }), Some(request)) = (&outcome, &self.registration) {
+            limits::forgive_registration(request);
         }
         Ok(outcome?)
     }
+}
+
+/// Whether it is known that the password was right, or was not verified.
+fn is_judged<T>(outcome: &Result<T, Error>) -> bool {
+    !matches!(
+        outcome,
+        Err(Error::BadCredentials | Error::WrongPassword | Error::Ask(AskError::Crashed | AskError::Late))
+    )
 }
