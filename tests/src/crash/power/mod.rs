@@ -1,7 +1,7 @@
 //! Cuts the power: after a kill the system still writes what it was given, after a power cut it does not.
 //!
 //! A node lives once, under a tracer, while clients work. Then a model of the disk goes through the trace, call by call, and
-//! keeps what was synced ([`disk`]). Where something was acknowledged the power is cut: a node is started on what is left,
+//! keeps what was synced (`disk`). Where something was acknowledged the power is cut: a node is started on what is left,
 //! and held against everything that it had acknowledged until then, as after a kill. The harshest disk has lost all that
 //! was not synced; others have kept some of it, out of order, torn.
 //!
