@@ -78,8 +78,6 @@ impl Patience {
 /// Whose turn it is on a connection.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    /// Requests that are being served.
-    serving: Cell<u32>,
     /// Something is to be written that the client does not take: `listener` bounds that.
     blocked: Cell<bool>,
     /// The client has sent something that is no request yet.
@@ -92,7 +90,7 @@ pub(crate) struct Progress {
     ahead_bytes: Cell<usize>,
     /// The last request's body is not read to its end: what comes belongs to it.
     unread: Cell<bool>,
-    /// Requests whose answers are not handed over.
+    /// Requests whose answers are not handed over: while there are some, it is the server's turn.
     owed: Cell<u32>,
     /// Something of the application's answers is owed, or not written yet.
     answering: Cell<bool>,
@@ -104,10 +102,10 @@ pub(crate) struct Progress {
 
 impl Progress {
     fn new(work: &Work) -> Self {
-        let (serving, blocked, heard, last, ahead_bytes, unread, owed, answering) = Default::default();
+        let (blocked, heard, last, ahead_bytes, unread, owed, answering) = Default::default();
         let paused = RefCell::default();
         let (since, open) = (Cell::new(Instant::now()), work.open());
-        Self { serving, blocked, heard, since, last, ahead_bytes, unread, owed, answering, paused, open }
+        Self { blocked, heard, since, last, ahead_bytes, unread, owed, answering, paused, open }
     }
 
     /// The body of the last request has been read to its end.
@@ -144,31 +142,18 @@ impl Progress {
         }
     }
 
+    /// A request has begun, with a body to come or without.
+    fn begin(&self, has_body: bool) {
+        self.ahead_bytes.set(0);
+        self.unread.set(has_body);
+        self.answering.set(true);
+        self.resume();
+    }
+
     /// The server has got on: with an answer, or with a part of one.
     fn note_turn(&self) {
         self.heard.set(false);
         self.since.set(Instant::now());
-    }
-}
-
-/// A request that is being served.
-struct Serving(Rc<Progress>);
-
-impl Serving {
-    fn begin(progress: &Rc<Progress>, has_body: bool) -> Self {
-        progress.serving.update(|serving| serving + 1);
-        progress.ahead_bytes.set(0);
-        progress.unread.set(has_body);
-        progress.answering.set(true);
-        progress.resume();
-        Self(Rc::clone(progress))
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.0.serving.update(|serving| serving - 1);
-        self.0.note_turn();
     }
 }
 
@@ -183,7 +168,7 @@ pub(crate) async fn accompany<B: MessageBody + 'static>(
     };
     let in_flight = InFlight::begin(&progress);
     let payload = request.take_payload();
-    let _serving = Serving::begin(&progress, !matches!(payload, Payload::None));
+    progress.begin(!matches!(payload, Payload::None));
     request.set_payload(payload);
     let is_last = request.head().connection_type() == ConnectionType::Close;
     if progress.last.replace(is_last) {

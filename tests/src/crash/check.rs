@@ -140,7 +140,7 @@ impl Account {
     async fn check_photo(&self, wire: &Wire, by: &str, photo: &Photo) -> Checked {
         let path = format!("/me/photos/{}/content", photo.id);
         let content = wire.insist(&Call::get(&path).by(by)).await?;
-        let hash = format!("{:x}", HexOf(&Sha256::digest(&content.bytes)));
+        let hash = hex::encode(Sha256::digest(&content.bytes));
         let whole = content.status == 200
             && hash == photo.sha256
             && content.header("etag") == format!("\"{hash}\"")
@@ -149,7 +149,7 @@ impl Account {
             format!("{}: photo {} does not read back: {} {:?}", self.email, photo.id, content.status, content.headers)
         });
         let thumb = wire.insist(&Call::get(format!("{path}?size=thumb")).by(by)).await?;
-        let hash = format!("\"{:x}\"", HexOf(&Sha256::digest(&thumb.bytes)));
+        let hash = format!("\"{}\"", hex::encode(Sha256::digest(&thumb.bytes)));
         let whole =
             thumb.status == 200 && thumb.header("etag") == hash && image::load_from_memory(&thumb.bytes).is_ok();
         wire.findings
@@ -168,14 +168,5 @@ impl Account {
             wire.findings.hold(gone, || format!("{}: {path} is still there", self.email));
         }
         Ok(())
-    }
-}
-
-/// Bytes that print as lower-case hexadecimal digits.
-pub(super) struct HexOf<'a>(pub(super) &'a [u8]);
-
-impl std::fmt::LowerHex for HexOf<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
