@@ -1,8 +1,9 @@
 //! Requests by the thousand on one connection, whose answers nobody takes: they wait outside of the node.
 
-use std::{fs, time::Duration};
+use std::{fs, future::pending, sync::Arc, time::Duration};
 
 use portico_tests::{Home, Node, Raw};
+use tokio::task::JoinSet;
 
 /// What a connection sends: answers that fill every buffer, then many small requests, which cost far more in memory than
 /// on the wire.
@@ -44,15 +45,17 @@ async fn a_crowd_of_requests_whose_answers_nobody_takes_costs_neither_time_nor_m
     let node = home.up().await;
     let before = settled(&node).await;
 
-    let (mut connections, crowd) = (Vec::new(), crowd());
+    let (mut clients, crowd) = (JoinSet::new(), Arc::new(crowd()));
     for _ in 0..CONNECTIONS {
-        let mut connection = Raw::connect(node.gateway()).await;
-        connection.write(&crowd).await;
-        connections.push(connection);
+        let (mut connection, crowd) = (Raw::connect(node.gateway()).await, Arc::clone(&crowd));
+        clients.spawn(async move {
+            connection.write(&*crowd).await; // as far as the node takes it
+            pending::<()>().await;
+        });
     }
     let after = settled(&node).await;
 
     let each = after.saturating_sub(before) / CONNECTIONS;
     assert!(each < 2 * 1024, "{each} KiB for each connection");
-    drop(connections);
+    clients.abort_all();
 }
