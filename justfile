@@ -20,6 +20,11 @@ test:
 restarts:
     @deploy/scripts/restarts.sh
 
+# Start, kill, pause and end throw-away PostgreSQL, Redis, RabbitMQ, Kafka and S3 servers (`./just servers --help`)
+[positional-arguments]
+servers *arguments:
+    @deploy/scripts/servers.sh "$@"
+
 # Measure the release build against references of the same run; `just bench --help` lists the arguments
 [positional-arguments]
 bench *arguments:
