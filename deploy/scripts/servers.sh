@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 umask 022
-all="postgres redis rabbitmq"
+all="postgres redis rabbitmq kafka"
 . deploy/scripts/lib/need.sh
 for part in help process set tls install start; do
     . "deploy/scripts/servers/lib/$part.sh"

@@ -1,0 +1,87 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154 # variables that other parts of the script read or set
+# Sourced: Kafka, one node that is broker and controller (KRaft). It makes no topic by itself.
+
+kafka_user() { echo nobody; }
+kafka_ports() { echo port tls_port controller_port; }
+kafka_hint() { echo "Java 17 or later is wanted (Debian: apt-get install openjdk-17-jre-headless); then ./just servers up kafka"; }
+kafka_path() { dirname "$(command -v java)"; }
+
+kafka_lacks() {
+    command -v java >/dev/null || echo openjdk-17-jre-headless
+    [ -e "$(kafka_jars)" ] || command -v mvn >/dev/null || echo maven
+}
+
+# Another pom, another directory.
+kafka_jars() { echo "$cache/kafka/$(cksum <deploy/kafka/pom.xml | cut -d ' ' -f 1)"; }
+
+kafka_fetch() {
+    jars=$(kafka_jars)
+    [ ! -e "$jars" ] || return 0
+    say "fetching Kafka's jars by Maven: some 45 MB"
+    rm -rf "$store/new" "$store/maven"
+    mvn --quiet --batch-mode -Dstyle.color=never --strict-checksums --file deploy/kafka/pom.xml -Dmaven.repo.local="$store/maven" \
+        dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$store/new" >&2 ||
+        missing "Maven cannot fetch Kafka's jars (see above); a mirror goes into ~/.m2/settings.xml"
+    rm -rf "$store/maven"
+    mv "$store/new" "$jars"
+}
+
+kafka_prepare() {
+    share "$(kafka_jars)" "$dir/kafka/jars"
+    lend_tls
+    cat "$home/server.key" "$home/server.pem" >"$home/keystore.pem"
+    chmod 600 "$home/keystore.pem"
+    cat >"$home/server.properties" <<CONFIG
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:$controller_port
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:$port,SSL://127.0.0.1:$tls_port,CONTROLLER://127.0.0.1:$controller_port
+advertised.listeners=PLAINTEXT://127.0.0.1:$port,SSL://127.0.0.1:$tls_port
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SSL:SSL,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+ssl.keystore.type=PEM
+ssl.keystore.location=$home/keystore.pem
+ssl.client.auth=none
+auto.create.topics.enable=false
+log.dirs=$home/data
+num.network.threads=2
+num.io.threads=4
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+CONFIG
+    cat >"$home/log4j2.properties" <<'CONFIG'
+rootLogger.level = info
+rootLogger.appenderRef.console.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d %p %c{1}: %m%n
+CONFIG
+    own
+    kafka_java within kafka.tools.StorageTool format --cluster-id "$(secret | cut -c 1-22)" --config server.properties
+}
+
+# kafka_java HOW CLASS ARGUMENT...
+kafka_java() {
+    how=$1
+    shift
+    "$how" java -Xmx512m -XX:+UseSerialGC -Dlog4j2.configurationFile="$home/log4j2.properties" -cp "$dir/kafka/jars/*" "$@"
+}
+
+kafka_start() { kafka_java spawn kafka.Kafka server.properties; }
+
+# It listens long before it answers.
+kafka_ready() { listening "$port" && grep -q 'Kafka Server started' "$log"; }
+
+kafka_env() {
+    echo "PORTICO_TEST_KAFKA=127.0.0.1:$port"
+    echo "PORTICO_TEST_KAFKA_TLS=127.0.0.1:$tls_port"
+}
