@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 umask 022
-all="postgres redis rabbitmq kafka"
+all="postgres redis rabbitmq kafka s3"
 . deploy/scripts/lib/need.sh
 for part in help process set tls install start; do
     . "deploy/scripts/servers/lib/$part.sh"
@@ -33,8 +33,10 @@ up() {
     names=${names:-$all}
     fetch "$names"
     make_set
+    watch_over
     make_tls
     for name in $names; do choose_facts "$name"; done
+    say "starting:" $names
     jobs=
     for name in $names; do
         start "$name" &
@@ -45,12 +47,12 @@ up() {
         wait "${job#*:}" || failed="$failed ${job%:*}"
     done
     write_env
-    watch_over
     [ -z "$failed" ] || {
         say "not up:$failed"
         exit 1
     }
-    say "addresses and passwords are in $dir/env"
+    say "addresses and passwords are in:"
+    echo "$dir/env"
 }
 
 # Ends and deletes the set.
@@ -82,7 +84,7 @@ status() {
     for name in $all; do
         [ ! -e "$dir/$name/facts" ] || printf '%-9s %s\n' "$name" "$(state "$name")"
     done
-    cat "$dir/env"
+    [ ! -e "$dir/env" ] || cat "$dir/env"
 }
 
 command=${1:-help}

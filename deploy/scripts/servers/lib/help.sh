@@ -21,9 +21,9 @@ Options:
   --dir DIR     a set in a directory of your choice, which must be empty or missing, and which other users can enter
   --for PID     up: the set ends by itself when that process has ended
 
-Each set holds a file `env` of PORTICO_TEST_* variables, readable by you alone:
+Each set holds a file `env` of PORTICO_TEST_* variables, readable by you alone. `up` prints its path:
 
-  set -a; . "$(./just servers status | sed -n 's/^PORTICO_TEST_SERVERS=//p')/env"; set +a
+  set -a; . "$(./just servers up)"; set +a
   psql "$PORTICO_TEST_POSTGRES_USER_URL"        redis-cli -u "$PORTICO_TEST_REDIS_URL" PING
 
 TLS: every server but s3 listens for it too, with a certificate for localhost and 127.0.0.1 by a CA that the set makes

@@ -20,6 +20,7 @@ find_set() {
     case $set in '' | *[!A-Za-z0-9_-]*) misused "--set takes letters, digits, - and _" ;; esac
     case $dir in
         '') dir=$root/$set ;;
+        [!/]*) misused "--dir wants an absolute path" ;;
         *)
             parent=$(cd "$(dirname "$dir")" 2>/dev/null && pwd -P) || misused "no such directory: $(dirname "$dir")"
             dir=${parent%/}/$(basename "$dir")
@@ -37,15 +38,14 @@ lock() {
     flock -w 900 9 || missing "somebody has held the set $dir for 15 minutes"
 }
 
+# need_ours DIRECTORY: where everybody may write, somebody else may have made it first.
+need_ours() { [ -n "$(find "$1" -maxdepth 0 -type d -user "$(id -u)")" ] || missing "$1 belongs to somebody else"; }
+
 make_set() {
-    case $dir in
-        "$root"/*)
-            mkdir "$root" 2>/dev/null || [ -n "$(find "$root" -maxdepth 0 -type d -user "$(id -u)")" ] ||
-                missing "$root belongs to somebody else; choose another TMPDIR"
-            ;;
-    esac
+    case $dir in "$root"/*) mkdir -p "$root" && need_ours "$root" ;; esac
     while :; do
         mkdir -p "$dir"
+        need_ours "$dir"
         lock
         # Somebody may have deleted it while this waited.
         [ "$(stat -Lc %d:%i "$dir" 2>/dev/null)" != "$(stat -Lc %d:%i /proc/$$/fd/9)" ] || break

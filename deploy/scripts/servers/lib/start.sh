@@ -2,11 +2,11 @@
 # shellcheck disable=SC1090,SC2030,SC2031,SC2034,SC2154 # facts are sourced; variables that other parts of the script read or set
 # Sourced: starts one server and waits until it is ready.
 
-# start NAME: runs as a background job, so that it may set variables and exit as it likes. The lock stays with its caller.
+# start NAME: runs as a background job, so that it may set variables and exit as it likes. It keeps
+# the lock of its caller, who may be interrupted before it is done.
 start() {
     name=$1 home=$dir/$1/home log=$dir/$1/log user=$(user_of "$1") began=$(date +%s)
     . "$dir/$name/facts"
-    exec 9<&-
     trap 'failed $?' EXIT
     case $(state "$name") in
         up)
