@@ -30,13 +30,13 @@ each() {
 }
 
 up() {
-    names=${names:-$all}
+    names=${names:-" $all"}
     fetch "$names"
     make_set
     watch_over
     make_tls
     for name in $names; do choose_facts "$name"; done
-    say "starting:" $names
+    say "starting:$names"
     jobs=
     for name in $names; do
         start "$name" &
@@ -55,25 +55,24 @@ up() {
     echo "$dir/env"
 }
 
-# Ends and deletes the set.
+# Ends and deletes the set. Somebody may have deleted its directory already: processes are known all the same.
 down() {
-    lock
+    if [ -e "$dir/$mark" ]; then lock; fi
     for name in $all; do end "$name"; done
-    rm -rf "$dir"
+    if [ -e "$dir/$mark" ]; then rm -rf "$dir"; fi
+    rmdir "$root" 2>/dev/null || :
 }
 
 down_all() {
     for dir in "$root"/*; do
         [ ! -e "$dir/$mark" ] || down
     done
-    rmdir "$root" 2>/dev/null || :
 }
 
 # Downs the set once the process that it is for has gone. `up --for` leaves this behind.
 watch() {
     while alive "$for" && [ -e "$dir/$mark" ]; do sleep 1; done
-    [ ! -e "$dir/$mark" ] || down
-    rmdir "$root" 2>/dev/null || :
+    down
 }
 
 status() {
@@ -116,7 +115,7 @@ case $command in
     help | -h | --help) help ;;
     fetch) fetch "${names:-$all}" ;;
     up) up ;;
-    down) if [ -n "$every" ]; then down_all; elif [ -e "$dir/$mark" ]; then down && { rmdir "$root" 2>/dev/null || :; }; fi ;;
+    down) if [ -n "$every" ]; then down_all; else down; fi ;;
     status) status ;;
     kill) need_set && lock && each end ;;
     pause) need_set && lock && each pause ;;

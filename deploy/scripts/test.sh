@@ -7,6 +7,8 @@ need_component rustfmt fmt
 need_component clippy clippy
 # What the power cuts of tests/tests/crash.rs are made with.
 need_package strace strace
+# What tests/tests/servers speaks with RabbitMQ by.
+need_package amqp-get amqp-tools
 
 step() {
     printf '\n== %s: ' "$1"
@@ -18,6 +20,8 @@ step() {
 step "formatting" cargo fmt --all -- --check
 step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+# Real ones, for tests/tests/servers: Debian packages, Kafka's jars, and some minutes of compiling; once.
+step "servers" deploy/scripts/servers.sh fetch
 # The binary that the black-box tests start, with the features that the next step unifies.
 step "binary" cargo build --workspace --bins --tests --locked
 step "tests" cargo test --workspace --locked

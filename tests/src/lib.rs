@@ -7,6 +7,7 @@
 //! - [`Client`] and [`Answer`]: somebody who calls the API, and what the API said.
 //! - [`Raw`]: a connection for what no well-behaved client sends.
 //! - [`SmallDisk`]: a disk that can be filled while a node runs on it.
+//! - [`Servers`]: real servers, to be shared or to be killed.
 //! - [`pictures`]: uploads, good and evil.
 //! - [`abuse`]: attacks, each with what must come of it.
 //! - [`crash`]: kills and crashes under load, and what must be left standing.
@@ -23,6 +24,7 @@ mod node;
 mod output;
 pub mod pictures;
 mod raw;
+mod servers;
 mod small_disk;
 mod terminal;
 mod tool;
@@ -33,6 +35,7 @@ pub use home::Home;
 pub use node::{Exit, Node};
 pub use output::eventually;
 pub use raw::Raw;
+pub use servers::Servers;
 pub use small_disk::{Refusal, SmallDisk};
 
 /// The root of the repository.

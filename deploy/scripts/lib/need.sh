@@ -20,7 +20,7 @@ need_component() {
 need_package() {
     command -v "$1" >/dev/null && return
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        apt-get update -qq && apt-get install -y -qq --no-install-recommends "$2" >/dev/null && return
+        apt-get update -qq && apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends "$2" >/dev/null && return
     fi
     missing "$1 is not on PATH: install $2 (Debian: apt-get install $2)"
 }

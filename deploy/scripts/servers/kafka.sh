@@ -1,10 +1,10 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154 # variables that other parts of the script read or set
+# shellcheck disable=SC2034,SC2154 # the parts share variables
 # Sourced: Kafka, one node that is broker and controller (KRaft). It makes no topic by itself.
 
 kafka_user() { echo nobody; }
 kafka_ports() { echo port tls_port controller_port; }
-kafka_hint() { echo "Java 17 or later is wanted (Debian: apt-get install openjdk-17-jre-headless); then ./just servers up kafka"; }
+kafka_hint() { echo "see that java is 17 or later (Debian: openjdk-17-jre-headless); ./just servers up kafka"; }
 kafka_path() { dirname "$(command -v java)"; }
 
 kafka_lacks() {
@@ -20,7 +20,8 @@ kafka_fetch() {
     [ ! -e "$jars" ] || return 0
     say "fetching Kafka's jars by Maven: some 45 MB"
     rm -rf "$store/new" "$store/maven"
-    mvn --quiet --batch-mode -Dstyle.color=never --strict-checksums --file deploy/kafka/pom.xml -Dmaven.repo.local="$store/maven" \
+    mvn --quiet --batch-mode -Dstyle.color=never --strict-checksums --file deploy/kafka/pom.xml \
+        -Dmaven.repo.local="$store/maven" \
         dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$store/new" >&2 ||
         missing "Maven cannot fetch Kafka's jars (see above); a mirror goes into ~/.m2/settings.xml"
     rm -rf "$store/maven"
@@ -73,7 +74,8 @@ CONFIG
 kafka_java() {
     how=$1
     shift
-    "$how" java -Xmx512m -XX:+UseSerialGC -Dlog4j2.configurationFile="$home/log4j2.properties" -cp "$dir/kafka/jars/*" "$@"
+    "$how" java -Xmx512m -XX:+UseSerialGC -Dlog4j2.configurationFile="$home/log4j2.properties" \
+        -cp "$dir/kafka/jars/*" "$@"
 }
 
 kafka_start() { kafka_java spawn kafka.Kafka server.properties; }

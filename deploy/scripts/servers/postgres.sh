@@ -1,11 +1,11 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154 # variables that other parts of the script read or set
+# shellcheck disable=SC2034,SC2154 # the parts share variables
 # Sourced: PostgreSQL, with a database and a role for each domain that stores rows, and a superuser `portico`.
 
 postgres_user() { echo postgres; }
 postgres_ports() { echo port; }
 postgres_lacks() { [ -n "$(postgres_path)" ] || echo postgresql; }
-postgres_hint() { echo "PostgreSQL 15 or later is wanted (Debian: apt-get install postgresql); then ./just servers up postgres"; }
+postgres_hint() { echo "see that it is 15 or later (Debian: apt-get install postgresql); ./just servers up postgres"; }
 
 # Where its programs are: Debian keeps them off PATH.
 postgres_path() {

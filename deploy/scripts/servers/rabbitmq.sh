@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154 # variables that other parts of the script read or set
+# shellcheck disable=SC2034,SC2154 # the parts share variables
 # Sourced: RabbitMQ, with the user `portico`, who may do everything in the virtual host `portico`. No plugins.
 #
 # It has an Erlang port mapper (epmd) of its own, which ends with it.
@@ -7,7 +7,7 @@
 rabbitmq_user() { echo rabbitmq; }
 rabbitmq_ports() { echo port tls_port dist_port epmd_port; }
 rabbitmq_lacks() { [ -x "$(rabbitmq_path)/rabbitmq-server" ] || echo rabbitmq-server; }
-rabbitmq_hint() { echo "RabbitMQ 3.10 or later is wanted (Debian: apt-get install rabbitmq-server); then ./just servers up rabbitmq"; }
+rabbitmq_hint() { echo "see that it is 3.10 or later (apt-get install rabbitmq-server); ./just servers up rabbitmq"; }
 # Not the wrappers in /usr/sbin, which know one server a machine.
 rabbitmq_path() { echo /usr/lib/rabbitmq/bin; }
 

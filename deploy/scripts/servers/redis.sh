@@ -1,11 +1,11 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154 # variables that other parts of the script read or set
+# shellcheck disable=SC2034,SC2154 # the parts share variables
 # Sourced: Redis, which fsyncs each write before it answers.
 
 redis_user() { echo redis; }
 redis_ports() { echo port tls_port; }
 redis_lacks() { command -v redis-server >/dev/null || echo redis-server; }
-redis_hint() { echo "Redis 7 or later is wanted (Debian: apt-get install redis-server); then ./just servers up redis"; }
+redis_hint() { echo "see that it is 7 or later (Debian: apt-get install redis-server); ./just servers up redis"; }
 redis_path() { dirname "$(command -v redis-server)"; }
 
 redis_prepare() {
@@ -32,6 +32,6 @@ redis_start() { spawn redis-server "$home/redis.conf"; }
 redis_ready() { REDISCLI_AUTH=$password redis-cli -h 127.0.0.1 -p "$port" PING 2>/dev/null | grep -q '^PONG$'; }
 
 redis_env() {
-    echo "PORTICO_TEST_REDIS_URL=redis://:$password@127.0.0.1:$port"
-    echo "PORTICO_TEST_REDIS_TLS_URL=rediss://:$password@127.0.0.1:$tls_port"
+    echo "PORTICO_TEST_REDIS_URL=redis://default:$password@127.0.0.1:$port"
+    echo "PORTICO_TEST_REDIS_TLS_URL=rediss://default:$password@127.0.0.1:$tls_port"
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154 # variables that other parts of the script read or set
+# shellcheck disable=SC2034,SC2154 # the parts share variables
 # Sourced: an S3 server, s3s-fs, with the bucket `portico`. It checks signatures, ranges and checksums. No TLS.
 
 s3s_fs=0.14.1
@@ -30,7 +30,8 @@ s3_prepare() {
 }
 
 s3_start() {
-    spawn "$dir/s3/program/bin/s3s-fs" --host 127.0.0.1 --port "$port" --access-key portico --secret-key "$password" "$home/data"
+    spawn "$dir/s3/program/bin/s3s-fs" --host 127.0.0.1 --port "$port" --access-key portico --secret-key "$password" \
+        "$home/data"
 }
 
 s3_ready() { listening "$port"; }

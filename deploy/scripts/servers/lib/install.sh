@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154 # variables that other parts of the script read or set
+# shellcheck disable=SC2034,SC2154 # the parts share variables
 # Sourced: what servers need and the machine has not: Debian packages, and caches in target/servers.
 
 cache=$(realpath -m "${CARGO_TARGET_DIR:-target}")/servers

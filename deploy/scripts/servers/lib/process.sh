@@ -1,9 +1,9 @@
 # shellcheck shell=sh
-# shellcheck disable=SC1090,SC2030,SC2031,SC2034,SC2154 # facts are sourced; variables that other parts of the script read or set
+# shellcheck disable=SC1090,SC2030,SC2031,SC2034,SC2154 # facts are sourced, and the parts share variables
 # Sourced: processes of a server. Expects $dir.
 #
-# A server's processes are those whose working directory lies in its home and that have no terminal. Sessions and parents
-# would not tell: PostgreSQL puts each of its backends into a session of its own, and orphans have no parent.
+# A server's processes are those whose working directory lies in its home and that have no terminal. Sessions and
+# parents would not tell: PostgreSQL puts each of its backends into a session of its own, and orphans have no parent.
 
 # user_of NAME: whom a server runs as.
 user_of() {
@@ -26,7 +26,7 @@ alive() {
 members() {
     drop=$(drop_to "$(user_of "$1")") || return 0
     # shellcheck disable=SC2086 # words
-    $drop find /proc/[0-9]*/cwd -maxdepth 0 \( -lname "$dir/$1/home" -o -lname "$dir/$1/home/*" \) 2>/dev/null |
+    $drop find /proc/[0-9]*/cwd -maxdepth 0 -lname "$dir/$1/home*" 2>/dev/null |
         while IFS=/ read -r _ _ pid _; do
             { read -r stat <"/proc/$pid/stat"; } 2>/dev/null || continue
             # shellcheck disable=SC2086 # words: state, parent, group, session, terminal
@@ -79,7 +79,8 @@ state() (
     esac
 )
 
-# spawn COMMAND...: starts it in a session of its own, in its home, with an environment of its own. Expects $home, $user, $log.
+# spawn COMMAND...: starts it in a session of its own, in its home, with an environment of its own. Expects $home, $user
+# and $log.
 spawn() {
     drop=$(drop_to "$user")
     (

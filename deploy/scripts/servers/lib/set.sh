@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC1090,SC2030,SC2031,SC2034,SC2154 # facts are sourced; variables that other parts of the script read or set
+# shellcheck disable=SC1090,SC2030,SC2031,SC2034,SC2154 # facts are sourced, and the parts share variables
 # Sourced: a set of servers is a directory.
 #
 #   portico-servers   marks it as one, so that nothing else is ever deleted
@@ -57,10 +57,11 @@ make_set() {
 
 secret() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
 
-# A port that nobody uses. It lies below those that the system hands out by itself: a server that was killed finds its own
-# port free again, whatever connections were made meanwhile.
+# A port that nobody uses. It lies below those that the system hands out by itself: a server that was killed finds its
+# own port free again, whatever connections were made meanwhile.
 free_port() {
-    first=$(cut -f 1 /proc/sys/net/ipv4/ip_local_port_range) # `read` asks byte by byte, which this file does not answer
+    # Not `read`: it asks byte by byte, which this file does not answer.
+    first=$(cut -f 1 /proc/sys/net/ipv4/ip_local_port_range)
     tries=0
     while [ $tries -lt 1000 ]; do
         tries=$((tries + 1))

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC1090,SC2030,SC2031,SC2034,SC2154 # facts are sourced; variables that other parts of the script read or set
+# shellcheck disable=SC1090,SC2030,SC2031,SC2034,SC2154 # facts are sourced, and the parts share variables
 # Sourced: starts one server and waits until it is ready.
 
 # start NAME: runs as a background job, so that it may set variables and exit as it likes. It keeps
