@@ -19,7 +19,7 @@ kafka_fetch() {
     jars=$(kafka_jars)
     [ ! -e "$jars" ] || return 0
     say "fetching Kafka's jars by Maven: some 45 MB"
-    rm -rf "$store/new" "$store/maven"
+    rm -rf "${store:?}"/* # another version, or half of one
     mvn --quiet --batch-mode -Dstyle.color=never --strict-checksums --file deploy/kafka/pom.xml \
         -Dmaven.repo.local="$store/maven" \
         dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$store/new" >&2 ||

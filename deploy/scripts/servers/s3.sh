@@ -15,7 +15,7 @@ s3_built() { echo "$cache/s3/$s3s_fs"; }
 s3_fetch() {
     [ ! -e "$(s3_built)" ] || return 0
     say "compiling s3s-fs $s3s_fs: some minutes on two cores, once"
-    rm -rf "$store/new"
+    rm -rf "${store:?}"/* # another version, or half of one
     env CARGO_TARGET_DIR="$store/build" CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_DEBUG=false \
         CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
         cargo install --quiet --locked --root "$store/new" --features binary "s3s-fs@$s3s_fs" >&2 ||
