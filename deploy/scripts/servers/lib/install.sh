@@ -24,7 +24,7 @@ fetch() {
 }
 
 # install_packages PACKAGES: Debian would start a server that it installs, and at each boot; these are for us alone.
-install_packages() {
+install_packages() (
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         missing "not installed:$1; as root on Debian: apt-get install --no-install-recommends$1"
     fi
@@ -42,11 +42,7 @@ install_packages() {
     fi
     # shellcheck disable=SC2086 # words
     ! command -v systemctl >/dev/null || systemctl --quiet disable $1 2>/dev/null || :
-    if [ -n "$(trap)" ]; then
-        rm -f $policy
-        trap - EXIT
-    fi
-}
+)
 
 # share FILE-OR-DIRECTORY TO: makes what is cached readable for a server's user, who may not be able to enter the cache.
 share() {
