@@ -24,18 +24,19 @@ pub(super) async fn insert(
         return Ok(Inserted::Stale);
     }
     keep(tx, &session, hash).await?;
-    Ok(Inserted::Kept { ended: make_room(tx, &session, per_user_max).await? })
+    Ok(Inserted::Kept { ended: make_room(tx, session.user, hash, per_user_max).await? })
 }
 
-/// Ends the user's oldest sessions beyond `max`, but never `newest`, wherever the clock puts it; answers how many.
-async fn make_room(tx: &DatabaseTransaction, newest: &Session, max: u32) -> Result<u64, DbErr> {
+/// Ends the user's oldest sessions beyond `max`, but never `newest`, wherever the clock puts it; answers how many. The index
+/// of a user's sessions holds all that it looks at.
+async fn make_room(tx: &DatabaseTransaction, user: UserId, newest: TokenHash, max: u32) -> Result<u64, DbErr> {
     let oldest = session::Entity::find()
         .select_only()
         .column(session::Column::TokenHash)
-        .filter(session::Column::UserId.eq(newest.user.uuid()))
-        .filter(session::Column::Id.ne(newest.id.uuid()))
+        .filter(session::Column::UserId.eq(user.uuid()))
+        .filter(session::Column::TokenHash.ne(newest.0.to_vec()))
         .order_by_desc(session::Column::CreatedAt)
-        .order_by_desc(session::Column::Id)
+        .order_by_desc(session::Column::TokenHash)
         .limit(i64::MAX.unsigned_abs()) // SQLite takes no offset without a limit
         .offset(u64::from(max.saturating_sub(1)))
         .into_query();

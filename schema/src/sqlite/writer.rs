@@ -1,7 +1,8 @@
 //! Group commit: one task owns the only connection that writes, and commits together what waits together.
 //!
-//! Invariant: a command runs under a savepoint of its own, so that its failure or panic undoes it alone; answers go out
-//! after COMMIT. Whatever fails in the transaction itself fails everybody in it, and the connection is replaced.
+//! Invariant: a command runs under a savepoint of its own, or has the transaction for itself, so that its failure or panic
+//! undoes it alone; answers go out after COMMIT. Whatever fails in the transaction itself fails everybody in it, and the
+//! connection is replaced.
 
 use std::{
     collections::VecDeque,
@@ -167,6 +168,12 @@ async fn run_all(
     jobs: &mut VecDeque<Box<dyn Job>>,
     answers: &mut Vec<Answer>,
 ) -> Result<(), DbErr> {
+    jobs.retain(|job| !job.is_abandoned());
+    if jobs.len() == 1
+        && let Some(job) = jobs.pop_front()
+    {
+        return run_alone(tx, job, answers).await;
+    }
     while let Some(job) = jobs.pop_front() {
         if job.is_abandoned() {
             continue;
@@ -183,4 +190,13 @@ async fn run_all(
         tx.execute_unprepared(end).await.map_err(|error| failure.unwrap_or(error))?;
     }
     tx.commit().await
+}
+
+/// Runs a command that shares its transaction with nobody: what undoes the one undoes the other, and two statements less
+/// are on their way to the connection's thread.
+async fn run_alone(tx: DatabaseTransaction, job: Box<dyn Job>, answers: &mut Vec<Answer>) -> Result<(), DbErr> {
+    let Ran { keep, failure, answer } = job.run(&tx).await;
+    answers.push(answer);
+    let ended = if keep { tx.commit().await } else { tx.rollback().await };
+    ended.map_err(|error| failure.unwrap_or(error))
 }
