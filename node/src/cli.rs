@@ -125,10 +125,10 @@ pub(crate) struct Logs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserCommand {
-    /// Give an account a new random password, printed on standard output, and end all its sessions
+    /// Give an account a random one-time password, printed on standard output, and end all its sessions
     ///
-    /// It is the account's password from then on: it neither expires nor has to be changed. Its owner should change it
-    /// at once, since whoever handed it over knows it too.
+    /// It signs in once, within 24 hours. Signed in, its owner chooses a password (PATCH /me/update), with the one-time
+    /// password as the current one. Who loses that session before, or comes too late, needs another reset.
     ResetPassword {
         /// The account's e-mail address
         email: String,

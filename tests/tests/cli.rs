@@ -2,7 +2,7 @@
 
 use std::{fs, io::pipe};
 
-use portico_tests::{Home, PASSWORD, eventually, pictures};
+use portico_tests::{Home, Node, PASSWORD, eventually, pictures};
 use serde_json::{Value, json};
 
 fn line(name: &str, hash: &str) -> String {
@@ -203,23 +203,64 @@ fn a_mistake_that_nobody_reads_has_its_exit_code_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_reset_gives_a_password_that_works_until_it_is_changed_and_ends_every_session() {
+async fn a_reset_gives_a_password_that_signs_in_once_whatever_kills_the_node_and_its_owner_chooses_another() {
+    const CHOSEN: &str = "marble compass lantern";
     let home = Home::new();
     let node = home.up().await;
     let ann = node.register("ann").await;
-    let sign_in = async |password: &str| {
+    let sign_in = async |node: &Node, password: &str| {
         let credentials = json!({"email": ann.email, "password": password});
-        node.client().post("/auth").json(&credentials).await.status
+        node.client().post("/auth?transport=bearer").json(&credentials).await
     };
 
     let reset = home.run(&["user", "reset-password", "ANN@example.com"]);
+    let password = reset.stdout.trim();
+    let dead = ann.get("/me").await.problem().1;
+    let before = sign_in(&node, PASSWORD).await;
+    let first = sign_in(&node, password).await.expect(200);
+    node.kill();
+    let node = home.up().await;
+    let second = sign_in(&node, password).await;
+    let client = node.client().with_token(first["token"].as_str().unwrap());
+    let to_itself = json!({"current_password": password, "new_password": password});
+    let same = client.patch("/me/update").json(&to_itself).await.expect(422);
+    let change = json!({"current_password": password, "new_password": CHOSEN});
+    client.patch("/me/update").json(&change).await.expect(200);
+    let third = sign_in(&node, password).await;
 
     assert_eq!(reset.code(), Some(0), "{reset:?}");
     assert_eq!(reset.stdout.lines().count(), 1, "nothing but the password: {}", reset.stdout);
-    assert_eq!(ann.get("/me").await.problem().1, "session_dead");
-    let password = reset.stdout.trim();
-    assert_eq!((sign_in(PASSWORD).await, sign_in(password).await, sign_in(password).await), (401, 200, 200));
-    assert!(reset.stderr.contains("should change it at once"), "{}", reset.stderr);
+    assert!(reset.stderr.contains("signs in once, within 24 hours"), "{}", reset.stderr);
+    assert_eq!(dead, "session_dead");
+    assert_eq!(same["errors"][0]["code"], "one_time");
+    for refused in [before, second, third] {
+        assert_eq!((refused.status, refused.problem().1.as_str()), (401, "bad_credentials"));
+    }
+    sign_in(&node, CHOSEN).await.expect(200);
+    sign_in(&node, CHOSEN).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_reset_without_a_node_is_one_time_too_and_the_log_tells_of_reset_and_use() {
+    let home = Home::new();
+    let node = home.up().await;
+    let ann = node.register("ann").await;
+    node.stop().await;
+
+    let reset = home.run(&["user", "reset-password", &ann.email]);
+    let node = home.up().await;
+    let credentials = json!({"email": ann.email, "password": reset.stdout.trim()});
+    let first = node.client().post("/auth").json(&credentials).await.status;
+    let second = node.client().post("/auth").json(&credentials).await.status;
+    node.stop().await;
+    let logged = home.run(&["logs", "--json", "--service", "user"]).stdout;
+
+    assert_eq!((first, second), (200, 401), "{reset:?}");
+    let records: Vec<Value> = logged.lines().map(|record| serde_json::from_str(record).unwrap()).collect();
+    for body in ["one-time password given by an operator", "one-time password used", "password refused"] {
+        let of_ann = |record: &&Value| record["Body"] == body && record["Attributes"]["user.id"] == ann.id;
+        assert_eq!(records.iter().filter(of_ann).count(), 1, "{body}: {logged}");
+    }
 }
 
 #[tokio::test]

@@ -37,6 +37,8 @@ pub struct Ports {
     pub rotate: Ask<session::Rotate>,
     /// Ends all sessions of a deleted or reset account.
     pub raise_epoch: Ask<session::RaiseEpoch>,
+    /// Ends a session that was opened in vain, before anybody holds its token.
+    pub delete: Ask<session::Delete>,
     /// Hashes and verifies passwords.
     pub hasher: Hasher,
     /// Which passwords may be chosen.

@@ -87,8 +87,7 @@ pub struct GetUser {
     pub id: UserId,
 }
 
-/// Gives an account a new random password and ends all its sessions: for an operator. It is the account's password from
-/// then on, until its owner changes it.
+/// Gives an account a random one-time password (see [`OneTime`](crate::OneTime)) and ends all its sessions: for an operator.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<Password, Error>")]
 pub struct ResetPassword {

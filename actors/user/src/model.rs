@@ -6,7 +6,7 @@ use std::fmt;
 
 use portico_kernel::{Invalid, UserId};
 use portico_session::{Epoch, Opened};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::PasswordHash;
@@ -132,8 +132,35 @@ pub struct Account {
     pub user: User,
     /// What the password is verified against.
     pub password: PasswordHash,
+    /// What bounds the password while it is one that an operator gave; none for one that its owner chose.
+    pub one_time: Option<OneTime>,
     /// Counts the changes of password or e-mail address, from 1: sessions of an older epoch are dead.
     pub epoch: Epoch,
+}
+
+/// What bounds a password that an operator gave: it signs in once, and not for long. Whoever signed in with it still proves
+/// to be the owner by it, so that they can choose their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OneTime {
+    /// From when on it no longer signs in.
+    pub expires_at: OffsetDateTime,
+    /// When it signed in.
+    pub used_at: Option<OffsetDateTime>,
+}
+
+impl OneTime {
+    /// How long it may wait for its sign-in.
+    pub const LIFETIME: Duration = Duration::hours(24);
+
+    /// The bounds of a password that is given at `now`.
+    pub fn given_at(now: OffsetDateTime) -> Self {
+        Self { expires_at: now + Self::LIFETIME, used_at: None }
+    }
+
+    /// Whether it may sign in at `now`.
+    pub fn signs_in(&self, now: OffsetDateTime) -> bool {
+        self.used_at.is_none() && now < self.expires_at
+    }
 }
 
 /// A user that just signed in, with the session that this opened.

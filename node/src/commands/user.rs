@@ -1,6 +1,7 @@
 //! `portico user reset-password|sign-out|import`.
 
 use portico_config::Config;
+use portico_user::OneTime;
 
 use super::import;
 use crate::{
@@ -54,9 +55,11 @@ async fn reset_password(desk: &mut Desk, email: &str) -> Result<(), Failure> {
     match desk.ask(Request::ResetPassword { email: email.to_owned() }).await? {
         Reply::Password(password) => {
             print(&format!("{password}\n"))?;
-            tell(
-                "The password above is the account's now; its owner should change it at once. All sessions were ended.",
-            );
+            tell(&format!(
+                "The password above signs in once, within {} hours; its owner should then choose another. All sessions were \
+                 ended.",
+                OneTime::LIFETIME.whole_hours()
+            ));
             Ok(())
         }
         other => Err(refused(other)),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Request {
-    /// Give an account a new password.
+    /// Give an account a one-time password.
     ResetPassword {
         /// The account's address.
         email: String,
@@ -39,7 +39,7 @@ pub(crate) struct ImportLine {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Reply {
-    /// The new password.
+    /// The one-time password.
     Password(String),
     /// All sessions of the account were ended.
     SignedOut,

@@ -25,7 +25,7 @@ const CONNECTIONS_MAX: usize = 8;
 /// Answers control requests through the user domain.
 #[derive(Clone)]
 pub(crate) struct Control {
-    /// Gives new passwords.
+    /// Gives one-time passwords.
     pub(crate) reset_password: Ask<ResetPassword>,
     /// Ends all sessions of an account.
     pub(crate) sign_out: Ask<SignOut>,

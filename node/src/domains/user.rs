@@ -39,6 +39,7 @@ pub(super) async fn start(world: &mut World, session: &session::Domain) -> Resul
         create: session.actor.ask(),
         rotate: session.actor.ask(),
         raise_epoch: session.actor.ask(),
+        delete: session.actor.ask(),
         hasher: hasher(world)?,
         policy: PasswordPolicy::new(world.config.user.password.min_length).map_err(Failure::config)?,
         profiles: profiles.clone(),

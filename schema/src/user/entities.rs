@@ -3,7 +3,7 @@
 #![expect(unreachable_pub, reason = "what SeaORM derives is public, and needs public models")]
 
 use portico_kernel::{Idempotency, Invalid, StoreError, UserId};
-use portico_user::{Account, Email, Name, PasswordHash, Remembered, User};
+use portico_user::{Account, Email, Name, OneTime, PasswordHash, Remembered, User};
 use sea_orm::ActiveValue::Set;
 
 use crate::moment::{from_nanos, to_nanos};
@@ -26,6 +26,10 @@ pub(super) mod user {
         pub email_key: String,
         /// A hash, never a password.
         pub password: String,
+        /// Until when the password signs in, if an operator gave it.
+        pub one_time_expires_at: Option<i64>,
+        /// When such a password has signed in.
+        pub one_time_used_at: Option<i64>,
         pub epoch: i64,
         pub version: i64,
         pub created_at: i64,
@@ -116,18 +120,25 @@ impl user::Model {
             updated_at: from_nanos(self.updated_at),
             version: self.version,
         };
-        Ok(Account { user, password: PasswordHash::new(self.password), epoch: self.epoch })
+        let one_time = self.one_time_expires_at.map(|expires_at| OneTime {
+            expires_at: from_nanos(expires_at),
+            used_at: self.one_time_used_at.map(from_nanos),
+        });
+        Ok(Account { user, password: PasswordHash::new(self.password), one_time, epoch: self.epoch })
     }
 }
 
 impl From<&Account> for user::ActiveModel {
-    fn from(Account { user, password, epoch }: &Account) -> Self {
+    fn from(Account { user, password, one_time, epoch }: &Account) -> Self {
+        let used_at = one_time.and_then(|one_time| one_time.used_at);
         Self {
             id: Set(user.id.uuid()),
             name: Set(user.name.as_str().to_owned()),
             email: Set(user.email.as_str().to_owned()),
             email_key: Set(user.email.key()),
             password: Set(password.expose().to_owned()),
+            one_time_expires_at: Set(one_time.map(|one_time| to_nanos(one_time.expires_at))),
+            one_time_used_at: Set(used_at.map(to_nanos)),
             epoch: Set(*epoch),
             version: Set(user.version),
             created_at: Set(to_nanos(user.created_at)),

@@ -5,7 +5,9 @@ use sea_orm::DbErr;
 use sea_orm_migration::{
     MigrationName, MigrationTrait, MigratorTrait, SchemaManager,
     prelude::{ForeignKey, ForeignKeyAction, Index, Table},
-    schema::{big_integer, big_pk_auto, binary_len, string_len, string_len_uniq, text, uuid, uuid_uniq},
+    schema::{
+        big_integer, big_integer_null, big_pk_auto, binary_len, string_len, string_len_uniq, text, uuid, uuid_uniq,
+    },
 };
 
 use crate::{migration::create_clustered, probe};
@@ -14,7 +16,7 @@ pub(super) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First)]
+        vec![Box::new(First), Box::new(OneTimePasswords)]
     }
 }
 
@@ -38,6 +40,31 @@ impl MigrationTrait for First {
         users(manager).await?;
         idempotency_keys(manager).await?;
         outbox(manager).await
+    }
+}
+
+/// Passwords that sign in once. Those that are there are none.
+struct OneTimePasswords;
+
+impl MigrationName for OneTimePasswords {
+    fn name(&self) -> &'static str {
+        "m0002_one_time_passwords"
+    }
+}
+
+#[async_trait]
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait's own signature elides it, and async_trait tells the two apart"
+)]
+impl MigrationTrait for OneTimePasswords {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for column in ["one_time_expires_at", "one_time_used_at"] {
+            // SQLite adds one column at a time.
+            let added = Table::alter().table("users").add_column(big_integer_null(column)).take();
+            manager.alter_table(added).await?;
+        }
+        Ok(())
     }
 }
 

@@ -5,9 +5,15 @@ use std::{future::Future, path::PathBuf};
 use portico_kernel::{Outbox as _, StoreError, UserId};
 use portico_schema::{photo::Photos, session::Sessions, user::Users};
 use portico_user::registered;
+use sea_orm::ConnectionTrait as _;
 use tempfile::TempDir;
 
-use crate::values::{NOW, account, photo, session};
+use crate::values::{NOW, account, content, photo, session};
+
+/// Makes of the user database what the first version made.
+const FIRST_VERSION_OF_USERS: &str = "DELETE FROM seaql_migrations WHERE version <> 'm0001_first';
+    ALTER TABLE users DROP COLUMN one_time_expires_at;
+    ALTER TABLE users DROP COLUMN one_time_used_at";
 
 /// A store in a directory that goes with it.
 struct Opened<S> {
@@ -119,7 +125,6 @@ async fn a_photo_and_a_reservation_outlive_a_process_that_never_closed() {
 #[tokio::test]
 async fn a_row_of_the_outbox_that_is_no_event_holds_up_nobody_and_is_kept_aside() {
     use portico_user::Store as _;
-    use sea_orm::ConnectionTrait as _;
     let Opened { store, _directory: directory } = users().await;
     let sound = account("sound@example.com");
     for number in 0..3 {
@@ -142,6 +147,26 @@ async fn a_row_of_the_outbox_that_is_no_event_holds_up_nobody_and_is_kept_aside(
     ));
     let reasons: Vec<String> = aside.await.unwrap().iter().map(|row| row.try_get("", "reason").unwrap()).collect();
     assert!(reasons.len() == 3 && reasons.iter().all(|reason| reason.contains("cannot be read")), "{reasons:?}");
+}
+
+#[tokio::test]
+async fn accounts_of_the_first_version_keep_their_passwords_without_bounds() {
+    use portico_user::Store as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("user.db");
+    let ann = account("ann@example.com");
+    let before = Users::open(&path).await.unwrap();
+    before.migrate().await.unwrap();
+    before.insert(&ann, &registered(&ann, NOW), None).await.unwrap();
+    before.close().await.unwrap();
+    let other = sea_orm::Database::connect(format!("sqlite://{}", path.display())).await.unwrap();
+    other.execute_unprepared(FIRST_VERSION_OF_USERS).await.unwrap();
+    other.close().await.unwrap();
+
+    let after = Users::open(&path).await.unwrap();
+    after.migrate().await.unwrap();
+
+    assert_eq!(content(&after.find(ann.user.id).await.unwrap().unwrap()), content(&ann));
 }
 
 #[tokio::test]

@@ -2,8 +2,10 @@
 
 use futures_util::future::{join_all, try_join_all};
 use portico_kernel::{Event, UserId};
-use portico_user::{Account, Changed, Email, Inserted, PasswordHash, Remembered, Store, deleted, registered, updated};
-use time::Duration;
+use portico_user::{
+    Account, Changed, Email, Inserted, OneTime, PasswordHash, Remembered, Store, deleted, registered, updated,
+};
+use time::{Duration, OffsetDateTime};
 
 use crate::values::{NOW, account, content, idempotency, key, next};
 
@@ -29,6 +31,7 @@ macro_rules! user_contract {
             an_update_that_conflicts_fails_none_of_its_neighbours
             an_address_that_was_given_up_is_free
             of_parallel_updates_of_one_version_one_is_done
+            the_bounds_of_a_one_time_password_read_back_and_go_with_it
             a_rehash_replaces_the_hash_and_nothing_else
             a_rehash_of_another_password_changes_nothing
             a_deletion_takes_the_account_and_its_keys
@@ -278,8 +281,26 @@ pub(crate) async fn of_parallel_updates_of_one_version_one_is_done(store: &dyn S
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Changed::Stale).count(), 19);
 }
 
+pub(crate) async fn the_bounds_of_a_one_time_password_read_back_and_go_with_it(store: &dyn Store) {
+    let given = one_time(&kept(store, "ann@example.com").await, None);
+    let used = one_time(&given, Some(NOW + Duration::NANOSECOND));
+    let chosen = Account { one_time: None, ..next(&used) };
+
+    for account in [given, used, chosen] {
+        assert_eq!(store.update(&account, &updated(&account, NOW)).await.unwrap(), Changed::Done);
+
+        assert_eq!(content(&found(store, account.user.id).await), content(&account));
+    }
+}
+
+/// `account` after a change to a one-time password.
+fn one_time(account: &Account, used_at: Option<OffsetDateTime>) -> Account {
+    Account { one_time: Some(OneTime { used_at, ..OneTime::given_at(NOW) }), ..next(account) }
+}
+
 pub(crate) async fn a_rehash_replaces_the_hash_and_nothing_else(store: &dyn Store) {
-    let ann = kept(store, "ann@example.com").await;
+    let ann = one_time(&kept(store, "ann@example.com").await, Some(NOW));
+    store.update(&ann, &updated(&ann, NOW)).await.unwrap();
     let better = PasswordHash::new("$argon2id$better");
 
     store.rehash(ann.user.id, &ann.password, &better).await.unwrap();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use portico_kernel::{Idempotency, IdempotencyKey, UserId};
 use portico_photo::{ContentType, OwnerChange, Photo, PhotoId};
 use portico_session::{ClientInfo, Epoch, Session, SessionId, TokenHash};
-use portico_user::{Account, Email, Name, PasswordHash, User};
+use portico_user::{Account, Email, Name, OneTime, PasswordHash, User};
 use time::{Duration, OffsetDateTime, macros::datetime};
 
 /// A moment with every digit that must survive.
@@ -21,7 +21,7 @@ pub(crate) fn account(email: &str) -> Account {
         updated_at: NOW,
         version: 1,
     };
-    Account { user, password: PasswordHash::new("$argon2id$first"), epoch: 1 }
+    Account { user, password: PasswordHash::new("$argon2id$first"), one_time: None, epoch: 1 }
 }
 
 /// `account` after a change.
@@ -33,8 +33,8 @@ pub(crate) fn next(account: &Account) -> Account {
 }
 
 /// What of an account must read back: the password's hash shows in no `Debug`, so that it is compared in the open here.
-pub(crate) fn content(account: &Account) -> (User, String, Epoch) {
-    (account.user.clone(), account.password.expose().to_owned(), account.epoch)
+pub(crate) fn content(account: &Account) -> (User, String, Option<OneTime>, Epoch) {
+    (account.user.clone(), account.password.expose().to_owned(), account.one_time, account.epoch)
 }
 
 pub(crate) fn key(text: &str) -> IdempotencyKey {

@@ -1,12 +1,12 @@
-//! Proving that the owner asks, and what an operator does for one who no longer can: a new password, or the end of all
-//! sessions.
+//! Proving that the owner asks, and what an operator does for one who no longer can: a one-time password, or the end of
+//! all sessions.
 
 use portico_kernel::UserId;
 use portico_session::RaiseEpoch;
 use zeroize::Zeroizing;
 
 use super::{ATTEMPTS_MAX, Ports};
-use crate::{Account, Changed, Email, Error, Password, PasswordHash, Verdict, updated};
+use crate::{Account, Changed, Email, Error, OneTime, Password, PasswordHash, Verdict, updated};
 
 /// Crockford's base 32 in lower case: no letter that is mistaken for a digit.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -39,13 +39,14 @@ impl Ports {
         Ok(password)
     }
 
-    /// Ends all sessions of an account, and replaces its password if there is another; answers whose.
+    /// Ends all sessions of an account, and replaces its password if there is a one-time one; answers whose.
     pub(super) async fn end_sessions(&self, email: &Email, password: Option<&PasswordHash>) -> Result<UserId, Error> {
         for _ in 0..ATTEMPTS_MAX {
             let mut account = self.store.find_by_email(email).await?.ok_or(Error::Unknown)?;
             let (user, now) = (account.user.id, self.clock.now());
             if let Some(password) = password {
                 account.password = password.clone();
+                account.one_time = Some(OneTime::given_at(now));
             }
             account.epoch += 1;
             account.user.version += 1;
@@ -53,6 +54,9 @@ impl Ports {
             match self.settled(user, self.store.update(&account, &updated(&account, now)).await)? {
                 Changed::Done => {
                     tracing::info!(user.id = %user, "account's sessions ended by an operator");
+                    if password.is_some() {
+                        tracing::info!(user.id = %user, "one-time password given by an operator");
+                    }
                     self.profiles.fill(&account.user);
                     self.raise_epoch.ask(RaiseEpoch { user, epoch: account.epoch }).await?;
                     return Ok(user);

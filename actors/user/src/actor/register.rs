@@ -46,7 +46,7 @@ impl Ports {
     fn account(&self, name: Name, email: Email, password: PasswordHash) -> Account {
         let now = self.clock.now();
         let user = User { id: UserId::new(), name, email, created_at: now, updated_at: now, version: 1 };
-        Account { user, password, epoch: 1 }
+        Account { user, password, one_time: None, epoch: 1 }
     }
 
     /// The registration that was made before under the request's key.

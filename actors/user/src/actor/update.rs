@@ -1,7 +1,7 @@
 //! Changing and deleting accounts. Both decide on what they read and write only if nobody was quicker; both end the
 //! sessions that must end before they answer.
 
-use portico_kernel::{StoreError, UserId};
+use portico_kernel::{Invalid, StoreError, UserId};
 use portico_session::{LAST_EPOCH, RaiseEpoch, Rotate};
 
 use super::{ATTEMPTS_MAX, Ports, credentials::Proof};
@@ -26,7 +26,9 @@ impl Ports {
             }
             let mut account = self.changed(account, &update);
             if let Some(password) = &update.new_password {
+                refuse_one_time(&account, password, update.current_password.as_ref())?;
                 account.password = self.new_hash(&mut new_hash, password, &account.user).await?;
+                account.one_time = None;
             }
             let event = updated(&account, account.user.updated_at);
             match self.settled(update.user, self.store.update(&account, &event).await)? {
@@ -110,4 +112,13 @@ impl Ports {
             error.into()
         })
     }
+}
+
+/// A one-time password is not to stay (OWASP ASVS 5.0, 6.4.1). `current` has proven to be the account's.
+fn refuse_one_time(account: &Account, new: &Password, current: Option<&Password>) -> Result<(), Error> {
+    if account.one_time.is_none() || current.is_none_or(|current| current.expose() != new.expose()) {
+        return Ok(());
+    }
+    let rule = Invalid::new("one_time", "must not be the one-time password");
+    Err(Error::WeakPassword { field: "new_password", rule })
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod model;
+mod one_time;
 mod races;
 mod registration;
 mod sign_in;

@@ -87,19 +87,6 @@ async fn a_storm_of_sign_ins_is_refused_at_the_bound_of_the_pool() {
 }
 
 #[actix::test]
-async fn a_reset_gives_a_password_that_signs_in_and_ends_every_session() {
-    let world = world();
-    let ann = world.ann().await;
-
-    let random = world.ask(ResetPassword { email: address(EMAIL) }).await.unwrap();
-
-    assert!(random.length() >= 20);
-    assert!(!world.is_live(&ann));
-    assert!(matches!(world.sign_in(EMAIL, PASSWORD).await, Err(Error::BadCredentials)));
-    assert!(world.sign_in(EMAIL, random.expose()).await.is_ok());
-}
-
-#[actix::test]
 async fn an_operator_signs_an_account_out_and_its_password_stays() {
     let world = world();
     let ann = world.ann().await;

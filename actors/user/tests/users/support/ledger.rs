@@ -7,7 +7,7 @@ use std::{
 
 use portico_kernel::{Ask, AskError, UserId};
 use portico_session::{
-    ClientInfo, Create, Epoch, Error, LAST_EPOCH, Opened, RaiseEpoch, Rotate, Session, SessionId, Token,
+    ClientInfo, Create, Delete, Epoch, Error, LAST_EPOCH, Opened, RaiseEpoch, Rotate, Session, SessionId, Token,
 };
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
@@ -55,6 +55,17 @@ impl Ledger {
         Ask::from_fn(move |raise: RaiseEpoch| {
             let ledger = Arc::clone(&ledger);
             async move { ledger.raise(raise.user, raise.epoch) }
+        })
+    }
+
+    pub(crate) fn delete(self: &Arc<Self>) -> Ask<Delete> {
+        let ledger = Arc::clone(self);
+        Ask::from_fn(move |delete: Delete| {
+            let ledger = Arc::clone(&ledger);
+            async move {
+                let ended = ledger.0.lock().unwrap().live.remove(&delete.session);
+                ended.map(drop).ok_or(Error::Unknown)
+            }
         })
     }
 

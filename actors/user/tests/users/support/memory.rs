@@ -22,6 +22,7 @@ type Interference = Box<dyn FnMut(&mut HashMap<UserId, Account>) + Send>;
 pub(crate) struct Memory {
     state: Mutex<State>,
     rehash_fails: AtomicBool,
+    updates_fail: AtomicBool,
     calls: AtomicUsize,
     purged: Notify,
 }
@@ -70,6 +71,11 @@ impl Memory {
 
     pub(crate) fn fail_rehash(&self) {
         self.rehash_fails.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on no change is kept, or again every one is.
+    pub(crate) fn fail_updates(&self, fail: bool) {
+        self.updates_fail.store(fail, Ordering::SeqCst);
     }
 
     /// Has `interference` happen just before every change from now on.
@@ -160,6 +166,9 @@ impl Store for Memory {
     }
 
     async fn update(&self, account: &Account, event: &Event) -> Result<Changed, StoreError> {
+        if self.updates_fail.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("the test said so".into()));
+        }
         Ok(self.change(account.user.id, account.user.version, |state| {
             if state.is_taken(account) {
                 return Changed::EmailTaken;

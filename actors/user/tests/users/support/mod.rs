@@ -40,6 +40,7 @@ pub(crate) fn world() -> World {
         create: sessions.create(),
         rotate: sessions.rotate(),
         raise_epoch: sessions.raise_epoch(),
+        delete: sessions.delete(),
         hasher: hasher(),
         policy: PasswordPolicy::default(),
         profiles: profiles.clone(),
