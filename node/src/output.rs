@@ -4,16 +4,23 @@
 
 use std::io::{self, Write as _, stderr, stdout};
 
+use crate::exit::Failure;
+
 /// Prints a result.
 ///
 /// # Errors
-/// The system's: standard output cannot be written, for another reason than that nobody reads it any more.
-pub(crate) fn print(text: &str) -> io::Result<()> {
+/// The operator's: standard output cannot be written, for another reason than that nobody reads it any more.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        printed => printed,
+        printed => printed.map_err(|error| unwritten(&error)),
     }
+}
+
+/// What a result is that nobody got.
+pub(crate) fn unwritten(error: &io::Error) -> Failure {
+    Failure::io(format!("standard output cannot be written: {error}"))
 }
 
 /// Tells the operator something, if anybody reads it.

@@ -192,6 +192,26 @@ fn a_reader_that_has_seen_enough_ends_a_command_quietly() {
     }
 }
 
+#[tokio::test]
+async fn an_output_that_is_full_is_told_in_a_line_and_a_reader_of_the_log_may_leave() {
+    let home = Home::new();
+    home.up().await.stop().await;
+    let (reader, closed) = pipe().unwrap();
+    drop(reader);
+
+    for arguments in [&["logs"][..], &["logs", "--json"], &["logs", "--last", "1"], &["config", "show"], &["openapi"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let ended = home.command(arguments).stdout(full).output().unwrap();
+
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(74), "{arguments:?}: {told}");
+        assert!(told.starts_with("portico: standard output cannot be written: No space left"), "{arguments:?}: {told}");
+        assert_eq!(told.lines().count(), 1, "{arguments:?}: {told}");
+    }
+    let ended = home.command(&["logs"]).stdout(closed).output().unwrap();
+    assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
 #[test]
 fn a_mistake_that_nobody_reads_has_its_exit_code_all_the_same() {
     let (reader, writer) = pipe().unwrap();

@@ -14,12 +14,11 @@ use crate::{
 /// The operator's: every mistake of the configuration.
 pub(crate) fn run(settings: &Settings, command: &ConfigCommand) -> Result<(), Failure> {
     match command {
-        ConfigCommand::Show { default: true } => print(DEFAULT_YML)?,
-        ConfigCommand::Show { default: false } => print(&settings.load()?.to_yaml())?,
+        ConfigCommand::Show { default: true } => print(DEFAULT_YML),
+        ConfigCommand::Show { default: false } => print(&settings.load()?.to_yaml()),
         ConfigCommand::Check => {
             settings.load()?;
-            print("configuration is right\n")?;
+            print("configuration is right\n")
         }
     }
-    Ok(())
 }

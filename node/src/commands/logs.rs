@@ -4,9 +4,9 @@ use std::{io, thread, time::Duration};
 
 use portico_config::Config;
 use portico_kernel::{Clock as _, SystemClock};
-use portico_schema::log::reader::{Filter, PrintOptions, Words, print};
+use portico_schema::log::reader::{Filter, PrintError, PrintOptions, Words, print};
 
-use crate::{cli::Logs, exit::Failure};
+use crate::{cli::Logs, exit::Failure, output::unwritten};
 
 /// How often followed files are looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
@@ -14,7 +14,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// Prints the wanted records, and goes on until it is interrupted if they are followed.
 ///
 /// # Errors
-/// The operator's: a filter that cannot be understood, or files that cannot be read.
+/// The operator's: a filter that cannot be understood, files that cannot be read, or an output that cannot be written.
 pub(crate) fn run(config: &Config, wanted: &Logs) -> Result<(), Failure> {
     let words = Words {
         services: &wanted.service,
@@ -31,7 +31,8 @@ pub(crate) fn run(config: &Config, wanted: &Logs) -> Result<(), Failure> {
     };
     let directory = config.data.dir.join("logs");
     match print(&directory, &options, &mut io::stdout().lock(), wait) {
-        Err(error) => Err(Failure::no_input(format!("{}: {error}", directory.display()))),
         Ok(()) => Ok(()),
+        Err(PrintError::Unread(error)) => Err(Failure::no_input(format!("{}: {error}", directory.display()))),
+        Err(PrintError::Unwritten(error)) => Err(unwritten(&error)),
     }
 }

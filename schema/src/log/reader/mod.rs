@@ -33,7 +33,7 @@ pub use self::{
     filter::{BadFilter, Filter, Words},
     follow::Follow,
     human::Human,
-    print::{PrintOptions, print},
+    print::{PrintError, PrintOptions, print},
 };
 use super::name::{FileName, Form, list};
 

@@ -20,6 +20,17 @@ pub struct PrintOptions {
     pub follow: bool,
 }
 
+/// Why printing ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum PrintError {
+    /// The files cannot be read.
+    #[error("log files cannot be read")]
+    Unread(#[source] io::Error),
+    /// What was read cannot be written, for another reason than that nobody reads it any more.
+    #[error("records cannot be printed")]
+    Unwritten(#[source] io::Error),
+}
+
 /// Prints the records of `dir`, the oldest first. When following, `wait` is called whenever there is nothing to print: it
 /// waits for as long as it sees fit, and ends all with false.
 ///
@@ -27,11 +38,16 @@ pub struct PrintOptions {
 /// printed; its error is the answer.
 ///
 /// # Errors
-/// The files cannot be read, or `out` cannot be written.
-pub fn print(dir: &Path, options: &PrintOptions, out: &mut impl Write, wait: impl FnMut() -> bool) -> io::Result<()> {
-    let reader = Reader::open(dir)?;
+/// The operator's: the files cannot be read, or `out` cannot be written.
+pub fn print(
+    dir: &Path,
+    options: &PrintOptions,
+    out: &mut impl Write,
+    wait: impl FnMut() -> bool,
+) -> Result<(), PrintError> {
+    let reader = Reader::open(dir).map_err(PrintError::Unread)?;
     match print_all(&reader, options, out, wait) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(PrintError::Unwritten(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         printed => printed,
     }
 }
@@ -41,21 +57,21 @@ fn print_all(
     options: &PrintOptions,
     out: &mut impl Write,
     wait: impl FnMut() -> bool,
-) -> io::Result<()> {
+) -> Result<(), PrintError> {
     let mut unread = Ok(());
     if let Some(count) = options.last {
-        for entry in reader.last(&options.filter, count)? {
+        for entry in reader.last(&options.filter, count).map_err(PrintError::Unread)? {
             print_one(&entry, options, out)?;
         }
     } else {
         for entry in reader.records(&options.filter) {
             match entry {
                 Ok(entry) => print_one(&entry, options, out)?,
-                Err(error) => unread = unread.and(Err(error)),
+                Err(error) => unread = unread.and(Err(PrintError::Unread(error))),
             }
         }
     }
-    out.flush()?;
+    out.flush().map_err(PrintError::Unwritten)?;
     if options.follow {
         follow(reader, options, out, wait)?;
     }
@@ -67,25 +83,25 @@ fn follow(
     options: &PrintOptions,
     out: &mut impl Write,
     mut wait: impl FnMut() -> bool,
-) -> io::Result<()> {
+) -> Result<(), PrintError> {
     let mut follow = reader.follow(&options.filter);
     loop {
-        let entries = follow.poll()?;
+        let entries = follow.poll().map_err(PrintError::Unread)?;
         if entries.is_empty() && !wait() {
             return Ok(());
         }
         for entry in &entries {
             print_one(entry, options, out)?;
         }
-        out.flush()?;
+        out.flush().map_err(PrintError::Unwritten)?;
     }
 }
 
-fn print_one(entry: &Entry, options: &PrintOptions, out: &mut impl Write) -> io::Result<()> {
-    if options.json {
-        out.write_all(&entry.line)?;
-        out.write_all(b"\n")
+fn print_one(entry: &Entry, options: &PrintOptions, out: &mut impl Write) -> Result<(), PrintError> {
+    let written = if options.json {
+        out.write_all(&entry.line).and_then(|()| out.write_all(b"\n"))
     } else {
         writeln!(out, "{}", Human(entry))
-    }
+    };
+    written.map_err(PrintError::Unwritten)
 }
