@@ -6,15 +6,15 @@
 use std::{collections::HashMap, fs, path::PathBuf};
 
 use figment2::{
-    Figment, Source,
+    Figment, Metadata, Profile, Provider, Source,
     error::Kind,
     providers::{Env, Format as _, Serialized},
-    value::{Dict, Value},
+    value::{Dict, Map, Value},
 };
 
 use crate::{
     Config, DEFAULT_YML, Mistake, Mistakes, Origin, check,
-    yaml::{Yaml, line_of, repeated},
+    yaml::{Yaml, layers, line_of, repeated},
 };
 
 const ENV_PREFIX: &str = "PORTICO__";
@@ -40,19 +40,61 @@ pub fn load(sources: &Sources) -> Result<Config, Mistakes> {
         return Err(Mistakes(mistakes));
     }
     mistakes.extend(sources.files.iter().flat_map(repeated_keys));
-    let figment = merged(sources);
+    let files: Vec<_> = sources.files.iter().map(Layered::read).collect();
+    let passes = files.iter().map(|file| file.layers.len()).max().unwrap_or(1).max(1);
+    let mut config = None;
+    for pass in 0..passes {
+        config = Some(look(&merged(sources, &files, pass), pass, &mut mistakes)?);
+    }
+    match config {
+        Some(config) if mistakes.is_empty() => Ok(config),
+        _ => Err(Mistakes(mistakes)),
+    }
+}
+
+/// The configuration of one pass; adds what is wrong with it and was not told of an earlier one.
+fn look(figment: &Figment, pass: usize, mistakes: &mut Vec<Mistake>) -> Result<Config, Mistakes> {
     let mut value = figment.find_value("").map_err(|error| Mistakes(vec![unparsable(&error)]))?;
-    let mut config = extract(&figment, &mut value, &mut mistakes);
+    let mut found = Vec::new();
+    let mut config = extract(figment, pass, &mut value, &mut found);
     if config.gateway.public_url.is_empty() {
         config.gateway.public_url = config.gateway.own_url().unwrap_or_default();
     }
     for (key, detail) in check::rules(&config) {
         let path: Vec<String> = key.split('.').map(str::to_owned).collect();
-        if !mistakes.iter().any(|mistake| mistake.key == key) {
-            mistakes.push(Mistake { origin: origin(&figment, &value, &path, &path), key, detail });
+        if !found.iter().any(|mistake| mistake.key == key) {
+            found.push(Mistake { origin: origin(figment, pass, &value, &path, &path), key, detail });
         }
     }
-    if mistakes.is_empty() { Ok(config) } else { Err(Mistakes(mistakes)) }
+    found.retain(|mistake| !mistakes.contains(mistake));
+    mistakes.extend(found);
+    Ok(config)
+}
+
+/// A file whose keys may be given again. Each pass looks at one more of its layers, so that in the end every value was in
+/// force, in whose place another would have been.
+struct Layered {
+    path: PathBuf,
+    layers: Vec<Dict>,
+}
+
+impl Layered {
+    fn read(path: &PathBuf) -> Self {
+        Self { path: path.clone(), layers: layers(&fs::read_to_string(path).unwrap_or_default()) }
+    }
+}
+
+/// One layer, as if it were the file.
+struct Layer<'a>(&'a Layered, usize);
+
+impl Provider for Layer<'_> {
+    fn metadata(&self) -> Metadata {
+        Metadata::from("YAML file", self.0.path.as_path())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment2::Error> {
+        Ok(Map::from([(Profile::Default, self.0.layers[self.1].clone())]))
+    }
 }
 
 /// Files that cannot be read or are no YAML: nothing else can be said of them.
@@ -81,10 +123,12 @@ fn unparsable(error: &figment2::Error) -> Mistake {
     Mistake { origin: Origin::Default, key: String::new(), detail: error.to_string() }
 }
 
-fn merged(sources: &Sources) -> Figment {
+fn merged(sources: &Sources, files: &[Layered], pass: usize) -> Figment {
     let mut figment = Figment::from(Yaml::string(DEFAULT_YML));
-    for file in &sources.files {
-        figment = figment.merge(Yaml::file(file).search(false));
+    for file in files {
+        for layer in 0..file.layers.len().min(pass + 1) {
+            figment = figment.merge(Layer(file, layer));
+        }
     }
     if sources.environment {
         figment = figment.merge(Env::prefixed(ENV_PREFIX).split("__"));
@@ -96,7 +140,7 @@ fn merged(sources: &Sources) -> Figment {
     figment
 }
 
-fn extract(figment: &Figment, value: &mut Value, mistakes: &mut Vec<Mistake>) -> Config {
+fn extract(figment: &Figment, pass: usize, value: &mut Value, mistakes: &mut Vec<Mistake>) -> Config {
     let defaults = Figment::from(Yaml::string(DEFAULT_YML)).find_value("").expect("the defaults are YAML");
     let mut taken_out = HashMap::new();
     loop {
@@ -108,7 +152,7 @@ fn extract(figment: &Figment, value: &mut Value, mistakes: &mut Vec<Mistake>) ->
             let path = path_of(&error);
             let written = as_written(&path, value, &mut taken_out);
             mistakes.push(Mistake {
-                origin: origin(figment, value, &path, &written),
+                origin: origin(figment, pass, value, &path, &written),
                 key: written.join("."),
                 detail: detail(&error.kind),
             });
@@ -184,13 +228,13 @@ fn repair(value: &mut Value, path: &[String], defaults: &Value) {
     }
 }
 
-/// Where the value comes from that is at `path` now, and was `written` at another if it is in a list.
-fn origin(figment: &Figment, value: &Value, path: &[String], written: &[String]) -> Origin {
+/// Where the value comes from that is at `path` in this pass, and was `written` at another if it is in a list.
+fn origin(figment: &Figment, pass: usize, value: &Value, path: &[String], written: &[String]) -> Origin {
     let known = |length: usize| figment.get_metadata(at(value, &path[..length])?.tag());
     let metadata = (0..=path.len()).rev().find_map(known); // of the nearest that says where it comes from
     match metadata.map(|metadata| (metadata.source.as_ref(), metadata.name.as_ref())) {
         Some((Some(Source::File(file)), _)) => {
-            let line = fs::read_to_string(file).ok().and_then(|text| line_of(&text, written));
+            let line = fs::read_to_string(file).ok().and_then(|text| line_of(&text, written, pass));
             Origin::File(file.clone(), line)
         }
         Some((_, name)) if name.contains("environment") => {

@@ -2,6 +2,8 @@
 //!
 //! The parser tells where it is in its errors only. Hence a place is found by an error that is made there on purpose.
 
+mod layers;
+
 use std::{collections::HashSet, fmt};
 
 use figment2::providers::Format;
@@ -9,6 +11,8 @@ use serde::{
     Deserializer,
     de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor},
 };
+
+pub(crate) use self::layers::layers;
 
 /// The most repeated keys of a file that are told.
 const REPEATED_MAX: usize = 100;
@@ -28,9 +32,19 @@ impl Format for Yaml {
     }
 }
 
-/// The line, from 1, of the key or list entry at `path`; of the nearest that holds it, if `text` has no such one.
-pub(crate) fn line_of(text: &str, path: &[String]) -> Option<usize> {
-    (1..=path.len()).rev().find_map(|length| first_line(text, |at, _| at == &path[..length]))
+/// The line, from 1, of the key or list entry at `path`, when it was given `again` so many times; else of the last. Of the
+/// nearest that holds it, if `text` has no such one.
+pub(crate) fn line_of(text: &str, path: &[String], again: usize) -> Option<usize> {
+    let line = |path: &[String]| (0..=again).rev().find_map(|again| line_of_exactly(text, path, again));
+    (1..=path.len()).rev().find_map(|length| line(&path[..length]))
+}
+
+fn line_of_exactly(text: &str, path: &[String], again: usize) -> Option<usize> {
+    let mut met = 0;
+    first_line(text, |at, _| {
+        met += usize::from(at == path);
+        met > again
+    })
 }
 
 /// Every key that its mapping has already, with its line. A map would keep the last of them without a word.
@@ -193,7 +207,7 @@ mod tests {
     fn a_key_or_entry_is_found_on_its_line() {
         let text = "# top\na:\n  x: 1\nb:\n  # not x: 2\n  y:\n    x: 3\n  x: { z: 4 }\n\
                     \x20 l:\n    - one\n    - p: 2\n  m: [1,\n    2]\n";
-        let line = |path: &[&str]| line_of(text, &path.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let line = |path: &[&str]| line_of(text, &path.iter().map(ToString::to_string).collect::<Vec<_>>(), 0);
 
         assert_eq!(line(&["a", "x"]), Some(3));
         assert_eq!(line(&["b", "y", "x"]), Some(7));

@@ -211,6 +211,30 @@ fn a_key_that_is_given_twice_is_told_beside_every_other_mistake() {
 }
 
 #[test]
+fn what_else_is_wrong_with_a_key_that_is_given_again_is_told_too_wherever_it_stands() {
+    let world = world().file(
+        "session:\n  idle_s: soon\n  colour: red\nlog: { level: loud }\nsession:\n  idle_s: 5\n  per_user_max: 0\n\
+         session:\n  idle_s: 300\n  per_user_max: many\n  shape: round\n",
+    );
+
+    let mut mistakes = world.mistakes();
+
+    mistakes.sort_by_key(|(origin, key)| (origin.to_string().len(), origin.to_string(), key.clone()));
+    let expected = [
+        (2, "session.idle_s"),
+        (3, "session.colour"),
+        (4, "log.level"),
+        (5, "session"),
+        (6, "session.idle_s"),
+        (7, "session.per_user_max"),
+        (8, "session"),
+        (10, "session.per_user_max"),
+        (11, "session.shape"),
+    ];
+    assert_eq!(mistakes, expected.map(|(line, key)| (world.line(0, line), key.to_owned())));
+}
+
+#[test]
 fn every_entry_of_a_list_that_is_at_fault_is_told_with_its_line() {
     let text = "gateway:\n  trusted_proxies:\n    - 10.0.0.0/8\n    - here\n    - 127.0.0.1/32\n    - there\n    - 7\n";
     let text = format!(
