@@ -110,3 +110,26 @@ async fn a_changed_password_ends_the_sessions_at_once_even_when_that_cannot_be_w
     let fresh = sign_in(NEW_PASSWORD).await.expect(200)["token"].as_str().unwrap().to_owned();
     assert_eq!(node.client().with_token(&fresh).get("/me").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_session_that_was_ended_is_refused_after_a_crash_although_the_event_that_tells_of_it_is_damaged() {
+    let home = Home::new();
+    let node = home.up().await;
+    let ann = node.register("ann").await;
+    change(&home, "session.db", [REFUSE_EPOCHS.to_owned()]).await;
+    let body = json!({ "current_password": PASSWORD, "new_password": NEW_PASSWORD });
+    let changed = ann.patch("/me/update").json(&body).await;
+    node.kill();
+    let damage = "UPDATE outbox SET event = substr(event, 1, 40) WHERE event LIKE '%user.updated%'";
+    change(&home, "user.db", [damage.to_owned()]).await;
+    change(&home, "session.db", ["DROP TRIGGER refuse_epochs".to_owned()]).await;
+
+    let node = home.up().await;
+    let after = node.client().with_token(&ann.token).get("/me").await;
+    node.stop().await;
+    let errors = home.run(&["logs", "--level", "error"]).stdout;
+
+    assert!(changed.status >= 500, "{}", changed.status);
+    assert_eq!(after.problem().1, "session_dead");
+    assert!(errors.contains("its text is damaged"), "{errors}");
+}

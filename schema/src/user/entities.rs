@@ -85,6 +85,12 @@ pub(super) mod outbox {
         pub id: Uuid,
         /// CloudEvents JSON, whole.
         pub event: String,
+        /// What must not be lost with that text: what happened, to whom, and what it made of them. A row of the first
+        /// version has none of it.
+        pub kind: Option<String>,
+        pub user_id: Option<Uuid>,
+        pub version: Option<i64>,
+        pub epoch: Option<i64>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}

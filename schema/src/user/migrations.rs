@@ -6,7 +6,8 @@ use sea_orm_migration::{
     MigrationName, MigrationTrait, MigratorTrait, SchemaManager,
     prelude::{ForeignKey, ForeignKeyAction, Index, Table},
     schema::{
-        big_integer, big_integer_null, big_pk_auto, binary_len, string_len, string_len_uniq, text, uuid, uuid_uniq,
+        big_integer, big_integer_null, big_pk_auto, binary_len, string_len, string_len_null, string_len_uniq, text,
+        uuid, uuid_null, uuid_uniq,
     },
 };
 
@@ -16,7 +17,7 @@ pub(super) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First), Box::new(OneTimePasswords)]
+        vec![Box::new(First), Box::new(OneTimePasswords), Box::new(OutboxColumns)]
     }
 }
 
@@ -63,6 +64,31 @@ impl MigrationTrait for OneTimePasswords {
             // SQLite adds one column at a time.
             let added = Table::alter().table("users").add_column(big_integer_null(column)).take();
             manager.alter_table(added).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What an event must not lose with its text. Events that wait already have none of it.
+struct OutboxColumns;
+
+impl MigrationName for OutboxColumns {
+    fn name(&self) -> &'static str {
+        "m0003_outbox_columns"
+    }
+}
+
+#[async_trait]
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait's own signature elides it, and async_trait tells the two apart"
+)]
+impl MigrationTrait for OutboxColumns {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let columns =
+            [string_len_null("kind", 64), uuid_null("user_id"), big_integer_null("version"), big_integer_null("epoch")];
+        for column in columns {
+            manager.alter_table(Table::alter().table("outbox").add_column(column).take()).await?;
         }
         Ok(())
     }

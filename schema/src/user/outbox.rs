@@ -1,15 +1,20 @@
 //! The outbox: events that were committed beside the change they tell of.
 //!
 //! Invariant: events come out in the order in which they were committed. Positions are given out by the one writer, so
-//! that they rise as commits do. A row that is no event is set aside, so that it does not hold up the others.
+//! that they rise as commits do. What an event makes sessions end for, and photos go, stands in columns of its own beside
+//! its text, and they decide: where the text is damaged, the event is made of them anew. A row of the first version, which
+//! has none, is set aside then, so that it does not hold up the others.
 
 use async_trait::async_trait;
 use portico_kernel::{Event, Outbox, StoreError};
+use portico_user::{EVENT_SOURCE, UserEventData};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _,
 };
+use serde::Deserialize as _;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
@@ -20,8 +25,18 @@ use crate::database::{Rollback, store_error};
 
 /// Adds an event, in the transaction of the change that it tells of.
 pub(super) async fn add(tx: &DatabaseTransaction, event: &Event) -> Result<(), DbErr> {
-    let json = serde_json::to_string(event).map_err(|error| DbErr::Json(error.to_string()))?;
-    let row = outbox::ActiveModel { position: NotSet, id: Set(event.id), event: Set(json) };
+    let broken = |error: serde_json::Error| DbErr::Json(error.to_string());
+    let text = serde_json::to_string(event).map_err(broken)?;
+    let UserEventData { user_id, version, epoch } = data_of(event).map_err(broken)?;
+    let row = outbox::ActiveModel {
+        position: NotSet,
+        id: Set(event.id),
+        event: Set(text),
+        kind: Set(Some(event.kind.clone())),
+        user_id: Set(Some(user_id.uuid())),
+        version: Set(Some(version)),
+        epoch: Set(Some(epoch)),
+    };
     outbox::Entity::insert(row).exec_without_returning(tx).await.map(drop)
 }
 
@@ -33,7 +48,7 @@ impl Outbox for Users {
             let all = rows.len();
             let mut events = Vec::with_capacity(all);
             for row in rows {
-                match serde_json::from_str(&row.event) {
+                match row.to_event() {
                     Ok(event) => events.push((row.position, event)),
                     Err(error) => self.set_unreadable_aside(row, error).await?,
                 }
@@ -79,6 +94,42 @@ impl Users {
         tracing::error!(event.id = %row.id, position, reason, "event set aside: no consumer will ever hear of it");
         self.set_aside(row.id, &reason).await
     }
+}
+
+impl outbox::Model {
+    /// # Errors
+    /// The text is no event, and there are no columns.
+    fn to_event(&self) -> Result<Event, serde_json::Error> {
+        let event = serde_json::from_str::<Event>(&self.event);
+        let Some((kind, data)) = self.columns() else { return event };
+        match event {
+            Ok(event) if event.kind == kind && data_of(&event).is_ok_and(|told| told == data) => Ok(event),
+            damaged => {
+                let reason = damaged.err().map_or("it tells something else".into(), |error| error.to_string());
+                tracing::error!(event.id = %self.id, event.kind = kind, reason, "event made anew: its text is damaged");
+                Ok(self.made_anew(kind, data))
+            }
+        }
+    }
+
+    fn columns(&self) -> Option<(&str, UserEventData)> {
+        let data = UserEventData { user_id: self.user_id?.into(), version: self.version?, epoch: self.epoch? };
+        Some((self.kind.as_deref()?, data))
+    }
+
+    /// Of when it was decided there remains the time in the event's id, and of the trace nothing.
+    fn made_anew(&self, kind: &str, data: UserEventData) -> Event {
+        let (seconds, _) = self.id.get_timestamp().map_or((0, 0), |timestamp| timestamp.to_unix());
+        let time = i64::try_from(seconds).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+        let time = time.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let told = serde_json::to_value(data).expect("plain numbers and an id serialise");
+        let event = Event::new(EVENT_SOURCE, kind, data.user_id.to_string(), time, told);
+        Event { id: self.id, traceparent: None, ..event }
+    }
+}
+
+fn data_of(event: &Event) -> Result<UserEventData, serde_json::Error> {
+    UserEventData::deserialize(&event.data)
 }
 
 async fn forget(tx: &DatabaseTransaction, ids: Vec<Uuid>) -> Result<(), Rollback<()>> {

@@ -8,12 +8,16 @@ use portico_user::registered;
 use sea_orm::ConnectionTrait as _;
 use tempfile::TempDir;
 
-use crate::values::{NOW, account, content, photo, session};
+use crate::values::{NOW, account, content, next, photo, session};
 
 /// Makes of the user database what the first version made.
 const FIRST_VERSION_OF_USERS: &str = "DELETE FROM seaql_migrations WHERE version <> 'm0001_first';
     ALTER TABLE users DROP COLUMN one_time_expires_at;
-    ALTER TABLE users DROP COLUMN one_time_used_at";
+    ALTER TABLE users DROP COLUMN one_time_used_at;
+    ALTER TABLE outbox DROP COLUMN kind;
+    ALTER TABLE outbox DROP COLUMN user_id;
+    ALTER TABLE outbox DROP COLUMN version;
+    ALTER TABLE outbox DROP COLUMN epoch";
 
 /// A store in a directory that goes with it.
 struct Opened<S> {
@@ -123,7 +127,40 @@ async fn a_photo_and_a_reservation_outlive_a_process_that_never_closed() {
 }
 
 #[tokio::test]
-async fn a_row_of_the_outbox_that_is_no_event_holds_up_nobody_and_is_kept_aside() {
+async fn a_row_of_the_outbox_whose_text_is_damaged_tells_what_its_columns_say() {
+    use portico_user::{Store as _, deleted, updated};
+    let Opened { store, _directory: directory } = users().await;
+    let ann = account("ann@example.com");
+    let changed = portico_user::Account { epoch: 2, ..next(&ann) };
+    let gone = next(&changed);
+    let told = [registered(&ann, NOW), updated(&changed, NOW), deleted(&gone, NOW)];
+    store.insert(&ann, &told[0], None).await.unwrap();
+    store.update(&changed, &told[1]).await.unwrap();
+    store.delete(&gone, &told[2]).await.unwrap();
+    let url = format!("sqlite://{}", directory.path().join("store.db").display());
+    let other = sea_orm::Database::connect(url).await.unwrap();
+
+    for damage in [
+        "substr(event, 1, 40)",
+        "'{}'",
+        "''",
+        "replace(event, '\"data\"', '\"date\"')",
+        "replace(event, 'user.', '')",
+        "replace(event, '\"epoch\":', '\"epoch\":1')",
+    ] {
+        other.execute_unprepared(&format!("UPDATE outbox SET event = {damage}")).await.unwrap();
+
+        let oldest = store.oldest(10).await.unwrap();
+
+        let what =
+            |event: &portico_kernel::Event| (event.id, event.kind.clone(), event.subject.clone(), event.data.clone());
+        assert_eq!(oldest.iter().map(what).collect::<Vec<_>>(), told.each_ref().map(what), "{damage}");
+    }
+    assert_eq!(store.depth().await.unwrap(), 3, "nothing was set aside");
+}
+
+#[tokio::test]
+async fn a_row_of_the_first_version_that_is_no_event_holds_up_nobody_and_is_kept_aside() {
     use portico_user::Store as _;
     let Opened { store, _directory: directory } = users().await;
     let sound = account("sound@example.com");
@@ -133,7 +170,9 @@ async fn a_row_of_the_outbox_that_is_no_event_holds_up_nobody_and_is_kept_aside(
     }
     let url = format!("sqlite://{}", directory.path().join("store.db").display());
     let other = sea_orm::Database::connect(url).await.unwrap();
-    other.execute_unprepared("UPDATE outbox SET event = substr(event, 1, 40)").await.unwrap();
+    let of_the_first =
+        "UPDATE outbox SET event = substr(event, 1, 40), kind = NULL, user_id = NULL, version = NULL, epoch = NULL";
+    other.execute_unprepared(of_the_first).await.unwrap();
     let event = registered(&sound, NOW);
     store.insert(&sound, &event, None).await.unwrap();
 
@@ -150,14 +189,15 @@ async fn a_row_of_the_outbox_that_is_no_event_holds_up_nobody_and_is_kept_aside(
 }
 
 #[tokio::test]
-async fn accounts_of_the_first_version_keep_their_passwords_without_bounds() {
+async fn accounts_of_the_first_version_keep_their_passwords_without_bounds_and_events_that_wait_are_told() {
     use portico_user::Store as _;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("user.db");
     let ann = account("ann@example.com");
     let before = Users::open(&path).await.unwrap();
     before.migrate().await.unwrap();
-    before.insert(&ann, &registered(&ann, NOW), None).await.unwrap();
+    let event = registered(&ann, NOW);
+    before.insert(&ann, &event, None).await.unwrap();
     before.close().await.unwrap();
     let other = sea_orm::Database::connect(format!("sqlite://{}", path.display())).await.unwrap();
     other.execute_unprepared(FIRST_VERSION_OF_USERS).await.unwrap();
@@ -167,6 +207,7 @@ async fn accounts_of_the_first_version_keep_their_passwords_without_bounds() {
     after.migrate().await.unwrap();
 
     assert_eq!(content(&after.find(ann.user.id).await.unwrap().unwrap()), content(&ann));
+    assert_eq!(after.oldest(10).await.unwrap(), [event]);
 }
 
 #[tokio::test]
