@@ -64,6 +64,17 @@ impl Home {
         Node::start(self.command(&["up"])).await
     }
 
+    /// Starts a node whose actors crash; `chaos` says how often (`actors/kernel/src/chaos.rs`). It wants a binary with debug
+    /// assertions.
+    ///
+    /// # Panics
+    /// As [`Self::up`].
+    pub async fn up_in_chaos(&self, chaos: &str) -> Node {
+        let mut command = self.command(&["up"]);
+        command.env("PORTICO_CHAOS", chaos);
+        Node::start(command).await
+    }
+
     /// Runs a command of the binary to its end.
     pub fn run(&self, arguments: &[&str]) -> Exit {
         self.run_with(arguments, "")

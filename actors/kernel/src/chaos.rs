@@ -3,13 +3,14 @@
 //!
 //! `PORTICO_CHAOS=crash_one_in=8,crashes=10000` has about one in eight messages crash their actor, until that has happened
 //! 10,000 times: before the handler, after it and before its answer, or once the answer is on its way. Between two polls,
-//! and in work that goes on after an await, it strikes as well, more rarely. Meanwhile no number of crashes escalates and a
-//! restart hardly waits. After the last crash nothing strikes any more, so that a test can look at what is left.
+//! and in work that goes on after an await, it strikes as well, more rarely. Meanwhile no number of crashes escalates, unless
+//! `escalate=1` is added, and a restart hardly waits. After the last crash nothing strikes any more, so that a test can look
+//! at what is left.
 
 #[cfg(not(debug_assertions))]
-pub(crate) use self::absent::{begin, crash, crash_rarely, in_work, is_on, wait};
+pub(crate) use self::absent::{begin, crash, crash_rarely, escalates, in_work, wait};
 #[cfg(debug_assertions)]
-pub(crate) use self::present::{begin, crash, crash_rarely, in_work, is_on, wait};
+pub(crate) use self::present::{begin, crash, crash_rarely, escalates, in_work, wait};
 
 #[cfg(debug_assertions)]
 mod present {
@@ -37,6 +38,8 @@ mod present {
         one_in: u32,
         /// How many more actors are crashed.
         left: AtomicU64,
+        /// Whether too many crashes escalate, as they do without chaos.
+        escalates: bool,
     }
 
     impl Chaos {
@@ -46,8 +49,12 @@ mod present {
                 values.filter(|(known, _)| *known == name).find_map(|(_, value)| value.parse::<u32>().ok())
             };
             match (find("crash_one_in"), find("crashes")) {
-                (Some(one_in @ 2..), Some(crashes)) => Self { one_in, left: AtomicU64::new(crashes.into()) },
-                _ => panic!("{VARIABLE} must be crash_one_in=N,crashes=M with N of at least 2; it is {text}"),
+                (Some(one_in @ 2..), Some(crashes)) => {
+                    Self { one_in, left: AtomicU64::new(crashes.into()), escalates: find("escalate") == Some(1) }
+                }
+                _ => panic!(
+                    "{VARIABLE} must be crash_one_in=N,crashes=M with N of at least 2, perhaps with escalate=1; it is {text}"
+                ),
             }
         }
 
@@ -66,9 +73,9 @@ mod present {
         LazyLock::force(&CHAOS);
     }
 
-    /// Whether crashes are injected in this process.
-    pub(crate) fn is_on() -> bool {
-        CHAOS.is_some()
+    /// Whether too many crashes are one supervisor's too many in this process.
+    pub(crate) fn escalates() -> bool {
+        CHAOS.as_ref().is_none_or(|chaos| chaos.escalates)
     }
 
     /// Crashes the actor that is on the stack, at one message in so many.
@@ -115,7 +122,7 @@ mod present {
 
     /// How long a restart waits that would wait for `wait`.
     pub(crate) fn wait(wait: Duration) -> Duration {
-        if is_on() { wait.min(WAIT_MAX) } else { wait }
+        if CHAOS.is_some() { wait.min(WAIT_MAX) } else { wait }
     }
 
     #[cfg(test)]
@@ -128,7 +135,12 @@ mod present {
 
             let taken = (0..10).filter(|_| chaos.take()).count();
 
-            assert_eq!((chaos.one_in, taken), (2, 3));
+            assert_eq!((chaos.one_in, taken, chaos.escalates), (2, 3, false));
+        }
+
+        #[test]
+        fn crashes_escalate_where_that_is_asked_for() {
+            assert!(Chaos::parse("crash_one_in=2,crashes=3,escalate=1").escalates);
         }
 
         #[test]
@@ -141,7 +153,7 @@ mod present {
         fn there_is_none_unless_it_is_asked_for() {
             (0..1_000).for_each(|_| crash("in a test"));
 
-            assert!(!is_on());
+            assert!(escalates());
             assert_eq!(wait(Duration::from_secs(9)), Duration::from_secs(9));
         }
     }
@@ -153,8 +165,8 @@ mod absent {
 
     pub(crate) const fn begin() {}
 
-    pub(crate) const fn is_on() -> bool {
-        false
+    pub(crate) const fn escalates() -> bool {
+        true
     }
 
     pub(crate) const fn crash(_: &str) {}

@@ -34,7 +34,7 @@ impl Crashes {
             self.0.pop_front();
         }
         self.0.push_back(now);
-        self.0.len() > intensity.restarts && !chaos::is_on()
+        self.0.len() > intensity.restarts && chaos::escalates()
     }
 
     pub(crate) fn forget(&mut self) {
