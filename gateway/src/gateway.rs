@@ -94,7 +94,7 @@ impl Gateway {
     ///
     /// # Errors
     /// The address cannot be bound, or the TLS files cannot be used.
-    pub fn serve(self) -> Result<Serving, ServeError> {
+    pub fn serve(mut self) -> Result<Serving, ServeError> {
         let http = self.settings.http.clone();
         let mut server = Server::build()
             .max_concurrent_connections(http.limits.connections_max)
@@ -111,6 +111,7 @@ impl Gateway {
         let stall = Duration::from_millis(http.deadlines.body_idle_ms);
         let listener = listener::listen(http.listen, stall).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        self.settings = Data::new(Settings::clone(&self.settings).at(address.port()));
         let work = Work::default();
         let stopping = server.graceful_shutdown_signal();
         let connections = Connections::new(&http, address, stopping.clone(), work.clone());

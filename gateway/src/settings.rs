@@ -17,7 +17,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 /// The gateway's configuration and the node's secret.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// The configuration's gateway section.
     pub http: portico_config::Gateway,
@@ -48,6 +48,13 @@ impl Settings {
             secret: Secret(Zeroizing::new(secret)),
             draining,
         }
+    }
+
+    /// The same for a surface that listens at `port`, which is what browsers see where the system was to choose it.
+    #[must_use]
+    pub(crate) fn at(self, port: u16) -> Self {
+        let chosen = self.public_origin.strip_suffix(":0").map(|host| format!("{host}:{port}"));
+        Self { public_origin: chosen.unwrap_or(self.public_origin), ..self }
     }
 
     /// The settings that serve `request`.
@@ -87,6 +94,7 @@ impl Settings {
     }
 }
 
+#[derive(Clone)]
 struct Secret(Zeroizing<[u8; 32]>);
 
 impl fmt::Debug for Secret {

@@ -40,7 +40,6 @@ impl Node {
     /// The operator's: the directory is held by another process or cannot be made, or a store cannot be opened.
     pub(crate) async fn start(config: Config) -> Result<Self, Failure> {
         let mut node = Self::open(config).await?;
-        node.warn_of_browsers();
         node.domains.start_couriers(&node.root);
         Ok(node)
     }
@@ -74,16 +73,6 @@ impl Node {
         let readiness = Readiness::new(root.tree(), probes);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "node started");
         Ok(Self { config, data, root, domains, closers, readiness, metrics })
-    }
-
-    /// Says so if nobody can know the address that browsers see, so that they are all refused.
-    fn warn_of_browsers(&self) {
-        if self.config.gateway.public_url.ends_with(":0") {
-            tracing::warn!(
-                "gateway.public_url is not set, and the system chooses the port of gateway.listen: what browsers send, \
-                 /docs in them, is refused (403)"
-            );
-        }
     }
 
     /// The configuration in force.

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use portico_tests::Home;
+use portico_tests::{Home, PASSWORD};
+use serde_json::json;
 
 #[test]
 fn every_mistake_is_told_with_file_line_and_key_and_exit_code_78() {
@@ -79,13 +80,25 @@ fn an_unknown_flag_is_the_callers_mistake() {
 }
 
 #[tokio::test]
-async fn a_node_whose_address_only_the_system_knows_says_that_browsers_are_refused() {
-    let home = Home::new().set("log.console", "always");
+async fn browsers_are_served_at_the_port_that_the_system_chose_and_at_no_other() {
+    let home = Home::new();
+    let node = home.up().await;
+    let register = async |name: &str, origin: &str| {
+        let body = json!({ "name": name, "email": format!("{name}@example.com"), "password": PASSWORD });
+        node.client()
+            .post("/reg")
+            .header("origin", origin)
+            .header("sec-fetch-site", "same-origin")
+            .json(&body)
+            .await
+            .status
+    };
 
-    let unknown = home.up().await.stop().await;
-    let home = home.set("gateway.public_url", "http://localhost:8080");
-    let known = home.up().await.stop().await;
+    let (own, zero, other) = (
+        register("ann", node.gateway()).await,
+        register("ben", "http://127.0.0.1:0").await,
+        register("cid", "http://127.0.0.1").await,
+    );
 
-    assert!(unknown.stderr.contains("gateway.public_url is not set"), "{}", unknown.stderr);
-    assert!(!known.stderr.contains("gateway.public_url"), "{}", known.stderr);
+    assert_eq!((own, zero, other), (201, 403, 403));
 }
