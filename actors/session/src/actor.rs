@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 use self::ports::Ports;
 use crate::{
-    ApplyUserEvent, Create, Delete, DeleteOthers, Epoch, Error, Limits, List, Opened, RaiseEpoch, Rotate, Session,
-    Store, Validate, View, log::logged,
+    ApplyUserEvent, Create, Delete, DeleteOthers, EnsureRevocable, Epoch, Error, Limits, List, Opened, RaiseEpoch,
+    Rotate, Session, Store, Validate, View, log::logged,
 };
 
 /// How often expired sessions are purged.
@@ -106,6 +106,14 @@ impl Handler<DeleteOthers> for Sessions {
             let _revoking = ports.view.revoking(others.user);
             Ok(ports.store.delete_others(others.user, others.keep).await?)
         })
+    }
+}
+
+impl Handler<EnsureRevocable> for Sessions {
+    type Result = Result<(), Error>;
+
+    fn handle(&mut self, EnsureRevocable { user }: EnsureRevocable, _: &mut Context<Self>) -> Self::Result {
+        if self.ports.view.has_room(user) { Ok(()) } else { Err(Error::Full) }
     }
 }
 

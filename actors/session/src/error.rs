@@ -1,6 +1,11 @@
 //! What can go wrong with a session, and whose fault it is.
 
-use portico_kernel::{AskError, Blame, Client, Fault, StoreError};
+use std::time::Duration;
+
+use portico_kernel::{AskError, Blame, Client, Fault, Server, StoreError};
+
+/// When the store may take again what waits for it.
+const FULL_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// Why a session message failed.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +22,9 @@ pub enum Error {
     /// An event that cannot be understood: a poison message.
     #[error("event cannot be understood")]
     BadEvent(#[source] serde_json::Error),
+    /// The ends of too many users' sessions wait for the store.
+    #[error("too many sessions wait to be ended")]
+    Full,
     /// The store failed.
     #[error("session store failed")]
     Store(#[from] StoreError),
@@ -31,6 +39,7 @@ impl Blame for Error {
             Self::Dead | Self::Stale => Fault::Client(Client::Unauthenticated),
             Self::Unknown => Fault::Client(Client::Unknown),
             Self::BadEvent(_) => Fault::Client(Client::Malformed),
+            Self::Full => Fault::Server(Server::Unavailable),
             Self::Store(error) => error.fault(),
             Self::Ask(error) => error.fault(),
         }
@@ -42,15 +51,17 @@ impl Blame for Error {
             Self::Stale => "credentials_changed",
             Self::Unknown => "session_unknown",
             Self::BadEvent(_) => "bad_event",
+            Self::Full => "unavailable",
             Self::Store(error) => error.code(),
             Self::Ask(error) => error.code(),
         }
     }
 
-    fn retry_after(&self) -> Option<std::time::Duration> {
+    fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Ask(error) => error.retry_after(),
             Self::Store(error) => error.retry_after(),
+            Self::Full => Some(FULL_RETRY_AFTER),
             Self::Dead | Self::Stale | Self::Unknown | Self::BadEvent(_) => None,
         }
     }

@@ -62,6 +62,17 @@ pub struct DeleteOthers {
     pub keep: SessionId,
 }
 
+/// Makes sure that the sessions of a user can be ended even if the store cannot be told: before their credentials change.
+///
+/// # Errors
+/// [`Error::Full`] when the ends of too many users' sessions wait for the store already.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<(), Error>")]
+pub struct EnsureRevocable {
+    /// Whose sessions.
+    pub user: UserId,
+}
+
 /// Ends every session of a user that is older than `epoch`, for ever: a late sign-in under an older epoch is refused.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), Error>")]

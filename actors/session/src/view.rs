@@ -120,6 +120,11 @@ impl View {
         Raising { revoking: self.revoking(user), epoch }
     }
 
+    /// Whether the epoch of `user` could be raised although the store cannot be told. Ask this before that is decided.
+    pub(crate) fn has_room(&self, user: UserId) -> bool {
+        self.0.floors.have_room(user)
+    }
+
     /// Whether `session` may be trusted although the store knows it: it may be about to end, or the store may be unable
     /// to end it. Ask this after the store was asked.
     pub(crate) fn admits(&self, session: &Session) -> bool {

@@ -2,7 +2,7 @@
 
 mod support;
 
-use portico_kernel::{Event, UserId};
+use portico_kernel::{Blame as _, Event, Fault, Server, UserId};
 use portico_session::*;
 use serde_json::json;
 use support::{ABSOLUTE, IDLE, PER_USER_MAX, world};
@@ -357,4 +357,26 @@ async fn expired_sessions_are_purged_in_batches() {
 
 fn event(kind: &str, data: serde_json::Value) -> Event {
     Event::new("/portico/user", kind, "subject", OffsetDateTime::UNIX_EPOCH, data)
+}
+
+#[actix::test]
+async fn ends_that_the_store_cannot_take_are_bounded_and_there_is_room_again_once_it_does() {
+    const FLOORS_MAX: usize = 16_384;
+    let world = world();
+    let users: Vec<_> = (0..FLOORS_MAX).map(|_| UserId::new()).collect();
+    world.store.refuse_writes(true);
+    for user in &users {
+        assert!(world.ask(EnsureRevocable { user: *user }).await.is_ok());
+        world.ask(RaiseEpoch { user: *user, epoch: 2 }).await.unwrap_err();
+    }
+
+    let full = world.ask(EnsureRevocable { user: UserId::new() }).await.unwrap_err();
+    let known = world.ask(EnsureRevocable { user: users[0] }).await;
+    world.store.refuse_writes(false);
+    world.ask(RaiseEpoch { user: users[0], epoch: 2 }).await.unwrap();
+    let room = world.ask(EnsureRevocable { user: UserId::new() }).await;
+
+    assert_eq!((full.fault(), full.code()), (Fault::Server(Server::Unavailable), "unavailable"));
+    assert!(known.is_ok(), "whose sessions end already");
+    assert!(room.is_ok());
 }

@@ -35,6 +35,8 @@ pub struct Ports {
     pub create: Ask<session::Create>,
     /// Ends all sessions of changed credentials and opens the one that replaces the changer's.
     pub rotate: Ask<session::Rotate>,
+    /// Makes sure, before credentials change, that the sessions under the old ones can be ended.
+    pub ensure_revocable: Ask<session::EnsureRevocable>,
     /// Ends all sessions of a deleted or reset account.
     pub raise_epoch: Ask<session::RaiseEpoch>,
     /// Ends a session that was opened in vain, before anybody holds its token.

@@ -11,8 +11,8 @@
 //! ```text
 //! let hasher = Hasher::new(params, Pool::new("hash", threads, queue_max))?;
 //! let profiles = Profiles::new(entries_max);
-//! let ports = Ports { store, create: sessions.ask(), rotate: sessions.ask(), raise_epoch: sessions.ask(),
-//!                     delete: sessions.ask(), hasher, policy: PasswordPolicy::new(min_length)?, profiles: profiles.clone(), clock };
+//! let ports = Ports { store, create: sessions.ask(), rotate: sessions.ask(), ensure_revocable: sessions.ask(),
+//!                     raise_epoch: sessions.ask(), delete: sessions.ask(), hasher, policy: PasswordPolicy::new(min_length)?, profiles: profiles.clone(), clock };
 //! let users = supervisor.supervise(Spec::new("users"), move || Users::new(ports.clone()));
 //! let get_user = Profiles::reader(profiles, users.ask());
 //! let register: Ask<Register> = users.ask();      // and so on, one Ask for each message

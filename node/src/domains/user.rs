@@ -38,6 +38,7 @@ pub(super) async fn start(world: &mut World, session: &session::Domain) -> Resul
         store: Arc::clone(&store) as Arc<dyn Store>,
         create: session.actor.ask(),
         rotate: session.actor.ask(),
+        ensure_revocable: session.actor.ask(),
         raise_epoch: session.actor.ask(),
         delete: session.actor.ask(),
         hasher: hasher(world)?,

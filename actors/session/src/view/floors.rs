@@ -13,8 +13,11 @@ use portico_kernel::UserId;
 
 use crate::{Epoch, LAST_EPOCH, Session};
 
-/// The floors of the users whose epochs are being raised: a few in good times. In an outage they gather, at most one of
-/// some 40 bytes for each account whose credentials change meanwhile, and each change has cost a password's hash.
+/// The most floors that stand before no further credentials may change: about 1 MiB. What is under way then, and what the
+/// outbox repeats, still has its place, since what was committed must count.
+const FLOORS_MAX: usize = 16_384;
+
+/// The floors of the users whose epochs are being raised: a few in good times. In an outage they gather.
 #[derive(Default)]
 pub(super) struct Floors(Mutex<HashMap<UserId, Epoch>>);
 
@@ -24,6 +27,12 @@ impl Floors {
         let mut floors = self.lock();
         let floor = floors.entry(user).or_insert(epoch);
         *floor = epoch.max(*floor);
+    }
+
+    /// Whether there is room for a floor of `user`, or it has one.
+    pub(super) fn have_room(&self, user: UserId) -> bool {
+        let floors = self.lock();
+        floors.len() < FLOORS_MAX || floors.contains_key(&user)
     }
 
     /// The store has committed `epoch`, and refuses by itself what is below.

@@ -2,7 +2,7 @@
 //! all sessions.
 
 use portico_kernel::UserId;
-use portico_session::RaiseEpoch;
+use portico_session::{EnsureRevocable, RaiseEpoch};
 use zeroize::Zeroizing;
 
 use super::{ATTEMPTS_MAX, Ports};
@@ -44,6 +44,7 @@ impl Ports {
         for _ in 0..ATTEMPTS_MAX {
             let mut account = self.store.find_by_email(email).await?.ok_or(Error::Unknown)?;
             let (user, now) = (account.user.id, self.clock.now());
+            self.ensure_revocable.ask(EnsureRevocable { user }).await?;
             if let Some(password) = password {
                 account.password = password.clone();
                 account.one_time = Some(OneTime::given_at(now));

@@ -2,7 +2,7 @@
 //! sessions that must end before they answer.
 
 use portico_kernel::{Invalid, StoreError, UserId};
-use portico_session::{LAST_EPOCH, RaiseEpoch, Rotate};
+use portico_session::{EnsureRevocable, LAST_EPOCH, RaiseEpoch, Rotate};
 
 use super::{ATTEMPTS_MAX, Ports, credentials::Proof};
 use crate::{
@@ -29,6 +29,9 @@ impl Ports {
                 refuse_one_time(&account, password, update.current_password.as_ref())?;
                 account.password = self.new_hash(&mut new_hash, password, &account.user).await?;
                 account.one_time = None;
+            }
+            if is_credential {
+                self.ensure_revocable.ask(EnsureRevocable { user: update.user }).await?;
             }
             let event = updated(&account, account.user.updated_at);
             match self.settled(update.user, self.store.update(&account, &event).await)? {
@@ -92,6 +95,7 @@ impl Ports {
         for _ in 0..ATTEMPTS_MAX {
             let mut account = self.store.find(user).await?.ok_or(Error::Unknown)?;
             self.prove(&mut proof, &account, &delete.password).await?;
+            self.ensure_revocable.ask(EnsureRevocable { user }).await?;
             account.user.version += 1;
             let event = deleted(&account, self.clock.now());
             match self.settled(user, self.store.delete(&account, &event).await)? {

@@ -1,6 +1,6 @@
 //! Changing and deleting an account.
 
-use portico_kernel::{AskError, Blame as _, UserId};
+use portico_kernel::{AskError, Blame as _, Fault, Server, UserId};
 use portico_session as session;
 use portico_user::*;
 
@@ -181,4 +181,29 @@ async fn an_unknown_user_is_unknown() {
     assert!(matches!(world.get_user.ask(GetUser { id }).await, Err(Error::Unknown)));
     assert!(matches!(world.ask(update(id)).await, Err(Error::Unknown)));
     assert!(matches!(world.ask(DeleteAccount { user: id, password: password(PASSWORD) }).await, Err(Error::Unknown)));
+}
+
+#[actix::test]
+async fn credentials_do_not_change_while_the_sessions_under_them_could_not_be_ended() {
+    let world = world();
+    let ann = world.ann().await;
+    let (user, told) = (ann.user.id, world.store.outbox().len());
+    world.sessions.fill();
+
+    let refused = [
+        world.ask(change_password(user)).await.map(drop),
+        world.ask(DeleteAccount { user, password: password(PASSWORD) }).await,
+        world.ask(ResetPassword { email: address(EMAIL) }).await.map(drop),
+        world.ask(SignOut { email: address(EMAIL) }).await.map(drop),
+    ];
+    let renamed = world.ask(UpdateAccount { name: Some(name("Anna")), ..update(user) }).await;
+
+    for refused in refused {
+        let error = refused.unwrap_err();
+        assert_eq!((error.fault(), error.code()), (Fault::Server(Server::Unavailable), "unavailable"));
+        assert!(error.retry_after().is_some());
+    }
+    assert!(renamed.is_ok() && world.is_live(&ann), "what ends no session goes on");
+    assert_eq!((world.store.account(user).epoch, world.store.outbox().len()), (1, told + 1));
+    assert!(world.sign_in(EMAIL, PASSWORD).await.is_ok());
 }

@@ -7,7 +7,8 @@ use std::{
 
 use portico_kernel::{Ask, AskError, UserId};
 use portico_session::{
-    ClientInfo, Create, Delete, Epoch, Error, LAST_EPOCH, Opened, RaiseEpoch, Rotate, Session, SessionId, Token,
+    ClientInfo, Create, Delete, EnsureRevocable, Epoch, Error, LAST_EPOCH, Opened, RaiseEpoch, Rotate, Session,
+    SessionId, Token,
 };
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
@@ -20,6 +21,7 @@ struct State {
     live: HashMap<SessionId, Session>,
     least: HashMap<UserId, Epoch>,
     is_away: bool,
+    is_full: bool,
     held: Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>,
 }
 
@@ -58,6 +60,14 @@ impl Ledger {
         })
     }
 
+    pub(crate) fn ensure_revocable(self: &Arc<Self>) -> Ask<EnsureRevocable> {
+        let ledger = Arc::clone(self);
+        Ask::from_fn(move |_: EnsureRevocable| {
+            let is_full = ledger.0.lock().unwrap().is_full;
+            async move { if is_full { Err(Error::Full) } else { Ok(()) } }
+        })
+    }
+
     pub(crate) fn delete(self: &Arc<Self>) -> Ask<Delete> {
         let ledger = Arc::clone(self);
         Ask::from_fn(move |delete: Delete| {
@@ -72,6 +82,11 @@ impl Ledger {
     /// From now on no call reaches the sessions, or again every one does.
     pub(crate) fn set_away(&self, is_away: bool) {
         self.0.lock().unwrap().is_away = is_away;
+    }
+
+    /// From now on no further sessions can be ended.
+    pub(crate) fn fill(&self) {
+        self.0.lock().unwrap().is_full = true;
     }
 
     /// Holds the next opening back: the first tells that it was asked for, the second lets it go on.

@@ -39,6 +39,7 @@ pub(crate) fn world() -> World {
         store: store.clone(),
         create: sessions.create(),
         rotate: sessions.rotate(),
+        ensure_revocable: sessions.ensure_revocable(),
         raise_epoch: sessions.raise_epoch(),
         delete: sessions.delete(),
         hasher: hasher(),
