@@ -8,8 +8,8 @@ profile=release
 measures=yes
 for argument in "$@"; do
     case "$argument" in
-        # A profile needs the names of functions, which the release build leaves out.
-        --profile) profile=profiling ;;
+        # A profile needs the names of functions, and frames that can be walked, which the release build leaves out.
+        --profile) profile=profiling && export RUSTFLAGS="${RUSTFLAGS:-} -C force-frame-pointers=yes" ;;
         --short | --help | -h | --list) measures=no ;;
     esac
 done
