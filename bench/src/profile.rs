@@ -21,7 +21,7 @@ const FREQUENCY: &str = "1997";
 /// The parts of a request, and what names in a frame belong to each. The first that matches counts.
 const PARTS: [(&str, &[&str]); 12] = [
     ("log", &["portico_log", "tracing", "sharded_slab", "portico_schema::log"]),
-    ("metrics", &["opentelemetry", "HttpDuration"]),
+    ("metrics", &["opentelemetry", "HttpInstruments"]),
     ("limits", &["gateway::limits", "governor", "in_flight"]),
     ("session", &["portico_session", "signed_in", "sha2", "cookie"]),
     ("profile", &["portico_user", "portico_photo"]),

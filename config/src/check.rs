@@ -165,6 +165,7 @@ fn sizes(config: &Config, broken: &mut Broken) {
         ("gateway.deadlines.request_ms", config.gateway.deadlines.request_ms, 100),
         ("gateway.deadlines.head_ms", config.gateway.deadlines.head_ms, 100),
         ("gateway.deadlines.body_idle_ms", config.gateway.deadlines.body_idle_ms, 10),
+        ("gateway.deadlines.answer_idle_ms", config.gateway.deadlines.answer_idle_ms, 100),
         ("photo.upload_max_bytes", config.photo.upload_max_bytes, 1024),
         ("photo.pixels_max", config.photo.pixels_max, 1),
         ("photo.decode_memory_bytes", config.photo.decode_memory_bytes, config.photo.pixels_max.saturating_mul(8)),

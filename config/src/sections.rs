@@ -135,6 +135,10 @@ pub struct Deadlines {
     pub body_idle_ms: u64,
     /// The least rate of a body.
     pub body_min_bytes_per_s: u64,
+    /// The longest pause of a client inside of an answer, and how far it may be behind the least rate.
+    pub answer_idle_ms: u64,
+    /// The least rate at which a client takes an answer.
+    pub answer_min_bytes_per_s: u64,
     /// For an idle connection.
     pub keep_alive_ms: u64,
 }

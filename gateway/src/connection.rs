@@ -12,9 +12,14 @@
 //! The library holds up to 128 KiB of a head that is not whole. The stream hands it no more than twice what the
 //! configuration allows: a crowd of such heads would cost memory before anybody could count it.
 //!
+//! A client that takes too little of what is sent to it is cut off as well ([`pace`]); the HTTP library has no such limit, and
+//! does not even look at an answer's body while its write buffer is full.
+//!
 //! What is refused before it is a request gets a problem like any other ([`own`]).
 
+mod observer;
 mod own;
+mod pace;
 mod serve;
 mod watched;
 mod work;
@@ -35,10 +40,14 @@ use actix_web::{
 };
 use tokio::time::Instant;
 
+pub(crate) use observer::Observer;
 pub(crate) use serve::Connections;
 pub(crate) use work::Work;
 
-use self::work::{InFlight, OpenConnection};
+use self::{
+    pace::{Lag, LeastRate},
+    work::{InFlight, OpenConnection},
+};
 use crate::{Problem, middleware::refuse, problem::Code, settings::Settings};
 
 /// How long a connection that is being closed has to take what was sent to it.
@@ -56,6 +65,8 @@ pub(crate) struct Patience {
     head: Duration,
     /// Without a byte.
     silence: Duration,
+    /// While something is to be written that it does not take.
+    answer: LeastRate,
     /// The largest head; twice as much is read ahead of a request.
     head_max_bytes: usize,
     /// Browsers come over https.
@@ -69,6 +80,7 @@ impl Patience {
         Self {
             head: allow(http.deadlines.head_ms),
             silence: allow(http.deadlines.keep_alive_ms),
+            answer: LeastRate::new(&http.deadlines),
             head_max_bytes: http.limits.header_max_bytes,
             is_https: http.is_https(),
         }
@@ -78,8 +90,8 @@ impl Patience {
 /// Whose turn it is on a connection.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    /// Something is to be written that the client does not take: `listener` bounds that.
-    blocked: Cell<bool>,
+    /// How far the client is behind in taking what is to be written.
+    lag: Lag,
     /// The client has sent something that is no request yet.
     heard: Cell<bool>,
     /// When that began, or the last thing was written or served.
@@ -102,10 +114,10 @@ pub(crate) struct Progress {
 
 impl Progress {
     fn new(work: &Work) -> Self {
-        let (blocked, heard, last, ahead_bytes, unread, owed, answering) = Default::default();
+        let (lag, heard, last, ahead_bytes, unread, owed, answering) = Default::default();
         let paused = RefCell::default();
         let (since, open) = (Cell::new(Instant::now()), work.open());
-        Self { blocked, heard, since, last, ahead_bytes, unread, owed, answering, paused, open }
+        Self { lag, heard, since, last, ahead_bytes, unread, owed, answering, paused, open }
     }
 
     /// The body of the last request has been read to its end.
@@ -115,9 +127,16 @@ impl Progress {
 
     /// When the connection is to be cut off, as things stand; none in the server's turn.
     fn due(&self, patience: Patience) -> Option<Instant> {
-        let clients_turn = self.owed.get() == 0 && !self.blocked.get();
-        let is_awaited = self.heard.get() || self.unread.get();
-        clients_turn.then(|| self.since.get() + if is_awaited { patience.head } else { patience.silence })
+        self.lag.due(patience.answer).or_else(|| {
+            let is_awaited = self.heard.get() || self.unread.get();
+            let clients_turn = self.owed.get() == 0;
+            clients_turn.then(|| self.since.get() + if is_awaited { patience.head } else { patience.silence })
+        })
+    }
+
+    /// Whether the client is to take something before anything else.
+    fn is_blocked(&self, patience: Patience) -> bool {
+        self.lag.due(patience.answer).is_some()
     }
 
     fn note_read(&self, bytes: usize) {

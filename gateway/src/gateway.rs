@@ -21,7 +21,7 @@ use portico_config::Config;
 
 use crate::{
     Asks, HttpMetrics, Problem, Serving, Settings,
-    connection::{Connections, Work, accompany},
+    connection::{Connections, Observer, Work, accompany},
     docs,
     limits::{Count, Limits, Time, bound_rate, shed_load},
     listener,
@@ -108,13 +108,14 @@ impl Gateway {
             _ => None,
         };
         let failed = |source| ServeError::Bind { address: http.listen, source };
-        let stall = Duration::from_millis(http.deadlines.body_idle_ms);
-        let listener = listener::listen(http.listen, stall).map_err(failed)?;
+        let pause_max = Duration::from_millis(http.deadlines.answer_idle_ms);
+        let listener = listener::listen(http.listen, pause_max).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         self.settings = Data::new(Settings::clone(&self.settings).at(address.port()));
         let work = Work::default();
         let stopping = server.graceful_shutdown_signal();
-        let connections = Connections::new(&http, address, stopping.clone(), work.clone());
+        let observer = Observer::new(Arc::clone(&self.metrics));
+        let connections = Connections::new(&http, address, stopping.clone(), work.clone(), observer);
         let server = match tls {
             Some(tls) => server.listen(NAME, listener, move || connections.secure(self.clone().application(), &tls)),
             None => server.listen(NAME, listener, move || connections.plain(self.clone().application())),

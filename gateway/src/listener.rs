@@ -1,9 +1,8 @@
-//! The listening socket.
+//! The listening socket, and what accepted connections inherit of it (tcp(7)).
 //!
-//! Invariant: a client that takes nothing of what is sent to it is cut off. The HTTP library has no such limit (it does not
-//! even look at an answer's body while its write buffer is full), so the kernel keeps it: `TCP_USER_TIMEOUT` (RFC 5482,
-//! tcp(7)) bounds how long sent data stays unacknowledged or cannot be sent because the peer's window is closed, and
-//! accepted connections inherit it.
+//! Whether a client takes its answers fast enough is for its connection to judge (`connection::pace`). The kernel helps: it
+//! is to hold little unsent data, so that a connection sees soon what its client takes, while what is on its way may be as
+//! much as the network bears; and it gives up peers that are gone, where no connection watches any more.
 
 use std::{
     io,
@@ -11,24 +10,34 @@ use std::{
     time::Duration,
 };
 
+use socket2::SockRef;
+
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// Listens at `address`; peers that take nothing for `stall` are cut off, where the system can do so.
-pub(crate) fn listen(address: SocketAddr, stall: Duration) -> io::Result<TcpListener> {
+/// How much the kernel takes that it does not send yet, for each connection (`TCP_NOTSENT_LOWAT`).
+const UNSENT_BYTES: u32 = 32 * 1024;
+
+/// How long the kernel waits at the least for a peer that takes nothing or acknowledges nothing (`TCP_USER_TIMEOUT`, RFC
+/// 5482). It knows no rate, and a client that reads slowly opens its window only now and then.
+const GONE_LEAST: Duration = Duration::from_mins(2);
+
+/// Listens at `address`; `pause_max` is how long a connection bears with a client that takes nothing.
+pub(crate) fn listen(address: SocketAddr, pause_max: Duration) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)?;
-    rustix::net::listen(&listener, BACKLOG)?; // the standard library's own is short; to listen again changes it
-    bound_stalls(&listener, stall)?;
+    SockRef::from(&listener).listen(BACKLOG)?; // the standard library's own is short; to listen again changes it
+    bound(&listener, GONE_LEAST.max(2 * pause_max))?;
     Ok(listener)
 }
 
 #[cfg(target_os = "linux")]
-fn bound_stalls(listener: &TcpListener, stall: Duration) -> io::Result<()> {
-    let stall_ms = u32::try_from(stall.as_millis()).unwrap_or(u32::MAX);
-    Ok(rustix::net::sockopt::set_tcp_user_timeout(listener, stall_ms)?)
+fn bound(listener: &TcpListener, gone: Duration) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
+    socket.set_tcp_user_timeout(Some(gone))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn bound_stalls(_: &TcpListener, _: Duration) -> io::Result<()> {
+fn bound(_: &TcpListener, _: Duration) -> io::Result<()> {
     Ok(())
 }

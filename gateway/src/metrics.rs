@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-/// Takes note of every exchange; the node feeds its instruments with it
+/// Takes note of every exchange, and of those that end before their time; the node feeds its instruments with it
 /// (`http.server.request.duration`, OpenTelemetry semantic conventions).
 pub trait HttpMetrics: Send + Sync + 'static {
     /// An exchange ended.
     fn record(&self, exchange: &Exchange<'_>);
+
+    /// A client was cut off that took its answer too slowly.
+    fn cut_off(&self);
 }
 
 /// A request and its answer. Every text comes from a closed set, so that it can be a label.
@@ -28,4 +31,6 @@ pub struct NoMetrics;
 
 impl HttpMetrics for NoMetrics {
     fn record(&self, _: &Exchange<'_>) {}
+
+    fn cut_off(&self) {}
 }

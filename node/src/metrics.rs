@@ -13,7 +13,7 @@ use std::{
 use futures_util::future::{BoxFuture, join_all};
 use opentelemetry::{
     KeyValue,
-    metrics::{Histogram, Meter, MeterProvider as _},
+    metrics::{Counter, Histogram, Meter, MeterProvider as _},
 };
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use portico_gateway::{Exchange, HttpMetrics, LimitCount};
@@ -183,29 +183,41 @@ fn labels(name: &'static str, value: impl Into<opentelemetry::Value>) -> Vec<Key
 }
 
 /// Measures HTTP as OpenTelemetry's semantic conventions have it.
-pub(crate) struct HttpDuration(Histogram<f64>);
+pub(crate) struct HttpInstruments {
+    duration: Histogram<f64>,
+    cut_off: Counter<u64>,
+}
 
-impl HttpDuration {
+impl HttpInstruments {
     /// Measures into `metrics`.
     pub(crate) fn new(metrics: &Metrics) -> Self {
         let meter = metrics.meter();
-        let histogram = meter
+        let duration = meter
             .f64_histogram("http.server.request.duration")
             .with_unit("s")
             .with_description("Duration of HTTP requests, by route template")
-            .with_boundaries(LATENCY_BOUNDS_S.to_vec());
-        Self(histogram.build())
+            .with_boundaries(LATENCY_BOUNDS_S.to_vec())
+            .build();
+        let cut_off = meter
+            .u64_counter("portico.http.cut_off")
+            .with_description("Clients cut off that took their answers too slowly")
+            .build();
+        Self { duration, cut_off }
     }
 }
 
-impl HttpMetrics for HttpDuration {
+impl HttpMetrics for HttpInstruments {
     fn record(&self, exchange: &Exchange<'_>) {
         let labels = [
             KeyValue::new("http.request.method", exchange.method.to_owned()),
             KeyValue::new("http.route", exchange.route.unwrap_or_default().to_owned()),
             KeyValue::new("http.response.status_code", i64::from(exchange.status)),
         ];
-        self.0.record(exchange.duration.as_secs_f64(), &labels);
+        self.duration.record(exchange.duration.as_secs_f64(), &labels);
+    }
+
+    fn cut_off(&self) {
+        self.cut_off.add(1, &[]);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Accepts connections, over TLS or not, and serves HTTP/1.1 on each: what `actix_web::HttpServer` does, on a [`Watched`]
 //! stream.
 
-use std::{fmt, future::ready, io, net::SocketAddr, time::Duration};
+use std::{fmt, future::ready, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_http::{HttpService, Protocol, Request, Response, error::DispatchError};
 use actix_server::GracefulShutdownSignal;
@@ -20,7 +20,10 @@ use portico_config::Gateway;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{DISCONNECT, Patience, Work, watched::Watched};
+use super::{
+    DISCONNECT, Observer, Patience, Work,
+    watched::{OverTcp, Watched},
+};
 
 /// How connections are served.
 #[derive(Clone)]
@@ -31,13 +34,20 @@ pub(crate) struct Connections {
     address: SocketAddr,
     draining: GracefulShutdownSignal,
     work: Work,
+    observer: Arc<Observer>,
 }
 
 impl Connections {
     /// Those that `address` listens for, counted by `work`; `draining` resolves when the server begins to stop.
-    pub(crate) fn new(http: &Gateway, address: SocketAddr, draining: GracefulShutdownSignal, work: Work) -> Self {
+    pub(crate) fn new(
+        http: &Gateway,
+        address: SocketAddr,
+        draining: GracefulShutdownSignal,
+        work: Work,
+        observer: Observer,
+    ) -> Self {
         let [head, keep_alive] = [http.deadlines.head_ms, http.deadlines.keep_alive_ms].map(Duration::from_millis);
-        Self { patience: Patience::new(http), head, keep_alive, address, draining, work }
+        Self { patience: Patience::new(http), head, keep_alive, address, draining, work, observer: Arc::new(observer) }
     }
 
     /// Serves `application` as it is.
@@ -55,10 +65,10 @@ impl Connections {
         S::Service: 'static,
         B: MessageBody + 'static,
     {
-        let (patience, work) = (self.patience, self.work.clone());
+        let (patience, work, observer) = (self.patience, self.work.clone(), Arc::clone(&self.observer));
         fn_service(move |stream: TcpStream| {
             let peer = stream.peer_addr().ok();
-            ready(Ok((Watched::new(stream, patience, &work), Protocol::Http1, peer)))
+            ready(Ok((Watched::new(stream, patience, &work, &observer), Protocol::Http1, peer)))
         })
         .and_then(self.http(application))
     }
@@ -85,14 +95,14 @@ impl Connections {
         S::Service: 'static,
         B: MessageBody + 'static,
     {
-        let (patience, work) = (self.patience, self.work.clone());
+        let (patience, work, observer) = (self.patience, self.work.clone(), Arc::clone(&self.observer));
         let mut tls = tls.clone();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         Acceptor::new(tls)
             .map_err(TlsError::into_service_error)
             .and_then(move |stream: TlsStream<TcpStream>| {
                 let peer = stream.get_ref().0.peer_addr().ok();
-                ready(Ok((Watched::new(stream, patience, &work), Protocol::Http1, peer)))
+                ready(Ok((Watched::new(stream, patience, &work, &observer), Protocol::Http1, peer)))
             })
             .and_then(self.http(application).map_err(TlsError::Service))
     }
@@ -109,7 +119,7 @@ impl Connections {
         InitError = (),
     > + use<T, A, S, B>
     where
-        T: AsyncRead + AsyncWrite + Unpin + 'static,
+        T: AsyncRead + AsyncWrite + OverTcp + Unpin + 'static,
         A: IntoServiceFactory<S, Request>,
         S: ServiceFactory<Request, Config = AppConfig> + 'static,
         S::Error: Into<Error> + 'static,

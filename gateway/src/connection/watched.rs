@@ -4,23 +4,46 @@ use std::{
     io,
     pin::Pin,
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use actix_web::web::Bytes;
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::{rt::net::TcpStream, web::Bytes};
 use bytes::Buf as _;
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::{AT_ONCE, DISCONNECT, Patience, Progress, Work, own};
+use super::{AT_ONCE, DISCONNECT, Observer, Patience, Progress, Work, own};
+
+/// A stream over TCP.
+pub(super) trait OverTcp {
+    /// What it is over.
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl OverTcp for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl OverTcp for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
 
 /// A connection's stream.
 pub(crate) struct Watched<S> {
     stream: S,
     progress: Rc<Progress>,
     patience: Patience,
+    observer: Arc<Observer>,
     timer: Pin<Box<Sleep>>,
     /// The HTTP library was given the time to find a request in what it has.
     paused: bool,
@@ -33,14 +56,15 @@ pub(crate) struct Watched<S> {
     lingers: bool,
 }
 
-impl<S> Watched<S> {
+impl<S: OverTcp> Watched<S> {
     /// Watches over `stream`, which was just accepted.
-    pub(crate) fn new(stream: S, patience: Patience, work: &Work) -> Self {
+    pub(crate) fn new(stream: S, patience: Patience, work: &Work, observer: &Arc<Observer>) -> Self {
         let timer = Box::pin(sleep_until(Instant::now() + patience.head));
         Self {
             stream,
             progress: Rc::new(Progress::new(work)),
             patience,
+            observer: Arc::clone(observer),
             timer,
             paused: false,
             own: None,
@@ -62,6 +86,10 @@ impl<S> Watched<S> {
             let now = Instant::now();
             let due = self.progress.due(self.patience);
             if due.is_some_and(|due| due <= now) {
+                if self.progress.is_blocked(self.patience) {
+                    self.observer.cut_off();
+                    self.forget_unsent();
+                }
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
             }
             let next = due.unwrap_or(now + self.patience.head);
@@ -71,9 +99,15 @@ impl<S> Watched<S> {
             ready!(self.timer.as_mut().poll(cx));
         }
     }
+
+    /// Has the kernel reset the connection when it is dropped: else it would go on sending what it has, to a client that
+    /// takes none of it. It is of no account if that fails.
+    fn forget_unsent(&self) {
+        let _best_effort = SockRef::from(self.stream.tcp()).set_linger(Some(Duration::ZERO));
+    }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
+impl<S: AsyncRead + AsyncWrite + OverTcp + Unpin> Watched<S> {
     /// No more is read ahead of a request. That is told and ends the connection, unless something is still on its way to
     /// the client, whose time then runs out.
     fn poll_too_large(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -102,14 +136,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
 
     /// Writes what is left of it.
     fn poll_own(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(own) = self.own.as_mut().filter(|own| !own.is_empty()) {
-            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, own))?;
+        while let Some(mut own) = self.own.clone().filter(|own| !own.is_empty()) {
+            let written = ready!(self.poll_paced(cx, &own))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             own.advance(written);
+            self.own = Some(own);
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Writes, as long as the client takes enough of it.
+    fn poll_paced(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(cx, buf) else {
+            self.progress.lag.block();
+            return self.poll_overdue(cx).map(Err);
+        };
+        if let Ok(bytes) = &written {
+            self.progress.lag.take(*bytes, self.patience.answer);
+        }
+        self.progress.note_turn();
+        Poll::Ready(written)
     }
 
     /// Reads and throws away what the client still sends, for a while: else its kernel would discard the answer.
@@ -153,7 +201,7 @@ struct HeldUp {
     has_read: bool,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + OverTcp + Unpin> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.progress.is_ahead(self.patience) {
             return self.poll_too_large(cx);
@@ -187,17 +235,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Watched<S> {
-    fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        self.progress.blocked.set(written.is_pending());
-        if written.is_ready() {
-            self.progress.note_turn();
-        }
-        written
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + OverTcp + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         if self.own.is_some() {
             return Poll::Ready(Ok(buf.len())); // the problem is told in its place
@@ -207,11 +245,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
             return Poll::Ready(Ok(buf.len())); // and `poll_flush` writes it
         }
         let before = refusal.filter(|at| *at > 0).unwrap_or(buf.len());
-        let written = Pin::new(&mut self.stream).poll_write(cx, &buf[..before]);
+        let written = self.poll_paced(cx, &buf[..before]);
         if refusal.is_none() && written.is_ready() {
             self.held_up = None;
         }
-        self.noted(written)
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -13,6 +13,7 @@ mod photo_uploads;
 mod photos;
 mod records;
 mod signing_in_again;
+mod slow_readers;
 mod stopping;
 mod surroundings;
 mod tls;

@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     future::ready,
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use portico_config::{Config, Sources};
@@ -38,12 +41,17 @@ pub(crate) struct Seen {
     pub(crate) clients: Mutex<Vec<ClientInfo>>,
     pub(crate) deleted: Mutex<Vec<session::Delete>>,
     pub(crate) exchanges: Mutex<Vec<(String, Option<String>, u16)>>,
+    pub(crate) cut_off: AtomicUsize,
 }
 
 impl HttpMetrics for Seen {
     fn record(&self, exchange: &Exchange<'_>) {
         let route = exchange.route.map(str::to_owned);
         self.exchanges.lock().unwrap().push((exchange.method.to_owned(), route, exchange.status));
+    }
+
+    fn cut_off(&self) {
+        self.cut_off.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -156,6 +164,7 @@ impl Seen {
             clients: Mutex::default(),
             deleted: Mutex::default(),
             exchanges: Mutex::default(),
+            cut_off: AtomicUsize::default(),
         }
     }
 

@@ -19,7 +19,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::{
     control::{self, SOCKET},
     exit::Failure,
-    metrics::HttpDuration,
+    metrics::HttpInstruments,
     node::Node,
     operator::Operator,
     output, shutdown,
@@ -93,7 +93,7 @@ struct Listeners {
 impl Listeners {
     fn open(node: &Node) -> Result<Self, Failure> {
         let (config, draining) = (node.config(), Arc::new(AtomicBool::new(false)));
-        let metrics = Arc::new(HttpDuration::new(&node.metrics));
+        let metrics = Arc::new(HttpInstruments::new(&node.metrics));
         let gateway = Gateway::new(config, node.asks(), node.secret(), Arc::clone(&draining), metrics);
         node.metrics.observe_limits(gateway.limit_counts());
         let gateway = gateway.serve().map_err(|error| unserved(&error))?;

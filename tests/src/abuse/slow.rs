@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use tokio::{
-    io::AsyncWriteExt as _,
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
     time::sleep,
 };
@@ -35,8 +35,11 @@ pub(super) async fn run(extent: Extent, ledger: Ledger) {
         Extent::Short => Home::new()
             .set("gateway.deadlines.head_ms", "500")
             .set("gateway.deadlines.body_idle_ms", "500")
+            .set("gateway.deadlines.answer_idle_ms", "500")
             .set("gateway.deadlines.keep_alive_ms", "1000"),
-        Extent::Full => Home::new().set("gateway.deadlines.keep_alive_ms", "10000"),
+        Extent::Full => {
+            Home::new().set("gateway.deadlines.keep_alive_ms", "10000").set("gateway.deadlines.answer_idle_ms", "10000")
+        }
     };
     let node = home.up().await;
     let ann = node.register("ann").await;
@@ -155,23 +158,25 @@ fn told(closed: bool, after: Duration) -> String {
     format!("{} after {:.1} s", if closed { "cut off" } else { "still open" }, after.as_secs_f64())
 }
 
-/// Clients that ask for a large picture and take nothing of it.
+/// Clients that ask for a large picture and take nothing of it, or next to nothing.
 async fn readers(node: &Node, ann: &Account, extent: Extent, ledger: &Ledger) {
     let photo = ann.upload(noise(1700)).await;
     let url = photo["content_url"].as_str().unwrap_or_default().to_owned();
     let request = format!("GET {url} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", ann.token);
     let count = extent.pick(3, 200);
-    let mut readers = Vec::new();
-    for _ in 0..count {
-        let mut reader = deaf(node).await;
-        reader.write_all(request.as_bytes()).await.expect("the node takes requests");
-        readers.push(tokio::spawn(is_cut_off(reader)));
+    for (what, piece) in [("nothing", 0), ("128 bytes a second", 64)] {
+        let mut readers = Vec::new();
+        for _ in 0..count {
+            let mut reader = deaf(node).await;
+            reader.write_all(request.as_bytes()).await.expect("the node takes requests");
+            readers.push(tokio::spawn(is_cut_off(reader, piece)));
+        }
+        let mut cut = 0;
+        for reader in readers {
+            cut += usize::from(reader.await.unwrap_or(false));
+        }
+        ledger.equal(format!("{count} clients that ask for 9 MB and read {what}: cut off"), count, cut);
     }
-    let mut cut = 0;
-    for reader in readers {
-        cut += usize::from(reader.await.unwrap_or(false));
-    }
-    ledger.equal(format!("{count} clients that ask for 9 MB and read nothing: cut off"), count, cut);
 }
 
 /// A connection whose receive buffer is as small as the system allows.
@@ -182,11 +187,15 @@ async fn deaf(node: &Node) -> TcpStream {
     socket.connect(address).await.expect("the node takes connections")
 }
 
-/// Whether the other end lets go of a connection on which nothing is read: then a byte that is sent is answered by a reset.
-async fn is_cut_off(mut reader: TcpStream) -> bool {
+/// Whether the other end lets go of a connection on which `piece` bytes are read twice a second: then a byte that is sent is
+/// answered by a reset.
+async fn is_cut_off(mut reader: TcpStream, piece: usize) -> bool {
     let begun = std::time::Instant::now();
     while begun.elapsed() < WATCHED {
         sleep(Duration::from_millis(500)).await;
+        if piece > 0 && reader.read(&mut vec![0; piece]).await.is_err() {
+            return true;
+        }
         if reader.write_all(b"x").await.is_err() {
             return true;
         }
