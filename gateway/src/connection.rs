@@ -1,13 +1,14 @@
 //! Connections on which nothing gets on are cut off.
 //!
-//! The HTTP library bounds the time of a connection's first head, and that of silence between requests. It does not bound
-//! a later head that never becomes whole, nor what it reads and throws away of a body that nobody wants any more (the rest
-//! of a refused request in chunks): either would hold a connection for ever at the price of a byte. Hence a [`watched`]
-//! stream keeps time itself, and requests tell it, through their connection's [`Progress`], when it is the server's turn.
+//! The HTTP library bounds the time of silence between requests and, if asked to, that of a connection's first head. It does
+//! not bound a later head that never becomes whole, nor what it reads and throws away of a body that nobody wants any more
+//! (the rest of a refused request in chunks): either would hold a connection for ever at the price of a byte. Hence a
+//! [`watched`] stream keeps time itself, and requests tell it, through their connection's [`Progress`], when it is the
+//! server's turn.
 //!
-//! Invariant: while no request is served and nothing waits to be written, a client that has begun to send, or still owes
-//! a part of a body, has the configured time for a head until a request begins, and one that is silent has the keep-alive
-//! time; a little more of each, so that the library's own answers come first.
+//! Invariant: while no request is served and nothing waits to be written, a client that is new, has begun to send, or still
+//! owes a part of a body, has the configured time for a head until a request begins; one that is silent has the keep-alive
+//! time, and a little more, so that the library closes such connections itself.
 //!
 //! The library holds up to 128 KiB of a head that is not whole. The stream hands it no more than twice what the
 //! configuration allows: a crowd of such heads would cost memory before anybody could count it.
@@ -55,13 +56,13 @@ const DISCONNECT: Duration = Duration::from_secs(1);
 /// How much is read at once while no body is expected, and at the most beside a request that is in hand: the library makes
 /// requests of all that it is handed, at some kilobytes each.
 const AT_ONCE: usize = 2048;
-/// What the HTTP library takes to answer 408 and to close by itself.
+/// What the HTTP library takes to close a silent connection by itself.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// How long a client may take over how much, and what it is told otherwise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
-    /// From the first byte until a request begins.
+    /// From the first byte, or on a new connection, until a request begins.
     head: Duration,
     /// Without a byte.
     silence: Duration,
@@ -76,10 +77,10 @@ pub(crate) struct Patience {
 impl Patience {
     /// What the configuration says.
     pub(crate) fn new(http: &portico_config::Gateway) -> Self {
-        let allow = |milliseconds| Duration::from_millis(milliseconds) + GRACE;
+        let [head, keep_alive] = [http.deadlines.head_ms, http.deadlines.keep_alive_ms].map(Duration::from_millis);
         Self {
-            head: allow(http.deadlines.head_ms),
-            silence: allow(http.deadlines.keep_alive_ms),
+            head,
+            silence: keep_alive + GRACE,
             answer: LeastRate::new(&http.deadlines),
             head_max_bytes: http.limits.header_max_bytes,
             is_https: http.is_https(),
@@ -94,6 +95,8 @@ pub(crate) struct Progress {
     lag: Lag,
     /// The client has sent something that is no request yet.
     heard: Cell<bool>,
+    /// No request has begun so far.
+    new: Cell<bool>,
     /// When that began, or the last thing was written or served.
     since: Cell<Instant>,
     /// A request has said that it is the last one.
@@ -116,8 +119,8 @@ impl Progress {
     fn new(work: &Work) -> Self {
         let (lag, heard, last, ahead_bytes, unread, owed, answering) = Default::default();
         let paused = RefCell::default();
-        let (since, open) = (Cell::new(Instant::now()), work.open());
-        Self { lag, heard, since, last, ahead_bytes, unread, owed, answering, paused, open }
+        let (new, since, open) = (Cell::new(true), Cell::new(Instant::now()), work.open());
+        Self { lag, heard, new, since, last, ahead_bytes, unread, owed, answering, paused, open }
     }
 
     /// The body of the last request has been read to its end.
@@ -128,10 +131,21 @@ impl Progress {
     /// When the connection is to be cut off, as things stand; none in the server's turn.
     fn due(&self, patience: Patience) -> Option<Instant> {
         self.lag.due(patience.answer).or_else(|| {
-            let is_awaited = self.heard.get() || self.unread.get();
+            let is_awaited = self.heard.get() || self.new.get() || self.unread.get();
             let clients_turn = self.owed.get() == 0;
             clients_turn.then(|| self.since.get() + if is_awaited { patience.head } else { patience.silence })
         })
+    }
+
+    /// Whether nothing is open but, perhaps, a head.
+    fn is_between_requests(&self, patience: Patience) -> bool {
+        let is_served = self.owed.get() == 0 && !self.answering.get() && !self.is_blocked(patience);
+        is_served && !self.unread.get()
+    }
+
+    /// Whether all that is open is a head that does not become whole, or does not begin on a new connection.
+    fn owes_head(&self, patience: Patience) -> bool {
+        self.is_between_requests(patience) && (self.heard.get() || self.new.get())
     }
 
     /// Whether the client is to take something before anything else.
@@ -166,6 +180,7 @@ impl Progress {
         self.ahead_bytes.set(0);
         self.unread.set(has_body);
         self.answering.set(true);
+        self.new.set(false);
         self.resume();
     }
 

@@ -114,7 +114,7 @@ impl Gateway {
         self.settings = Data::new(Settings::clone(&self.settings).at(address.port()));
         let work = Work::default();
         let stopping = server.graceful_shutdown_signal();
-        let observer = Observer::new(Arc::clone(&self.metrics));
+        let observer = Observer::new(Data::clone(&self.settings), Arc::clone(&self.metrics));
         let connections = Connections::new(&http, address, stopping.clone(), work.clone(), observer);
         let server = match tls {
             Some(tls) => server.listen(NAME, listener, move || connections.secure(self.clone().application(), &tls)),

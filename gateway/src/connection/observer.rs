@@ -8,20 +8,48 @@ use std::{
     time::Duration,
 };
 
+use actix_web::{http::StatusCode, web::Data};
 use tokio::time::Instant;
+use uuid::Uuid;
 
-use crate::HttpMetrics;
+use crate::{
+    metrics::{Exchange, HttpMetrics},
+    problem::Code,
+    settings::Settings,
+};
 
-/// What the connections of all workers tell.
+/// What the connections of all workers tell, and what they are told.
 pub(crate) struct Observer {
+    settings: Data<Settings>,
     metrics: Arc<dyn HttpMetrics>,
+    refusals: Records,
     cuts: Records,
 }
 
 impl Observer {
     /// Counts with `metrics`.
-    pub(crate) fn new(metrics: Arc<dyn HttpMetrics>) -> Self {
-        Self { metrics, cuts: Records::default() }
+    pub(crate) fn new(settings: Data<Settings>, metrics: Arc<dyn HttpMetrics>) -> Self {
+        Self { settings, metrics, refusals: Records::default(), cuts: Records::default() }
+    }
+
+    /// Whether the node is shutting down.
+    pub(super) fn is_draining(&self) -> bool {
+        self.settings.is_draining()
+    }
+
+    /// A client was answered before there was a request, so long after it had to send one.
+    pub(super) fn refused(&self, code: Code, status: StatusCode, id: &Uuid, waited: Duration) {
+        let status = status.as_u16();
+        self.metrics.record(&Exchange { method: "_OTHER", route: None, status, duration: waited });
+        if let Some(left_out) = self.refusals.next() {
+            tracing::info!(
+                http.response.status_code = status,
+                http.request.id = %id,
+                error.type = code.name(),
+                left_out,
+                "request refused before it was whole",
+            );
+        }
     }
 
     /// A client was cut off that takes its answer too slowly.

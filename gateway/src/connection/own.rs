@@ -1,16 +1,21 @@
-//! What is answered before there is a request: to a head that is malformed, too large or too slow.
+//! What is answered before there is a request: to a head that is malformed, too large or too slow, or that comes too late
+//! for a node that stops.
 //!
-//! The HTTP library answers these by itself, without a body, a type or an id, and before any middleware. The stream finds
-//! such an answer at the end of what it is to write, and puts a problem in its place.
+//! The HTTP library answers some of these by itself, without a body, a type or an id, and before any middleware. The stream
+//! finds such an answer at the end of what it is to write, and puts a problem in its place.
 
 use std::time::Duration;
 
 use actix_web::{
     ResponseError as _,
     body::MessageBody as _,
-    http::header::{self, HttpDate},
+    http::{
+        StatusCode,
+        header::{self, HttpDate},
+    },
 };
 use portico_kernel::{Clock as _, SystemClock, TraceContext};
+use uuid::Uuid;
 
 use crate::{
     Problem,
@@ -56,31 +61,31 @@ pub(super) fn status(answer: &[u8]) -> Option<u16> {
     std::str::from_utf8(answer.get(9..12)?).ok()?.parse().ok()
 }
 
-/// The problem that a refusal of this status stands for; `is_large` tells that more was read than a head may have.
-pub(super) fn problem(status: u16, is_large: bool, head_max_bytes: usize) -> Option<Problem> {
+/// The longest request target and header name that the HTTP library's types hold: it takes longer ones for malformed.
+const PART_MAX_BYTES: usize = 65_534;
+
+/// The problem that a refusal of this status stands for, after so much was read ahead of a request.
+pub(super) fn problem(status: u16, ahead_bytes: usize, head_max_bytes: usize) -> Option<Problem> {
     let too_large = || format!("request head is larger than {head_max_bytes} bytes, or has too many headers");
     match status {
-        400 if is_large => Some(Problem::new(Code::HeaderTooLarge).detail(too_large())),
+        400 if ahead_bytes > PART_MAX_BYTES => Some(Problem::new(Code::HeaderTooLarge).detail(too_large())),
         400 => Some(Problem::new(Code::MalformedRequest).detail("request line, a header or the framing is malformed")),
         408 => Some(Problem::new(Code::RequestTimeout).detail("the request's head did not come in time")),
         431 => Some(Problem::new(Code::HeaderTooLarge).detail(too_large())),
+        503 => {
+            let stops = Problem::new(Code::Unavailable).detail("the node stops; the request was not taken up");
+            Some(stops.retry_after(Duration::from_secs(1)))
+        }
         _ => None,
     }
 }
 
-/// The whole answer as it is written, after which the connection is closed. It is recorded here, like any request.
-pub(super) fn answer(problem: &Problem, is_https: bool) -> Vec<u8> {
+/// The whole answer as it is written, after which the connection is closed. In its trace, `note` is told its status and id.
+pub(super) fn answer(problem: &Problem, is_https: bool, note: impl FnOnce(StatusCode, &Uuid)) -> Vec<u8> {
     let trace = TraceContext::new_root();
     let answer = trace.sync_scope(|| problem.error_response());
     let id = ids::request_id();
-    trace.sync_scope(|| {
-        tracing::info!(
-            http.response.status_code = answer.status().as_u16(),
-            http.request.id = %id,
-            error.type = problem.code().name(),
-            "request refused before it was whole",
-        );
-    });
+    trace.sync_scope(|| note(answer.status(), &id));
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     let body = answer.into_body().try_into_bytes().unwrap_or_default();
     dress::add(&mut headers, is_https);
@@ -120,7 +125,8 @@ mod tests {
 
     #[test]
     fn an_answer_carries_what_every_answer_does() {
-        let answer = answer(&problem(408, false, 16).unwrap(), true);
+        let mut noted = None;
+        let answer = answer(&problem(408, 0, 16).unwrap(), true, |status, id| noted = Some((status, id.to_string())));
 
         let text = String::from_utf8(answer).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -129,5 +135,7 @@ mod tests {
         for header in ["x-request-id", "traceparent", "strict-transport-security", "x-content-type-options"] {
             assert!(head.contains(&format!("\r\n{header}: ")), "{header}: {head}");
         }
+        let (status, id) = noted.unwrap();
+        assert!(status == 408 && head.contains(&format!("\r\nx-request-id: {id}")), "{status} {id}: {head}");
     }
 }

@@ -29,7 +29,6 @@ use super::{
 #[derive(Clone)]
 pub(crate) struct Connections {
     patience: Patience,
-    head: Duration,
     keep_alive: Duration,
     address: SocketAddr,
     draining: GracefulShutdownSignal,
@@ -46,8 +45,8 @@ impl Connections {
         work: Work,
         observer: Observer,
     ) -> Self {
-        let [head, keep_alive] = [http.deadlines.head_ms, http.deadlines.keep_alive_ms].map(Duration::from_millis);
-        Self { patience: Patience::new(http), head, keep_alive, address, draining, work, observer: Arc::new(observer) }
+        let keep_alive = Duration::from_millis(http.deadlines.keep_alive_ms);
+        Self { patience: Patience::new(http), keep_alive, address, draining, work, observer: Arc::new(observer) }
     }
 
     /// Serves `application` as it is.
@@ -137,7 +136,7 @@ impl Connections {
                 async move { draining.notified().await }
             })
             .keep_alive(self.keep_alive)
-            .client_request_timeout(self.head)
+            .client_request_timeout(Duration::ZERO) // none: `Watched` bounds the time of every head, not of the first alone
             .client_disconnect_timeout(DISCONNECT)
             .local_addr(self.address)
             .on_connect_ext(|stream: &Watched<T>, data: &mut Extensions| {

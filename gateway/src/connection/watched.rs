@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     rc::Rc,
     sync::Arc,
@@ -119,19 +120,41 @@ impl<S: AsyncRead + AsyncWrite + OverTcp + Unpin> Watched<S> {
             self.progress.paused.replace(Some(cx.waker().clone()));
             return self.poll_overdue(cx).map(Err);
         }
-        if self.own.is_none() {
-            self.refuse(431);
-        }
-        self.poll_own(cx).map(|_| Ok(())) // the end, for the HTTP library
+        self.refuse(431);
+        self.poll_end(cx)
     }
 
-    /// Has a problem written in the place of the library's own answer of this status.
+    /// The client's time is over. If a head is all that it owes, it is told so.
+    fn poll_too_late(&mut self, cx: &mut Context<'_>, error: io::Error) -> Poll<io::Result<()>> {
+        if self.progress.owes_head(self.patience) && self.refuse(408) {
+            return self.poll_end(cx);
+        }
+        Poll::Ready(Err(error))
+    }
+
+    /// Has a problem of this status written, in the place of whatever the library would write.
     fn refuse(&mut self, status: u16) -> bool {
         let Patience { head_max_bytes, is_https, .. } = self.patience;
-        let is_large = self.progress.ahead_bytes.get() > head_max_bytes;
-        let problem = own::problem(status, is_large, head_max_bytes);
-        self.own = problem.map(|problem| Bytes::from(own::answer(&problem, is_https)));
-        self.own.is_some()
+        let Some(problem) = own::problem(status, self.progress.ahead_bytes.get(), head_max_bytes) else {
+            return false;
+        };
+        let waited = self.progress.since.get().elapsed();
+        let note = |status, id: &_| self.observer.refused(problem.code(), status, id, waited);
+        self.own = Some(own::answer(&problem, is_https, note).into());
+        true
+    }
+
+    /// What the HTTP library takes for the end of all that the client sends, once what is told in its place is written.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_own(cx).map(|_| Ok(()))
+    }
+
+    /// Whether something of a request was sent that will not be served, read or not. Behind the last answer it is not to be.
+    fn was_asked_in_vain(&self) -> bool {
+        let is_unread =
+            || SockRef::from(self.stream.tcp()).peek(&mut [MaybeUninit::uninit()]).is_ok_and(|bytes| bytes > 0);
+        let progress = &self.progress;
+        progress.is_between_requests(self.patience) && !progress.last.get() && (progress.heard.get() || is_unread())
     }
 
     /// Writes what is left of it.
@@ -179,22 +202,25 @@ impl<S: AsyncRead + AsyncWrite + OverTcp + Unpin> Watched<S> {
 
     /// Finds the library's own answer at the end of what it writes. It is kept from going on at first: it would log the
     /// client's error as the server's; and having ended the connection it reads no more until it writes again, which tells
-    /// its answer from content that looks like one.
+    /// its answer from content that looks like one. So it is at the last write of a node that stops, since the library drops
+    /// the answer to something malformed behind that, and logs it all the same.
     fn poll_refusal(&mut self, cx: &Context<'_>, buf: &[u8]) -> Poll<Option<usize>> {
         let found = own::refusal_at(buf);
+        let is_last = || self.observer.is_draining() && self.progress.owed.get() == 0;
         match (found, self.held_up) {
-            (None, _) | (Some(_), Some(HeldUp { has_read: true })) => Poll::Ready(None),
-            (Some(at), Some(HeldUp { has_read: false })) => Poll::Ready(Some(at)),
-            (Some(_), None) => {
+            (None, None) if !is_last() => Poll::Ready(None),
+            (_, None) => {
                 self.held_up = Some(HeldUp { has_read: false });
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
+            (Some(at), Some(HeldUp { has_read: false })) => Poll::Ready(Some(at)),
+            (_, Some(_)) => Poll::Ready(None),
         }
     }
 }
 
-/// The library was kept from writing something that looks like an answer of its own.
+/// The library was kept from writing.
 #[derive(Clone, Copy)]
 struct HeldUp {
     /// It has read since.
@@ -203,6 +229,9 @@ struct HeldUp {
 
 impl<S: AsyncRead + AsyncWrite + OverTcp + Unpin> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.own.is_some() {
+            return self.poll_end(cx);
+        }
         if self.progress.is_ahead(self.patience) {
             return self.poll_too_large(cx);
         }
@@ -227,11 +256,12 @@ impl<S: AsyncRead + AsyncWrite + OverTcp + Unpin> AsyncRead for Watched<S> {
             self.progress.note_read(buf.filled().len() - before);
         }
         let is_late = self.progress.due(self.patience).is_some_and(|due| due <= Instant::now());
-        match read {
-            Poll::Ready(_) if is_late => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Ready(read) => Poll::Ready(read),
-            Poll::Pending => self.poll_overdue(cx).map(Err),
+        if read.is_ready() && !is_late {
+            return read;
         }
+        let error = ready!(self.poll_overdue(cx));
+        buf.set_filled(before); // what came too late is not served
+        self.poll_too_late(cx, error)
     }
 }
 
@@ -262,6 +292,9 @@ impl<S: AsyncRead + AsyncWrite + OverTcp + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.own.is_none() && self.observer.is_draining() && self.was_asked_in_vain() {
+            self.refuse(503);
+        }
         ready!(self.poll_own(cx))?;
         ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
         if self.own.is_some() { self.poll_linger(cx) } else { Poll::Ready(Ok(())) }

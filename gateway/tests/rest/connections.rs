@@ -40,18 +40,6 @@ async fn rest(mut connection: TcpStream) -> String {
 }
 
 #[actix_web::test]
-async fn a_later_head_that_does_not_become_whole_is_cut_off_too() {
-    let world = world_with(impatient, |_| {}).await;
-    let mut connection = connect(&world).await;
-    connection.write_all(LOOK.as_bytes()).await.unwrap();
-    assert!(first_answer(&mut connection).await.starts_with("HTTP/1.1 404"));
-
-    connection.write_all(b"GET /nowhere HTTP/1.1\r\nhost: ").await.unwrap();
-
-    assert_eq!(rest(connection).await, "");
-}
-
-#[actix_web::test]
 async fn the_rest_of_a_refused_body_is_not_waited_for_without_end() {
     let world = world_with(impatient, |_| {}).await;
     let mut connection = connect(&world).await;
@@ -138,11 +126,15 @@ async fn what_is_no_request_is_told_so_as_a_problem() {
     let world = world().await;
     let over_long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(70_000));
     let crowded = format!("GET /nowhere HTTP/1.1\r\nhost: x\r\n{}\r\n", "x: y\r\n".repeat(200));
+    let long = |last: &str| format!("GET /nowhere HTTP/1.1\r\nhost: x\r\nx: {}\r\n{last}\r\n\r\n", "y".repeat(20_000));
+    let (long_and_malformed, long) = (long("no colon"), long("connection: close"));
     for (head, expected) in [
         ("HELO example.com\r\n\r\n", (400, "malformed_request")),
         ("GET /nowhere HTTP/9.9\r\nhost: x\r\n\r\n", (400, "malformed_request")),
         ("GET /nowhere HTTP/1.1\r\nno colon\r\n\r\n", (400, "malformed_request")),
         ("POST /auth HTTP/1.1\r\nhost: x\r\ncontent-length: many\r\n\r\n", (400, "malformed_request")),
+        (&long_and_malformed, (400, "malformed_request")),
+        (&long, (431, "header_too_large")),
         (&crowded, (431, "header_too_large")),
         (&over_long, (431, "header_too_large")),
     ] {
@@ -158,12 +150,29 @@ async fn what_is_no_request_is_told_so_as_a_problem() {
 #[actix_web::test]
 async fn a_head_that_does_not_come_in_time_is_told_so_as_a_problem() {
     let world = world_with(impatient, |_| {}).await;
+    for (before, head) in [("", "GET /nowhere HTTP/1.1\r\nhost: "), ("", ""), (LOOK, "GET /nowhere HTTP/1.1\r\nhost: ")]
+    {
+        let mut connection = connect(&world).await;
+        connection.write_all(before.as_bytes()).await.unwrap();
+        if !before.is_empty() {
+            assert!(first_answer(&mut connection).await.starts_with("HTTP/1.1 404"));
+        }
+
+        connection.write_all(head.as_bytes()).await.unwrap();
+
+        let answer = rest(connection).await;
+        assert_eq!(told(&answer), (408, "request_timeout"), "{before:?} {head:?}: {answer}");
+    }
+}
+
+#[actix_web::test]
+async fn a_connection_that_is_silent_after_a_request_is_closed_without_a_word() {
+    let world = world_with(|config| config.gateway.deadlines.keep_alive_ms = 100, |_| {}).await;
     let mut connection = connect(&world).await;
+    connection.write_all(LOOK.as_bytes()).await.unwrap();
+    assert!(first_answer(&mut connection).await.starts_with("HTTP/1.1 404"));
 
-    connection.write_all(b"GET /nowhere HTTP/1.1\r\nhost: ").await.unwrap();
-
-    let answer = rest(connection).await;
-    assert_eq!(told(&answer), (408, "request_timeout"), "{answer}");
+    assert_eq!(rest(connection).await, "");
 }
 
 #[actix_web::test]
@@ -213,6 +222,20 @@ async fn requests_that_are_sent_without_waiting_are_all_answered() {
 
     let answers = tokio::time::timeout(PATIENCE, reader).await.unwrap().unwrap();
     assert_eq!(answers.matches("HTTP/1.1 ").count(), COUNT);
+}
+
+#[actix_web::test]
+async fn what_is_refused_before_it_is_a_request_is_counted_like_any_other() {
+    let world = world_with(impatient, |_| {}).await;
+    for head in ["HELO example.com\r\n\r\n", "GET /nowhere HTTP/1.1\r\nhost: "] {
+        let mut connection = connect(&world).await;
+        connection.write_all(head.as_bytes()).await.unwrap();
+        rest(connection).await;
+    }
+
+    let exchanges = world.seen.exchanges.lock().unwrap();
+
+    assert_eq!(*exchanges, [("_OTHER".into(), None, 400), ("_OTHER".into(), None, 408)]);
 }
 
 #[actix_web::test]

@@ -3,15 +3,18 @@
 use std::{
     collections::BTreeMap,
     fmt::Debug,
-    sync::{Mutex, OnceLock},
+    sync::{Arc, Mutex, OnceLock, atomic::Ordering},
+    time::Duration,
 };
 
 use portico_config::Rate;
+use portico_kernel::Deadline;
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    sync::Notify,
 };
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -19,7 +22,10 @@ use tracing::{
     span,
 };
 
-use crate::world::{PASSWORD, world, world_with};
+use crate::{
+    stopping::waiting,
+    world::{PASSWORD, world, world_with},
+};
 
 /// A record's fields by name, as text.
 type Record = BTreeMap<&'static str, String>;
@@ -174,7 +180,55 @@ async fn a_head_that_is_malformed_is_recorded_with_its_id_and_is_no_error_of_the
     let records = RECORDS.lock().unwrap();
     let record = records.iter().find(|record| record["http.request.id"] == id).unwrap();
     assert_eq!(who_and_what(record), (None, Some("malformed_request")));
+    drop(records);
+    expect_no_stream_errors();
+}
+
+/// What the HTTP library calls an error of a stream is a client's.
+fn expect_no_stream_errors() {
     let errors = ERRORS.lock().unwrap();
     let of_stream = errors.iter().filter(|error| error["message"].starts_with("stream error")).count();
     assert_eq!(of_stream, 0, "{errors:?}");
+}
+
+#[actix_web::test]
+async fn a_malformed_head_behind_the_last_request_of_a_node_that_stops_is_no_error_of_the_servers() {
+    listen();
+    let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let world = world_with(|_| {}, |asks| waiting(asks, Arc::clone(&entered), Arc::clone(&leave))).await;
+    let mut connection = TcpStream::connect(world.address).await.unwrap();
+    let bearer = format!("authorization: Bearer {}", world.token());
+    let request = format!("GET /me HTTP/1.1\r\nhost: x\r\n{bearer}\r\n\r\nHELO example.com\r\n\r\n");
+    connection.write_all(request.as_bytes()).await.unwrap();
+    entered.notified().await;
+
+    world.draining.store(true, Ordering::SeqCst);
+    let stopped = actix_web::rt::spawn(world.serving.stop(Deadline::within(Duration::from_mins(1))));
+    while TcpStream::connect(world.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    leave.notify_one();
+    let mut answers = String::new();
+    connection.read_to_string(&mut answers).await.unwrap();
+
+    assert!(answers.starts_with("HTTP/1.1 409") && answers.contains(r#""code":"conflict""#), "{answers}");
+    assert_eq!(stopped.await.unwrap(), 0);
+    expect_no_stream_errors();
+}
+
+#[actix_web::test]
+async fn a_flood_of_malformed_heads_makes_few_records() {
+    listen();
+    let world = world().await;
+    let is_refusal = |record: &&Record| record["message"] == "request refused before it was whole";
+
+    for _ in 0..300 {
+        let mut connection = TcpStream::connect(world.address).await.unwrap();
+        connection.write_all(b"HELO example.com\r\n\r\n").await.unwrap();
+        connection.read_to_end(&mut Vec::new()).await.unwrap();
+    }
+
+    let made = RECORDS.lock().unwrap().iter().filter(is_refusal).count();
+    assert!((1..200).contains(&made), "{made}");
+    assert_eq!(world.seen.exchanges.lock().unwrap().len(), 300, "each is counted");
 }

@@ -2,7 +2,7 @@
 
 use std::{
     future::pending,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering},
     time::Duration,
 };
 
@@ -10,7 +10,11 @@ use portico_gateway::Asks;
 use portico_kernel::{Ask, Deadline};
 use portico_user::{Error, GetUser};
 use reqwest::Method;
-use tokio::sync::{Notify, oneshot};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::{Notify, oneshot},
+};
 
 use crate::world::{problem, world, world_with};
 
@@ -18,7 +22,7 @@ use crate::world::{problem, world, world_with};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Lets every look at an account tell that it has begun, and wait for `leave`.
-fn waiting(asks: &mut Asks, entered: Arc<Notify>, leave: Arc<Notify>) {
+pub(crate) fn waiting(asks: &mut Asks, entered: Arc<Notify>, leave: Arc<Notify>) {
     asks.get_user = Ask::from_fn(move |_: GetUser| {
         let (entered, leave) = (Arc::clone(&entered), Arc::clone(&leave));
         async move {
@@ -37,7 +41,7 @@ async fn requests_in_flight_end_and_no_others_are_taken() {
     let in_flight = actix_web::rt::spawn(world.as_ann(Method::GET, "/me").send());
     entered.notified().await;
     let stopped = actix_web::rt::spawn(world.serving.stop(Deadline::within(PATIENCE)));
-    while tokio::net::TcpStream::connect(world.address).await.is_ok() {
+    while TcpStream::connect(world.address).await.is_ok() {
         tokio::task::yield_now().await;
     }
     leave.notify_one();
@@ -55,6 +59,26 @@ async fn a_gateway_without_work_stops_at_once_although_connections_are_kept_aliv
     let stopped = tokio::time::timeout(PATIENCE, world.serving.stop(Deadline::within(PATIENCE * 10))).await;
 
     assert_eq!(stopped, Ok(0));
+}
+
+#[actix_web::test]
+async fn a_head_that_is_not_whole_when_the_node_stops_is_told_that_it_was_not_taken_up() {
+    let world = world().await;
+    let mut connection = TcpStream::connect(world.address).await.unwrap();
+    connection.write_all(b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let _first = connection.read(&mut [0; 16 * 1024]).await.unwrap();
+
+    connection.write_all(b"GET /nowhere HTTP/1.1\r\nhost: ").await.unwrap();
+    world.draining.store(true, Ordering::SeqCst);
+    let stopped = actix_web::rt::spawn(world.serving.stop(Deadline::within(PATIENCE)));
+    let mut answer = String::new();
+    tokio::time::timeout(PATIENCE, connection.read_to_string(&mut answer)).await.unwrap().unwrap();
+
+    let head = answer.to_lowercase();
+    assert!(head.starts_with("http/1.1 503 ") && answer.contains(r#""code":"unavailable""#), "{answer}");
+    assert!(head.contains("\r\nconnection: close\r\n") && head.contains("\r\nretry-after: 1\r\n"), "{answer}");
+    drop(connection);
+    assert_eq!(stopped.await.unwrap(), 0);
 }
 
 #[actix_web::test]
