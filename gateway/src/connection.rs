@@ -49,7 +49,7 @@ use self::{
     pace::{Lag, LeastRate},
     work::{InFlight, OpenConnection},
 };
-use crate::{Problem, middleware::refuse, problem::Code, settings::Settings};
+use crate::{Problem, limits::refuse_counted, problem::Code, settings::Settings};
 
 /// How long a connection that is being closed has to take what was sent to it.
 const DISCONNECT: Duration = Duration::from_secs(1);
@@ -208,7 +208,7 @@ pub(crate) async fn accompany<B: MessageBody + 'static>(
     if progress.last.replace(is_last) {
         progress.last.set(true);
         let problem = Problem::new(Code::MalformedRequest).detail("connection was to end with the request before");
-        let mut answer = refuse(request, &problem);
+        let mut answer = refuse_counted(request, &problem);
         answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
         return Ok(answer);
     }

@@ -107,17 +107,34 @@ pub(crate) async fn bound_rate<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let address = AddressKey::from(client_address(request.request()));
-    let taken = Limits::of(request.request()).requests_of_address.take(address);
-    let mut answer = match note(request.request(), taken) {
+    let mut answer = match admit(request.request()) {
         Ok(()) => next.call(request).await?.map_into_boxed_body(),
         Err(problem) => refuse(request, &problem),
     };
+    tell(&mut answer);
+    Ok(answer)
+}
+
+/// Refuses a request that does not come as far as [`bound_rate`]; it counts, and its answer tells, like any other.
+pub(crate) fn refuse_counted(request: ServiceRequest, problem: &Problem) -> ServiceResponse<BoxBody> {
+    let limited = admit(request.request()).err();
+    let mut answer = refuse(request, limited.as_ref().unwrap_or(problem));
+    tell(&mut answer);
+    answer
+}
+
+/// Counts a request of an address.
+fn admit(request: &HttpRequest) -> Result<(), Problem> {
+    let address = AddressKey::from(client_address(request));
+    note(request, Limits::of(request).requests_of_address.take(address))
+}
+
+/// Tells on the answer what is left.
+fn tell(answer: &mut ServiceResponse<BoxBody>) {
     let standings = answer.request().extensions_mut().remove::<Standings>();
     if let Some(standings) = standings {
         standings.tell(answer.headers_mut());
     }
-    Ok(answer)
 }
 
 /// Counts a request of a signed-in account; called by the `SignedIn` extractor once the session is known to be live.

@@ -12,8 +12,7 @@ use actix_web::{
     web::Data,
 };
 
-use super::refuse;
-use crate::{Problem, cookie, problem::Code, settings::Settings};
+use crate::{Problem, cookie, limits::refuse_counted, problem::Code, settings::Settings};
 
 /// Refuses unsafe requests that a browser makes for another site, and the preflights of them.
 pub(crate) async fn same_site<B: MessageBody + 'static>(
@@ -21,7 +20,7 @@ pub(crate) async fn same_site<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     if is_forged(&request) {
-        return Ok(refuse(request, &Problem::new(Code::CrossSite)));
+        return Ok(refuse_counted(request, &Problem::new(Code::CrossSite)));
     }
     Ok(next.call(request).await?.map_into_boxed_body())
 }

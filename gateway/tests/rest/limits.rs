@@ -57,6 +57,19 @@ async fn device(world: &World) -> String {
 }
 
 #[actix_web::test]
+async fn cross_site_requests_count_and_are_told_what_is_left_as_well() {
+    let world = world(&FakeTime::default(), |config| config.gateway.rate_limits.per_address = rate(2, 1.0)).await;
+    let forged = || from(world.post("/auth", &json!({})), "192.0.2.1").header("origin", "https://evil.example");
+
+    let first = forged().send().await.unwrap();
+    refused(forged(), 403, "cross_site").await;
+    let last = forged().send().await.unwrap();
+
+    assert_eq!((first.status().as_u16(), header(&first, "ratelimit")), (403, r#""address";r=1;t=1"#));
+    assert_eq!((last.status().as_u16(), header(&last, "retry-after")), (429, "1"));
+}
+
+#[actix_web::test]
 async fn every_answer_tells_what_is_left_until_nothing_is() {
     let time = FakeTime::default();
     let world = world(&time, |config| config.gateway.rate_limits.per_address = rate(3, 0.5)).await;
