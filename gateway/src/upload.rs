@@ -19,7 +19,6 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
 use futures_util::{StreamExt as _, future::LocalBoxFuture};
 use portico_photo::Error;
 use schemars::json_schema;
-use tokio::sync::OwnedSemaphorePermit;
 
 pub(crate) use tap::{Tap, tap};
 
@@ -27,7 +26,7 @@ use self::form::Form;
 use crate::{
     Input, Problem,
     extract::payload_problem,
-    limits,
+    limits::{self, UploadPlace},
     openapi::Description,
     problem::Code,
     settings::Settings,
@@ -41,7 +40,7 @@ const FORM_OVERHEAD_BYTES: u64 = 64 * 1024;
 pub(crate) struct Upload {
     body: Body,
     max_bytes: u64,
-    _place: OwnedSemaphorePermit,
+    _place: UploadPlace,
 }
 
 enum Body {

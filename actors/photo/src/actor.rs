@@ -4,6 +4,7 @@
 //! keeps its row; so whatever fails or crashes when, content without a row is deleted in the end.
 
 mod budget;
+mod decoders;
 mod fingerprints;
 mod load;
 mod staging;
@@ -15,9 +16,10 @@ mod user_event;
 use std::sync::Arc;
 
 use actix::{Actor, AsyncContext as _, Context, Handler, WrapFuture as _};
-use portico_kernel::{Clock, Pool, ResponseFuture};
+use portico_kernel::{Clock, ResponseFuture};
 
 pub use budget::Budget;
+pub use decoders::Decoders;
 pub use fingerprints::Fingerprints;
 pub use staging::Staging;
 pub use summaries::Summaries;
@@ -36,8 +38,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// Keeps bytes.
     pub content: Arc<dyn ContentStore>,
-    /// Decodes; a pool of its own, so that pictures never delay passwords.
-    pub pool: Pool,
+    /// Decode; a pool of its own, so that pictures never delay passwords.
+    pub decoders: Decoders,
     /// The memory that all pictures share while they are processed.
     pub budget: Budget,
     /// Bounds and tells apart the uploads in progress.

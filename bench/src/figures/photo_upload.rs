@@ -33,6 +33,8 @@ const PICTURES: usize = 4;
 const PER_CORE: usize = 8;
 /// Uploads at the same time while memory is watched; `photo.uploads_max` of the default configuration.
 const AT_ONCE: usize = 64;
+/// `photo.uploads_max` while memory is watched: all of them come from one address, which has half of it.
+const UPLOADS_MAX: usize = 2 * AT_ONCE;
 /// `photo.decode_memory_bytes` of the default configuration.
 const DECODE_MEMORY_BYTES: f64 = 268_435_456.0;
 /// What else uploads may take.
@@ -93,6 +95,7 @@ fn rate(run: &Run, node: &Node, uploads: &[Request], pictures: &[Vec<u8>]) -> Re
 /// How much more memory a node has resident at the worst than before, with [`AT_ONCE`] uploads at once.
 fn memory(run: &Run, launch: &Launch, uploads: &[Request], pictures: &[Vec<u8>]) -> Result<Figure, Failure> {
     let (mut usual, mut many) = (Repeats::default(), Repeats::default());
+    let launch = &launch.clone().set("photo.uploads_max", UPLOADS_MAX);
     let crowded = launch.clone().set("photo.threads", MANY_THREADS);
     for _ in 0..run.repeats() {
         usual.add(growth(run, launch, uploads)?);
@@ -106,7 +109,7 @@ fn memory(run: &Run, launch: &Launch, uploads: &[Request], pictures: &[Vec<u8>])
     let limit = ("photo.decode_memory_bytes and 64 MB", (DECODE_MEMORY_BYTES + OTHER_MEMORY_BYTES) / 1e6);
     Ok(Figure::at_most("photo_upload_memory", "MB", many.median(), limit, 1.0)
         .note(describe(run, pictures))
-        .note(format!("VmHWM under {AT_ONCE} uploads at once, less VmRSS before them"))
+        .note(format!("VmHWM under {AT_ONCE} uploads at once, less VmRSS before them; photo.uploads_max at {UPLOADS_MAX}"))
         .note(format!(
             "with photo.threads at {MANY_THREADS}, where the budget bounds it; on the default configuration ({} cores): {:.0} MB",
             run.cores.count(),

@@ -18,6 +18,7 @@ mod guard;
 mod in_flight;
 mod standing;
 mod time;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ pub(crate) use self::{
     device::DEVICE_LIFETIME,
     guard::{Permit, Refused, SignInGuard},
     in_flight::shed_load,
+    uploads::UploadPlace,
 };
 
 use self::{
@@ -47,6 +49,7 @@ use self::{
     bucket::{Bucket, Limited},
     in_flight::{InFlight, Passwords},
     standing::{Standing, Standings},
+    uploads::Uploads,
 };
 use crate::{Problem, extract::client_address, middleware::refuse, settings::Settings};
 
@@ -61,7 +64,7 @@ pub(crate) struct Limits {
     requests_of_address: Bucket<AddressKey>,
     requests_of_account: Bucket<UserId>,
     registrations: Bucket<AddressKey>,
-    uploads: Arc<Semaphore>,
+    uploads: Uploads,
     large_bodies: Arc<Semaphore>,
     guard: Data<SignInGuard>,
     in_flight_max: usize,
@@ -76,7 +79,7 @@ impl Limits {
             requests_of_address: Bucket::new("address", rates.per_address, keys_max, time),
             requests_of_account: Bucket::new("account", rates.per_account, keys_max, time),
             registrations: Bucket::new("registration", rates.registrations_per_address, keys_max, time),
-            uploads: Arc::new(Semaphore::new(settings.uploads_max.min(Semaphore::MAX_PERMITS))),
+            uploads: Uploads::new(settings.uploads_max),
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES_MAX)),
             guard: Data::new(SignInGuard::new(rates, keys_max, settings, Passwords::new(&config.user.password), time)),
             in_flight_max: config.gateway.limits.in_flight_max,
@@ -175,9 +178,8 @@ pub(crate) fn note_refusal(request: &HttpRequest, refused: &Refused) -> Problem 
 ///
 /// # Errors
 /// The server's: `overloaded`.
-pub(crate) fn admit_upload(request: &HttpRequest) -> Result<OwnedSemaphorePermit, Problem> {
-    let place = Arc::clone(&Limits::of(request).uploads).try_acquire_owned();
-    place.map_err(|_| AskError::Overloaded.into())
+pub(crate) fn admit_upload(request: &HttpRequest) -> Result<UploadPlace, Problem> {
+    Ok(Limits::of(request).uploads.enter(AddressKey::from(client_address(request)))?)
 }
 
 /// Takes one of the places of large JSON bodies that are read at the same time: a crowd of slow ones would fill the memory

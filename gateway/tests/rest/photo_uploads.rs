@@ -344,6 +344,26 @@ async fn past_the_bound_of_uploads_others_are_shed_until_one_ends() {
 }
 
 #[actix_web::test]
+async fn one_address_leaves_places_to_others_however_many_accounts_it_has() {
+    let proxied = |config: &mut Config| {
+        config.photo.uploads_max = 16;
+        config.gateway.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+    };
+    let mut album = album(proxied).await;
+    let mut slow = Vec::new();
+    for _ in 0..8 {
+        slow.push(album.raw("content-length: 1000\r\nx-forwarded-for: 192.0.2.1").await);
+        album.keys.recv().await.unwrap();
+    }
+    let from = |address: &str| album.post("image/png", "x").header("x-forwarded-for", address.to_owned());
+
+    refused(from("192.0.2.1"), 503, "overloaded").await;
+    let other = from("192.0.2.2").send().await.unwrap();
+
+    assert_eq!(other.status(), 201);
+}
+
+#[actix_web::test]
 async fn an_upload_that_the_domain_refuses_gives_its_place_back_before_its_body_came() {
     let (told, keys) = unbounded_channel();
     let replace = |asks: &mut Asks| {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use portico_kernel::{Ask, Pool, Ref, Spec};
+use portico_kernel::{Ask, Ref, Spec};
 use portico_photo::{
-    Budget, ContentStore, Fingerprints, Limits, Parts, Photos, Staging, Store, Summaries, Summarize, Uploads,
+    Budget, ContentStore, Decoders, Fingerprints, Limits, Parts, Photos, Staging, Store, Summaries, Summarize, Uploads,
 };
 use portico_schema::photo::{ContentFiles, Photos as Adapter};
 
@@ -53,11 +53,11 @@ pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
 fn parts(world: &mut World, store: Arc<dyn Store>, content: Arc<dyn ContentStore>) -> Result<Parts, Failure> {
     let config = world.config.photo.clone();
     let staging = world.data("staging");
-    let pool = Pool::new("photo", threads(config.threads), config.uploads_max);
-    world.pools.push(("photo", pool.clone()));
+    let decoders = Decoders::new(threads(config.threads), config.uploads_max);
+    world.pools.push(("photo", decoders.pool().clone()));
     Ok(Parts {
         content,
-        pool,
+        decoders,
         budget: Budget::new(config.decode_memory_bytes),
         uploads: Uploads::new(config.uploads_max),
         fingerprints: Fingerprints::new(world.secret),

@@ -4,7 +4,7 @@
 
 use std::{fs::File, io::BufReader, path::Path, sync::Arc, time::Duration};
 
-use portico_kernel::{Deadline, IDEMPOTENCY_KEPT, Idempotency, PoolError, StoreError, UserId};
+use portico_kernel::{Deadline, IDEMPOTENCY_KEPT, Idempotency, StoreError, UserId};
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 
@@ -23,9 +23,9 @@ use crate::{
 const RESERVED_FOR: Duration = Duration::from_hours(1);
 /// How long keeping an upload's content may take.
 const KEPT_WITHIN: Duration = Duration::from_mins(10);
-/// How long a picture waits for memory, unless the caller's deadline is sooner: half of what a request has by default, so
-/// that it is refused in time to be sent again, or has the other half to be processed in.
-const MEMORY_WITHIN: Duration = Duration::from_secs(5);
+/// How long a picture waits for memory and for its turn, unless the caller's deadline is sooner: half of what a request has by
+/// default, so that it is refused in time to be sent again, or has the other half to be processed in.
+const TURN_WITHIN: Duration = Duration::from_secs(5);
 
 /// Takes an upload in.
 pub(super) async fn load(parts: Arc<Parts>, sweeper: Arc<Sweeper>, command: Load) -> Result<Photo, Error> {
@@ -106,7 +106,7 @@ impl Prepared {
     }
 }
 
-/// Processes an upload on the pool, within the memory budget.
+/// Processes an upload in its turn, within the memory budget.
 async fn prepare(parts: &Parts, received: Received) -> Result<Prepared, Error> {
     let (limits, size) = (parts.limits, received.size_bytes);
     let (header, upload) = header(received.file, limits).await?;
@@ -114,17 +114,16 @@ async fn prepare(parts: &Parts, received: Received) -> Result<Prepared, Error> {
     if needed > parts.budget.total_bytes() {
         return Err(Error::TooManyPixels { max: affordable(&header, needed, parts.budget.total_bytes()) });
     }
-    let memory = parts.budget.reserve(needed, Deadline::within(MEMORY_WITHIN)).await?;
+    let by = Deadline::within(TURN_WITHIN);
+    let turn = parts.decoders.queue_up(header.pixels(), by)?;
+    let memory = parts.budget.reserve(needed, by).await?;
     let (original, thumb) = (parts.staging.file(), parts.staging.file());
     let paths = (original.path().to_owned(), thumb.path().to_owned());
     let work = move || {
         let _memory = memory; // until the work has ended, even if nobody waits for it any more
         process(upload.path(), &header, &limits, &paths.0, &paths.1)
     };
-    let facts = parts.pool.run(work).await.map_err(|error| match error {
-        PoolError::Overloaded => Error::Overloaded,
-        PoolError::Crashed => Error::Processing,
-    })??;
+    let facts = parts.decoders.run(turn, by, work).await??;
     Ok(Prepared { original, thumb, facts })
 }
 

@@ -4,11 +4,11 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use portico_kernel::{
-    Ask, Event, IdempotencyKey, Pool, Ref, UserId,
+    Ask, Event, IdempotencyKey, Ref, UserId,
     testkit::{ManualClock, spawn, until},
 };
 use portico_photo::{
-    Budget, Error, Fingerprints, Limits, Load, Parts, Photo, Photos, Staging, Summaries, Summarize, Upload,
+    Budget, Decoders, Error, Fingerprints, Limits, Load, Parts, Photo, Photos, Staging, Summaries, Summarize, Upload,
     UploadAborted, Uploads,
 };
 use tokio::sync::mpsc;
@@ -40,7 +40,7 @@ pub(crate) fn world_with(change: impl FnOnce(&mut Parts)) -> World {
     let mut parts = Parts {
         store: store.clone(),
         content: content.clone(),
-        pool: Pool::new("photos", 2, 16),
+        decoders: Decoders::new(2, 16),
         budget: Budget::new(64 << 20),
         uploads: Uploads::new(8),
         fingerprints: Fingerprints::new([1; 32]),
