@@ -4,7 +4,7 @@
 //! allocated beyond what [`super::memory`] counted: what it counts for a lossless WebP's codes was checked on the way here.
 //!
 //! The codecs are called directly where `image` hides what is needed: its JPEG decoder paints what is missing grey
-//! instead of refusing, and its animations compose every frame on a canvas of its own.
+//! instead of refusing, and its animations compose every frame on a canvas of its own. WebP is decoded in parts ([`webp`]).
 //!
 //! What no decoder tells: a JPEG with its end marker in place whose last scan lacks data before it. The standard has
 //! decoders feed zeros then (T.81, F.2.2.5), so its rest is grey, here as in every viewer.
@@ -14,7 +14,7 @@ use std::{io::Cursor, num::NonZeroU64};
 use image::{DynamicImage, GenericImage as _, GrayAlphaImage, GrayImage, RgbImage, RgbaImage};
 use zune_jpeg::zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
 
-use super::Header;
+use super::{Header, webp};
 use crate::{ContentType, Error};
 
 /// A picture's pixels as encoded; the first frame's if there are several.
@@ -124,29 +124,13 @@ fn gif(stripped: &[u8], header: &Header) -> Result<Decoded, Error> {
 }
 
 fn webp(stripped: &[u8]) -> Result<Decoded, Error> {
-    let mut decoder = image_webp::WebPDecoder::new(Cursor::new(stripped)).map_err(bad)?;
-    let (width, height) = decoder.dimensions();
-    let mut pixels = vec![0; decoder.output_buffer_size().ok_or(Error::BadImage)?];
-    if decoder.is_animated() {
-        decoder.read_frame(&mut pixels).map_err(bad)?;
-        let mut others = vec![0; pixels.len()];
-        for _ in 1..decoder.num_frames() {
-            decoder.read_frame(&mut others).map_err(bad)?;
-        }
-    } else {
-        decoder.read_image(&mut pixels).map_err(bad)?;
-    }
-    let picture = if decoder.has_alpha() {
-        RgbaImage::from_raw(width, height, pixels).map(DynamicImage::from)
-    } else {
-        RgbImage::from_raw(width, height, pixels).map(DynamicImage::from)
-    };
-    Ok(Decoded { picture: picture.ok_or(Error::BadImage)?, icc: decoder.icc_profile().map_err(bad)? })
+    let icc = image_webp::WebPDecoder::new(Cursor::new(stripped)).and_then(|mut decoder| decoder.icc_profile());
+    Ok(Decoded { icc: icc.map_err(bad)?, picture: webp::decode(stripped)? })
 }
 
 /// Whatever a decoder finds wrong is the picture's fault. Why is for the log: it helps whoever asks why a picture that
 /// opens elsewhere was refused.
-fn bad(error: impl std::error::Error) -> Error {
+pub(super) fn bad(error: impl std::error::Error) -> Error {
     tracing::debug!(error = %error, "picture cannot be decoded");
     Error::BadImage
 }

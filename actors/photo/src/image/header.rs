@@ -109,7 +109,7 @@ fn webp(head: &[u8]) -> Option<Header> {
             let side = |at: usize| {
                 Some(1 + u32::from_le_bytes([*chunk.get(at)?, *chunk.get(at + 1)?, *chunk.get(at + 2)?, 0]))
             };
-            (side(4)?, side(7)?, memory::webp_extended(*chunk.first()?))
+            (side(4)?, side(7)?, memory::WEBP_EXTENDED)
         }
         b"VP8 " => super::webp::lossy_size(chunk).map(|(width, height)| (width, height, memory::WEBP_LOSSY))?,
         b"VP8L" => super::webp::lossless_size(chunk).map(|(width, height)| (width, height, memory::WEBP_LOSSLESS))?,

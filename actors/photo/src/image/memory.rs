@@ -35,22 +35,9 @@ pub(super) const PNG: Cost = Cost { per_pixel: 4, copies: 3, codes: false };
 pub(super) const WEBP_LOSSY: Cost = Cost { per_pixel: 5, copies: 2, codes: false };
 /// ARGB and RGB, with the images that describe transforms and codes: a sixteenth of the pixels each.
 pub(super) const WEBP_LOSSLESS: Cost = Cost { per_pixel: 8, copies: 2, codes: true };
-/// YUV and RGBA, with the alpha plane and the ARGB in which it is coded.
-const WEBP_ALPHA: Cost = Cost { per_pixel: 12, copies: 2, codes: true };
-/// The same, with the canvas, its first state and its current one; a frame is copied twice.
-const WEBP_ANIMATED: Cost = Cost { per_pixel: 12 + 12, copies: 3, codes: true };
-
-/// A WebP in the extended format, by the flags of its VP8X chunk. Without transparency it is like a simple one, lossy or
-/// lossless.
-pub(super) const fn webp_extended(flags: u8) -> Cost {
-    if flags & super::webp::ANIMATION != 0 {
-        WEBP_ANIMATED
-    } else if flags & super::webp::ALPHA != 0 {
-        WEBP_ALPHA
-    } else {
-        WEBP_LOSSLESS
-    }
-}
+/// A WebP in the extended format: at the most as much as a lossless one. With an alpha plane: the ARGB in which it is coded,
+/// or the plane, RGBA and YUV; in frames: the first one and the canvas, both in RGBA. Each part of it is copied once more.
+pub(super) const WEBP_EXTENDED: Cost = Cost { per_pixel: 8, copies: 3, codes: true };
 
 /// A JPEG: the picture, and beside it either its coefficients (sixteen bit a component), if they must be collected over
 /// several scans, or, when those are gone, a second picture with its encoding, if it is to be turned.

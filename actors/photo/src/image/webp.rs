@@ -5,6 +5,10 @@
 //! than was counted for them. EXIF, XMP, unknown chunks, further ones of a kind that is read once and whatever follows the
 //! file's claimed end go.
 
+mod picture;
+
+pub(super) use picture::decode;
+
 use super::{input::Input, memory, vp8l};
 use crate::Error;
 
@@ -114,6 +118,10 @@ impl Canvas {
         let [flags, _, _, _] = input.array()?;
         let (width, height) = (input.u24_le()? + 1, input.u24_le()? + 1);
         Ok(Self { flags: flags & (ANIMATION | ALPHA), width, height, codes_max })
+    }
+
+    const fn size(&self) -> (u32, u32) {
+        (self.width, self.height)
     }
 
     const fn animated(&self) -> bool {

@@ -10,4 +10,5 @@ mod memory;
 mod pictures;
 mod summaries;
 mod uploads;
+mod webp;
 mod world;
