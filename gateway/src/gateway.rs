@@ -6,7 +6,6 @@ use std::{
     io,
     net::SocketAddr,
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
 };
 
 use actix_cors::Cors;
@@ -108,8 +107,7 @@ impl Gateway {
             _ => None,
         };
         let failed = |source| ServeError::Bind { address: http.listen, source };
-        let pause_max = Duration::from_millis(http.deadlines.answer_idle_ms);
-        let listener = listener::listen(http.listen, pause_max).map_err(failed)?;
+        let listener = listener::listen(http.listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         self.settings = Data::new(Settings::clone(&self.settings).at(address.port()));
         let work = Work::default();
