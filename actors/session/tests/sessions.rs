@@ -1,5 +1,6 @@
 //! What the session actor promises, through its messages and its view.
 
+mod races;
 mod support;
 
 use portico_kernel::{Blame as _, Event, Fault, Server, UserId};
@@ -176,25 +177,6 @@ async fn a_deleted_user_never_has_a_session_again() {
 }
 
 #[actix::test]
-async fn a_reading_that_a_revocation_overtakes_does_not_bring_the_session_back() {
-    let world = world();
-    let user = UserId::new();
-    let opened = world.open(user, 1).await;
-    world.clock.advance(Duration::HOUR);
-    let held = world.store.hold_next_find();
-    let validate = world.validate.clone();
-    let token = opened.token.clone();
-    let reading = actix::spawn(async move { validate.ask(Validate { token }).await });
-    held.has_read.await.unwrap();
-
-    world.ask(RaiseEpoch { user, epoch: 2 }).await.unwrap();
-    held.release.send(()).unwrap();
-    reading.await.unwrap().expect("it was asked before the revocation");
-
-    assert!(!world.is_live(&opened).await);
-}
-
-#[actix::test]
 async fn a_revocation_whose_outcome_is_unknown_is_not_served_from_the_view() {
     let world = world();
     let user = UserId::new();
@@ -244,23 +226,6 @@ async fn a_sign_in_under_an_epoch_that_the_store_could_not_be_told_of_opens_noth
     assert!(matches!(late, Error::Stale));
     assert!(world.is_live(&fresh).await);
     assert_eq!(world.ask(List { user }).await.unwrap(), [fresh.session]);
-}
-
-#[actix::test]
-async fn a_session_is_refused_while_its_epoch_is_still_being_raised() {
-    let world = world();
-    let user = UserId::new();
-    let opened = world.open(user, 1).await;
-    let held = world.store.hold_next_raise();
-    let raise = world.actor.ask();
-    let raising = actix::spawn(async move { raise.ask(RaiseEpoch { user, epoch: 2 }).await });
-    held.has_read.await.unwrap();
-
-    let meanwhile = world.is_live(&opened).await;
-    held.release.send(()).unwrap();
-    raising.await.unwrap().unwrap();
-
-    assert!(!meanwhile);
 }
 
 #[actix::test]

@@ -132,8 +132,9 @@ impl Handler<GetUser> for Users {
             if let Some(answer) = ports.profiles.get(get.id) {
                 return answer;
             }
+            let reading = ports.profiles.reading(get.id);
             let user = ports.store.find(get.id).await?.ok_or(Error::Unknown)?.user;
-            ports.profiles.fill(&user);
+            ports.profiles.keep(&user, reading);
             Ok(user)
         })
     }

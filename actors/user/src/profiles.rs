@@ -1,10 +1,18 @@
 //! The users that were asked for lately, readable from every thread: a hot profile costs no hop to the actor.
 //!
-//! Invariant: filled after commit, with a version; an older version never replaces a newer one, and a deletion leaves a
-//! tombstone that outlives every reading that might race it. Nothing is kept longer than a minute, so that whatever
-//! goes wrong between a commit and its entry is forgotten soon.
+//! Invariant: no older version is served once a newer one was acknowledged. Entries are made after commit, with a version,
+//! and an older version never replaces a newer one. What was read from the store is kept only if no change was published
+//! since before it was read: the entry of a change, or the tombstone of a deletion, may have been evicted already. Nothing
+//! is kept longer than a minute, so that whatever goes wrong between a commit and its entry is forgotten soon.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use moka::{ops::compute::Op, policy::EvictionPolicy, sync::Cache};
@@ -15,9 +23,21 @@ use crate::{Error, GetUser, User};
 /// How long an entry is kept: far longer than any call may take, and short enough to be read again.
 const KEPT: Duration = Duration::from_mins(1);
 
+/// Users share counts of changes, which bounds their memory: 8 KiB. A shared one costs a read from the store now and then.
+const STRIPES: usize = 1024;
+
 /// What the [`Users`](crate::Users) actor publishes of its users. Cheap to clone; outlives the actor's restarts.
 #[derive(Clone)]
-pub struct Profiles(Cache<UserId, Profile>);
+pub struct Profiles(Arc<Shared>);
+
+struct Shared {
+    entries: Cache<UserId, Profile>,
+    changes: Box<[AtomicU64]>,
+}
+
+/// How many changes there had been when something was about to be read from the store.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reading(u64);
 
 /// A user at a version.
 #[derive(Clone)]
@@ -35,7 +55,8 @@ impl Profiles {
             .max_capacity(entries_max)
             .eviction_policy(EvictionPolicy::lru())
             .time_to_live(KEPT);
-        Self(cache.build())
+        let changes = (0..STRIPES).map(|_| AtomicU64::new(0)).collect();
+        Self(Arc::new(Shared { entries: cache.build(), changes }))
     }
 
     /// Answers [`GetUser`] from `profiles` when they hold the user, else from the `actor`.
@@ -45,7 +66,7 @@ impl Profiles {
 
     /// How many users are kept, about; for metrics.
     pub fn len(&self) -> u64 {
-        self.0.entry_count()
+        self.0.entries.entry_count()
     }
 
     /// Whether no user is kept.
@@ -55,30 +76,63 @@ impl Profiles {
 
     /// The user, or that it is deleted, if that can be told without the store.
     pub(crate) fn get(&self, id: UserId) -> Option<Result<User, Error>> {
-        let profile = self.0.get(&id)?;
+        let profile = self.0.entries.get(&id)?;
         Some(profile.user.map(|user| User::clone(&user)).ok_or(Error::Unknown))
     }
 
-    /// Keeps a user as it was committed.
-    pub(crate) fn fill(&self, user: &User) {
-        self.put(user.id, Profile { version: user.version, user: Some(Arc::new(user.clone())) });
+    /// Begins a reading of a user. Call it before the store is asked, and give it to [`Self::keep`] with the answer.
+    pub(crate) fn reading(&self, id: UserId) -> Reading {
+        Reading(self.changes(id).load(Ordering::SeqCst))
+    }
+
+    /// Keeps a user that was read from the store after `reading` began.
+    pub(crate) fn keep(&self, user: &User, reading: Reading) {
+        self.put(user.id, Profile::of(user), || self.reading(user.id) == reading);
+    }
+
+    /// Publishes a user as it was committed.
+    pub(crate) fn publish(&self, user: &User) {
+        self.outdate(user.id);
+        self.put(user.id, Profile::of(user), || true);
     }
 
     /// Keeps in mind that the user was deleted, as the change to `version`.
     pub(crate) fn bury(&self, id: UserId, version: i64) {
-        self.put(id, Profile { version, user: None });
+        self.outdate(id);
+        self.put(id, Profile { version, user: None }, || true);
     }
 
     /// Forgets a user of whom it is not known what was committed.
     pub(crate) fn forget(&self, id: UserId) {
-        self.0.invalidate(&id);
+        self.outdate(id);
+        self.0.entries.entry(id).and_compute_with(|kept| kept.map_or(Op::Nop, |_| Op::Remove));
     }
 
-    fn put(&self, id: UserId, profile: Profile) {
-        self.0.entry(id).and_compute_with(|kept| match kept {
+    /// Has nobody keep what was read of the user until now.
+    fn outdate(&self, id: UserId) {
+        self.changes(id).fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Keeps a profile, unless a newer one is there. Whether it is still `wanted` is asked while nobody else changes the
+    /// entry: whoever makes it unwanted changes the entry afterwards.
+    fn put(&self, id: UserId, profile: Profile, wanted: impl FnOnce() -> bool) {
+        self.0.entries.entry(id).and_compute_with(|kept| match kept {
             Some(kept) if kept.value().version >= profile.version => Op::Nop,
-            _ => Op::Put(profile),
+            _ if wanted() => Op::Put(profile),
+            _ => Op::Nop,
         });
+    }
+
+    fn changes(&self, id: UserId) -> &AtomicU64 {
+        // The last bytes of a UUID v7 are random.
+        let [.., high, low] = id.uuid().into_bytes();
+        &self.0.changes[usize::from(u16::from_be_bytes([high, low])) % STRIPES]
+    }
+}
+
+impl Profile {
+    fn of(user: &User) -> Self {
+        Self { version: user.version, user: Some(Arc::new(user.clone())) }
     }
 }
 
@@ -104,60 +158,4 @@ impl Callee<GetUser> for Reader {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use time::OffsetDateTime;
-
-    use super::*;
-    use crate::{Email, Name};
-
-    fn user(id: UserId, version: i64) -> User {
-        User {
-            id,
-            name: Name::parse("Ann").unwrap(),
-            email: Email::parse("ann@example.com").unwrap(),
-            created_at: OffsetDateTime::UNIX_EPOCH,
-            updated_at: OffsetDateTime::UNIX_EPOCH,
-            version,
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn the_newest_version_stays_in_whatever_order_they_come(versions in prop::collection::vec(1..20_i64, 1..30)) {
-            let (profiles, id) = (Profiles::new(10), UserId::new());
-
-            for version in &versions {
-                profiles.fill(&user(id, *version));
-            }
-
-            let newest = versions.into_iter().max().unwrap();
-            prop_assert_eq!(profiles.get(id).unwrap().unwrap().version, newest);
-        }
-
-        #[test]
-        fn a_deleted_user_stays_deleted_whatever_comes_late(before in 1..20_i64, late in prop::collection::vec(1..20_i64, 0..9)) {
-            let (profiles, id) = (Profiles::new(10), UserId::new());
-            profiles.fill(&user(id, before));
-
-            profiles.bury(id, 20);
-            for version in late {
-                profiles.fill(&user(id, version));
-            }
-
-            prop_assert!(matches!(profiles.get(id), Some(Err(Error::Unknown))));
-        }
-    }
-
-    #[test]
-    fn the_profiles_are_bounded() {
-        let profiles = Profiles::new(100);
-
-        for _ in 0..1_000 {
-            profiles.fill(&user(UserId::new(), 1));
-        }
-
-        profiles.0.run_pending_tasks();
-        assert_eq!(profiles.len(), 100);
-    }
-}
+mod tests;

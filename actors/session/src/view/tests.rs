@@ -98,7 +98,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn a_revoked_session_is_never_served_once_its_revocation_has_answered(steps in prop::collection::vec(step(), 1..60)) {

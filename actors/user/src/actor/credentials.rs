@@ -58,7 +58,7 @@ impl Ports {
                     if password.is_some() {
                         tracing::info!(user.id = %user, "one-time password given by an operator");
                     }
-                    self.profiles.fill(&account.user);
+                    self.profiles.publish(&account.user);
                     self.raise_epoch.ask(RaiseEpoch { user, epoch: account.epoch }).await?;
                     return Ok(user);
                 }

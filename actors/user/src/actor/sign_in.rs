@@ -68,7 +68,7 @@ impl Ports {
         let changed = self.settled(user, self.store.update(&marked, &updated(&marked, now)).await);
         if let Ok(Changed::Done) = changed {
             tracing::info!(user.id = %user, "one-time password used");
-            self.profiles.fill(&marked.user);
+            self.profiles.publish(&marked.user);
             return Ok(true);
         }
         match self.delete.ask(session::Delete { user, session: signed_in.opened.session.id }).await {

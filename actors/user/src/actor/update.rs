@@ -80,7 +80,7 @@ impl Ports {
         is_credential: bool,
         update: UpdateAccount,
     ) -> Result<Updated, Error> {
-        self.profiles.fill(&account.user);
+        self.profiles.publish(&account.user);
         let rotated = if is_credential {
             let rotate = Rotate { user: account.user.id, epoch: account.epoch, client: update.client };
             Some(self.rotate.ask(rotate).await?)

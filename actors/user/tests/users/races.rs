@@ -1,6 +1,7 @@
 //! Commands that overlap: who wins is the store's to say, and nobody who lost leaves anything behind.
 
 use futures_util::future::join_all;
+use portico_kernel::{Ask, Ref, UserId};
 use portico_session::LAST_EPOCH;
 use portico_user::*;
 
@@ -38,24 +39,57 @@ async fn a_sign_in_that_a_new_password_overtakes_opens_nothing() {
     assert_eq!(world.sessions.live(ann.user.id), [2]);
 }
 
-#[actix::test]
-async fn a_reading_that_a_deletion_overtakes_does_not_bring_the_profile_back() {
-    let world = world();
-    let ann = world.ann().await;
+/// Somebody's profile is read by an instance that has none; before the answer of its store comes, `change` is made.
+async fn read_while<T>(world: &World, id: UserId, change: impl AsyncFnOnce(Ref<Users>) -> T) -> (Ask<GetUser>, T) {
     let fresh = Profiles::new(100);
     let ports = Ports { profiles: fresh.clone(), ..world.ports.clone() };
     let actor = start(&ports);
     let get_user = Profiles::reader(fresh, actor.ask());
     let (has_read, release) = world.store.hold_next_find();
-    let (id, late) = (ann.user.id, get_user.clone());
+    let late = get_user.clone();
     let reading = actix::spawn(async move { late.ask(GetUser { id }).await });
     has_read.await.unwrap();
 
-    actor.ask().ask(DeleteAccount { user: id, password: password(PASSWORD) }).await.unwrap();
+    let changed = change(actor).await;
     release.send(()).unwrap();
-    reading.await.unwrap().expect("it was asked before the deletion");
+    reading.await.unwrap().expect("it was asked before the change");
+    (get_user, changed)
+}
 
+#[actix::test]
+async fn a_reading_that_a_deletion_overtakes_does_not_bring_the_profile_back() {
+    let world = world();
+    let id = world.ann().await.user.id;
+
+    let delete = DeleteAccount { user: id, password: password(PASSWORD) };
+    let (get_user, deleted) = read_while(&world, id, async |actor| actor.ask().ask(delete).await).await;
+
+    deleted.unwrap();
     assert!(matches!(get_user.ask(GetUser { id }).await, Err(Error::Unknown)));
+}
+
+#[actix::test]
+async fn a_reading_that_a_change_overtakes_does_not_bring_the_older_profile_back() {
+    let world = world();
+    let id = world.ann().await.user.id;
+
+    let rename = UpdateAccount { name: Some(name("Anna")), ..update(id) };
+    let (get_user, renamed) = read_while(&world, id, async |actor| actor.ask().ask(rename).await).await;
+
+    assert_eq!(get_user.ask(GetUser { id }).await.unwrap(), renamed.unwrap().user);
+}
+
+#[actix::test]
+async fn a_reading_that_a_change_of_unknown_outcome_overtakes_is_not_kept() {
+    let world = world();
+    let id = world.ann().await.user.id;
+    world.store.lose_answers_of_changes();
+
+    let rename = UpdateAccount { name: Some(name("Anna")), ..update(id) };
+    let (get_user, renamed) = read_while(&world, id, async |actor| actor.ask().ask(rename).await).await;
+
+    assert!(matches!(renamed, Err(Error::Store(_))));
+    assert_eq!(get_user.ask(GetUser { id }).await.unwrap().name.as_str(), "Anna");
 }
 
 #[actix::test]

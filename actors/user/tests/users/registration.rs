@@ -54,6 +54,8 @@ async fn parallel_registrations_under_one_key_have_one_effect() {
     let waiting = answers.iter().filter(|answer| matches!(answer, Err(Error::KeyInProgress))).count();
     assert_eq!((opened, waiting), (1, 19));
     assert_eq!((world.store.accounts().len(), world.store.outbox().len()), (1, 1));
+    let user = world.store.accounts()[0].user.id;
+    assert_eq!(world.sessions.live(user).len(), 1, "who was told to wait has opened nothing");
 }
 
 #[actix::test]

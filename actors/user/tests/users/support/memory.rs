@@ -23,6 +23,7 @@ pub(crate) struct Memory {
     state: Mutex<State>,
     rehash_fails: AtomicBool,
     updates_fail: AtomicBool,
+    changes_are_unknown: AtomicBool,
     calls: AtomicUsize,
     purged: Notify,
 }
@@ -78,6 +79,11 @@ impl Memory {
         self.updates_fail.store(fail, Ordering::SeqCst);
     }
 
+    /// From now on every change is made and answered by a failure: what became of it is not known to the caller.
+    pub(crate) fn lose_answers_of_changes(&self) {
+        self.changes_are_unknown.store(true, Ordering::SeqCst);
+    }
+
     /// Has `interference` happen just before every change from now on.
     pub(crate) fn interfere(&self, interference: impl FnMut(&mut HashMap<UserId, Account>) + Send + 'static) {
         self.state.lock().unwrap().interference = Some(Box::new(interference));
@@ -103,17 +109,26 @@ impl Memory {
         found
     }
 
-    fn change(&self, user: UserId, version: i64, write: impl FnOnce(&mut State) -> Changed) -> Changed {
+    fn change(
+        &self,
+        user: UserId,
+        version: i64,
+        write: impl FnOnce(&mut State) -> Changed,
+    ) -> Result<Changed, StoreError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let mut state = self.state.lock().unwrap();
         if let Some(mut interference) = state.interference.take() {
             interference(&mut state.accounts);
             state.interference = Some(interference);
         }
-        match state.accounts.get(&user) {
+        let changed = match state.accounts.get(&user) {
             Some(account) if account.user.version + 1 == version => write(&mut state),
             _ => Changed::Stale,
+        };
+        if self.changes_are_unknown.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("the test said so".into()));
         }
+        Ok(changed)
     }
 }
 
@@ -169,13 +184,13 @@ impl Store for Memory {
         if self.updates_fail.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable("the test said so".into()));
         }
-        Ok(self.change(account.user.id, account.user.version, |state| {
+        self.change(account.user.id, account.user.version, |state| {
             if state.is_taken(account) {
                 return Changed::EmailTaken;
             }
             state.keep(account, event);
             Changed::Done
-        }))
+        })
     }
 
     async fn rehash(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<(), StoreError> {
@@ -191,12 +206,12 @@ impl Store for Memory {
 
     async fn delete(&self, account: &Account, event: &Event) -> Result<Changed, StoreError> {
         let user = account.user.id;
-        Ok(self.change(user, account.user.version, |state| {
+        self.change(user, account.user.version, |state| {
             state.accounts.remove(&user);
             state.keys.retain(|_, (remembered, _)| remembered.user != user);
             state.outbox.push(event.clone());
             Changed::Done
-        }))
+        })
     }
 
     async fn recall(&self, key: &IdempotencyKey, since: OffsetDateTime) -> Result<Option<Remembered>, StoreError> {
