@@ -26,7 +26,38 @@ const LINE_MAX_BYTES: u64 = 4096;
 pub(super) struct Files {
     input: Box<dyn BufRead>,
     size: u64,
-    report: Box<dyn Write>,
+    report: Report,
+}
+
+/// Where refused lines are told of.
+enum Report {
+    File(File),
+    StandardError,
+}
+
+impl Report {
+    /// Makes the file at `path`, whose name is durable then.
+    fn create(path: &Path) -> io::Result<Self> {
+        let file = File::create(path)?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+        Ok(Self::File(file))
+    }
+
+    fn tell(&mut self, line: &str) -> io::Result<()> {
+        match self {
+            Self::File(file) => writeln!(file, "{line}"),
+            Self::StandardError => writeln!(io::stderr(), "{line}"),
+        }
+    }
+
+    /// Makes what was told durable: an import that was told to have ended is not begun again to learn what was refused.
+    fn finish(&self) -> io::Result<()> {
+        match self {
+            Self::File(file) if file.metadata()?.is_file() => file.sync_all(),
+            Self::File(_) | Self::StandardError => Ok(()), // a terminal or a pipe keeps nothing
+        }
+    }
 }
 
 impl Files {
@@ -43,9 +74,9 @@ impl Files {
             (Box::new(opened), size)
         };
         let uncreated = |path: &Path, error| Failure::cannot_create(format!("{}: {error}", path.display()));
-        let report: Box<dyn Write> = match report {
-            Some(path) => Box::new(File::create(path).map_err(|error| uncreated(path, error))?),
-            None => Box::new(io::stderr()),
+        let report = match report {
+            Some(path) => Report::create(path).map_err(|error| uncreated(path, error))?,
+            None => Report::StandardError,
         };
         Ok(Self { input: Box::new(BufReader::new(input)), size, report })
     }
@@ -87,7 +118,7 @@ struct Refused {
 struct Run<'a> {
     desk: &'a mut Desk,
     bar: ProgressBar,
-    report: Box<dyn Write>,
+    report: Report,
     /// Lines by their numbers: what is to be imported, and what is refused without asking.
     batch: Vec<(u64, Result<ImportLine, Outcome>)>,
     /// The lines of the batch.
@@ -157,15 +188,15 @@ impl Run<'_> {
                 self.refused += 1;
                 let refused = Refused { line, field, code, detail };
                 let text = serde_json::to_string(&refused).expect("plain structs serialise");
-                self.bar.suspend(|| writeln!(self.report, "{text}"))?;
+                self.bar.suspend(|| self.report.tell(&text))?;
             }
         }
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(), Failure> {
+    fn finish(self) -> Result<(), Failure> {
         self.bar.finish_and_clear();
-        self.report.flush()?;
+        self.report.finish()?;
         print(&format!("{} opened, {} present already, {} refused\n", self.opened, self.present, self.refused))?;
         match self.refused {
             0 => Ok(()),

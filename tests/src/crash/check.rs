@@ -57,7 +57,9 @@ impl Account {
 
     async fn check_open(&mut self, wire: &Wire) -> Checked {
         let answer = wire.insist(&sign_in(self, &self.password)).await?;
-        if answer.status != 200 || self.id.as_deref() != answer.json()["user"]["id"].as_str() {
+        let id = answer.json()["user"]["id"].as_str().map(str::to_owned);
+        self.id = self.id.take().or_else(|| id.clone()); // nobody was told that of an account that was imported
+        if answer.status != 200 || self.id != id {
             surprise(wire, self, "signing in", &answer);
             return Ok(());
         }

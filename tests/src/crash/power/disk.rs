@@ -107,6 +107,10 @@ impl Disk {
                 }
             }
             Step::Sends(_) => {}
+            Step::Begins => {
+                self.open.clear();
+                self.syncing.clear();
+            }
         }
     }
 

@@ -1,4 +1,7 @@
-//! One life of a node under a tracer: what it did, and what each client had been told by then.
+//! What a data directory lived through under a tracer, and what each client and the operator had been told by then.
+//!
+//! Its operator makes it and imports accounts; a node is kept busy until it has rotated its logs; the operator works while
+//! no node does; and another node compresses what was rotated, and is kept busy too.
 
 use std::{fs, sync::Arc, time::Duration};
 
@@ -8,129 +11,182 @@ use super::{
     super::{
         Findings, Plan,
         client::Client,
-        finale, process,
-        wire::{Mode, Wire},
+        finale, logs, process,
+        rows::Rows,
+        wire::{Call, Mode, Wire},
     },
-    strace::{self, Step},
+    history::History,
+    operator::{Desk, Operator, REPORT},
+    strace::Step,
+    told::{Fact, Told},
+    tracer::Tracer,
 };
-use crate::{Node, eventually};
+use crate::{Home, Node, eventually};
 
 /// How many clients work at the same time: enough for transactions that are shared.
 const CLIENTS: u32 = 4;
+/// How many nodes live, one after the other.
+const NODES: u64 = 2;
 /// Where nobody answers.
 const NOBODY: &str = "http://127.0.0.1:1";
+/// The most requests that are made for their records alone: several times those that fill a file.
+const REQUESTS_MAX: usize = 2_000;
 
-/// A node's life.
+/// A life.
 pub(super) struct Life {
     pub(super) steps: Vec<Step>,
-    histories: Vec<Vec<(usize, Client)>>,
-    /// How many log records the node said were on disk, and when it said so.
-    claims: Vec<(usize, u64)>,
+    pub(super) told: Told,
 }
-
-/// What a client knew from an answer on, while its next call was under way.
-type Told = (Option<String>, Client);
 
 impl Life {
-    /// Starts a node, keeps it busy and stops it.
+    /// Lives one.
     pub(super) async fn live(plan: &Plan, findings: &Arc<Findings>) -> Self {
-        let (home, trace) = (process::home(), tempfile::NamedTempFile::new().expect("a file can be made"));
-        let node = Node::start(strace::traced(&process::command(plan, &home, &[]), trace.path())).await;
-        let each = plan.operations_max / u64::from(CLIENTS);
-        let mut working = JoinSet::new();
-        for number in 0..CLIENTS {
-            let client = Client::new(number as usize, plan.random(1 + u64::from(number)));
-            working.spawn(work(client, Wire::new(node.gateway(), findings, Mode::Calm), each));
+        let (mut tracer, mut told) = (Tracer::new(plan), Told::default());
+        let mut operator = Operator::new(CLIENTS as usize, plan.random(1 + u64::from(CLIENTS)));
+        let mut clients: Vec<_> = (0..CLIENTS).map(|number| Busy::new(plan, number)).collect();
+
+        let words = operator.migrate(&mut tracer).await;
+        told.facts(&tracer.steps, &words, migrations(&tracer.home).await);
+        let words = operator.import(Desk::Alone(&mut tracer), 3).await;
+        told.facts(&tracer.steps, &words, [report(&tracer.home)]);
+        operator.reset_password(Desk::Alone(&mut tracer), 0).await;
+        clients = serve(&mut tracer, &mut told, clients, findings, async |node, tracer| {
+            rotate(node, &tracer.home, findings).await;
+            operate(&mut operator, node, tracer, findings).await;
+        })
+        .await;
+        operator.sign_out(Desk::Alone(&mut tracer), 1).await;
+        operator.reset_password(Desk::Alone(&mut tracer), 2).await;
+        clients = serve(&mut tracer, &mut told, clients, findings, async |_, tracer| {
+            eventually("a log to be compressed", async || has_log(&tracer.home, ".gz").then_some(())).await;
+        })
+        .await;
+
+        for client in clients {
+            told.history(&tracer.steps, client.history());
         }
-        let mut told = Vec::new();
-        while !working.is_empty() {
-            tokio::select! {
-                worked = working.join_next() => told.extend(worked.map(|told| told.expect("clients do not panic"))),
-                () = ask(&node) => {}
+        told.reports(&tracer.steps, operator.history());
+        Self { steps: tracer.steps, told }
+    }
+}
+
+/// A client, and what it was told.
+struct Busy {
+    client: Client,
+    history: History,
+}
+
+impl Busy {
+    fn new(plan: &Plan, number: u32) -> Self {
+        let client = Client::new(number as usize, plan.random(1 + u64::from(number)));
+        Self { client, history: History::default() }
+    }
+
+    /// Does `steps` things, and writes down what was known before each.
+    async fn work(mut self, wire: Wire, steps: u64) -> Self {
+        let nobody = Wire::new(NOBODY, &Arc::default(), Mode::Killed);
+        for _ in 0..steps {
+            // The same thing, asked where nobody answers: so the client stands while it waits.
+            let mut waiting = self.client.clone();
+            let _unanswered = waiting.step(&nobody).await;
+            self.history.waits(waiting);
+            if self.client.step(&wire).await.is_err() {
+                break; // a violation, which was noted
             }
+            wire.latest().into_iter().for_each(|request| self.history.told(request));
         }
-        let id = node.id().to_string();
-        finale::stop(&home, node, findings).await;
-        // The tracer outlives the node for a moment.
-        let whole = async || fs::read_to_string(trace.path()).ok().filter(|text| is_whole(text, &id));
-        let (trace, root) = (eventually("the trace's end", whole).await, fs::canonicalize(home.path()));
-        let root = root.expect("the home is there");
-        Self::read(strace::read(&trace, &root), told, findings)
+        self
     }
 
-    fn read(steps: Vec<Step>, told: Vec<Vec<Told>>, findings: &Findings) -> Self {
-        let answers: Vec<(usize, String)> = steps.iter().enumerate().filter_map(answer).collect();
-        let find = |request: &String| answers.iter().find(|(_, text)| text.contains(request.as_str()));
-        let at = |request: Option<String>| match request {
-            None => 0,
-            Some(request) => find(&request).expect("the trace has every answer").0,
-        };
-        let dated = |told: Vec<Told>| told.into_iter().map(|(request, client)| (at(request), client)).collect();
-        let histories = told.into_iter().map(dated).collect();
-        let claims: Vec<_> = answers.iter().filter_map(|(at, text)| Some((*at, claim(text)?))).collect();
-        findings.hold(!claims.is_empty(), || "the node never said how many log records are on disk".to_owned());
-        Self { steps, histories, claims }
-    }
-
-    /// The moments at which something was acknowledged, in order.
-    pub(super) fn acknowledgements(&self) -> Vec<usize> {
-        let mut moments: Vec<_> = self.histories.iter().flatten().map(|(at, _)| *at).filter(|at| *at > 0).collect();
-        let risen = self.claims.windows(2).filter(|pair| pair[0].1 < pair[1].1);
-        moments.extend(risen.map(|pair| pair[1].0));
-        moments.sort_unstable();
-        moments
-    }
-
-    /// What all clients had been told when the step `at` began.
-    pub(super) fn clients(&self, at: usize) -> Vec<Client> {
-        let told =
-            |history: &Vec<(usize, Client)>| history.iter().rfind(|(when, _)| *when <= at).map(|(_, it)| it.clone());
-        self.histories.iter().filter_map(told).collect()
-    }
-
-    /// How many log records the node had said were on disk when the step `at` began.
-    pub(super) fn accepted(&self, at: usize) -> u64 {
-        self.claims.iter().take_while(|(when, _)| *when <= at).map(|(_, count)| *count).max().unwrap_or(0)
+    fn history(self) -> History {
+        self.history.ended(self.client)
     }
 }
 
-/// Does `steps` things, and writes down what was known before each.
-async fn work(mut client: Client, wire: Wire, steps: u64) -> Vec<Told> {
-    let nobody = Wire::new(NOBODY, &Arc::default(), Mode::Killed);
-    let mut told = Vec::new();
-    for _ in 0..steps {
-        // The same thing, asked where nobody answers: so the client stands while it waits.
-        let mut waiting = client.clone();
-        let _unanswered = waiting.step(&nobody).await;
-        told.push((wire.latest(), waiting));
-        if client.step(&wire).await.is_err() {
-            break; // a violation, which was noted
-        }
-    }
-    told.push((wire.latest(), client));
-    told
+/// Starts a node, keeps it busy while something else is done with it, and stops it.
+async fn serve(
+    tracer: &mut Tracer<'_>,
+    told: &mut Told,
+    clients: Vec<Busy>,
+    findings: &Arc<Findings>,
+    meanwhile: impl AsyncFnOnce(&Node, &Tracer<'_>),
+) -> Vec<Busy> {
+    let (node, trace) = tracer.up().await;
+    let (id, first) = (node.id(), tracer.steps.len());
+    let each = tracer.plan.operations_max / u64::from(CLIENTS) / NODES;
+    let wire = || Wire::new(node.gateway(), findings, Mode::Calm); // which knows its own latest answer
+    let working = clients.into_iter().map(|client| client.work(wire(), each)).collect::<JoinSet<_>>();
+    let busy = async { tokio::join!(working.join_all(), meanwhile(&node, tracer)).0 };
+    let clients = tokio::select! {
+        clients = busy => clients,
+        never = ask(&node) => never,
+    };
+    ask_once(&node).await;
+    finale::stop(&tracer.home, node, findings).await;
+    tracer.read(trace, id).await;
+    let run = logs::latest_run(&tracer.home.data().join("logs")).expect("a node logs");
+    told.claims(&tracer.steps, first, &run, findings);
+    clients
 }
 
-/// Has the node say how many log records are on disk: the trace has its answer.
-async fn ask(node: &Node) {
+/// The operator works beside the node.
+async fn operate(operator: &mut Operator, node: &Node, tracer: &Tracer<'_>, findings: &Arc<Findings>) {
+    let wire = Wire::new(node.gateway(), findings, Mode::Calm);
+    operator.import(Desk::Beside(tracer), 5).await;
+    for account in [1, 2, 3, 4] {
+        let _violation = operator.sign_in(&wire, account).await;
+    }
+    operator.reset_password(Desk::Beside(tracer), 3).await;
+    operator.sign_out(Desk::Beside(tracer), 4).await;
+}
+
+/// Makes requests until a log of the node was rotated.
+async fn rotate(node: &Node, home: &Home, findings: &Arc<Findings>) {
+    let wire = Wire::new(node.gateway(), findings, Mode::Calm);
+    for _ in 0..REQUESTS_MAX {
+        if has_log(home, ".1.jsonl") {
+            return;
+        }
+        let _unknown = wire.call(&Call::get("/no/such/path")).await;
+    }
+    findings.violation(format!("no log was rotated after {REQUESTS_MAX} requests"));
+}
+
+/// Has the node say how many log records are on disk, again and again: the trace has its answers.
+async fn ask(node: &Node) -> ! {
     const PAUSE: Duration = Duration::from_millis(20);
+    loop {
+        ask_once(node).await;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn ask_once(node: &Node) {
     let _in_the_trace = process::metric(node, "portico_log_accepted_total").await;
-    tokio::time::sleep(PAUSE).await;
 }
 
-/// A trace ends with the end of its process: `7 +++ exited with 0 +++`.
-fn is_whole(trace: &str, process: &str) -> bool {
-    let last = trace.lines().next_back().unwrap_or_default();
-    trace.ends_with('\n') && last.split_whitespace().take(2).eq([process, "+++"])
+/// Whether a node has a log file whose name ends so.
+fn has_log(home: &Home, end: &str) -> bool {
+    let mut names = fs::read_dir(home.data().join("logs")).into_iter().flatten().flatten();
+    names.any(|entry| entry.file_name().to_string_lossy().ends_with(end))
 }
 
-/// The beginning of an answer, as text.
-fn answer((at, step): (usize, &Step)) -> Option<(usize, String)> {
-    let Step::Sends(bytes) = step else { return None };
-    Some((at, String::from_utf8_lossy(bytes).into_owned()))
+/// How far each database is migrated.
+async fn migrations(home: &Home) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for database in ["user.db", "session.db", "photo.db"] {
+        let mut rows = Rows::open(&home.data(), database).await;
+        let count = rows.number("SELECT count(*) FROM seaql_migrations").await;
+        rows.close().await;
+        assert!(count > 0, "{database} is migrated");
+        facts.push(Fact::Migrations { database, count });
+    }
+    facts
 }
 
-fn claim(text: &str) -> Option<u64> {
-    let line = text.lines().find(|line| line.starts_with("portico_log_accepted_total"))?;
-    line.rsplit(' ').next()?.parse().ok()
+/// What the operator reads of the lines that were refused.
+fn report(home: &Home) -> Fact {
+    let text = fs::read_to_string(home.path().join(REPORT)).expect("the report is there");
+    assert_eq!(text.lines().count(), 1, "one line was refused: {text}");
+    Fact::File { name: REPORT, text }
 }

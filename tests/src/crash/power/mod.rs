@@ -1,17 +1,26 @@
 //! Cuts the power: after a kill the system still writes what it was given, after a power cut it does not.
 //!
-//! A node lives once, under a tracer, while clients work. Then a model of the disk goes through the trace, call by call, and
-//! keeps what was synced (`disk`). Where something was acknowledged the power is cut: a node is started on what is left,
-//! and held against everything that it had acknowledged until then, as after a kill. The harshest disk has lost all that
-//! was not synced; others have kept some of it, out of order, torn.
+//! Commands of the operator and nodes live once on a data directory, under a tracer (`life`). Then a model of the disk goes
+//! through the trace, call by call, and keeps what was synced (`disk`). Where something was acknowledged the power is cut: a
+//! node is started on what is left, and held against everything that had been acknowledged until then, as after a kill. The
+//! harshest disk has lost all that was not synced; others have kept some of it, out of order, torn.
 //!
-//! Invariant: what had been acknowledged is taken from the trace: an answer counts from the moment its first byte is sent.
+//! Invariant: what had been acknowledged is taken from the trace: an answer counts from the moment its first byte is sent,
+//! and a command's report from the moment its first byte is printed (`told`).
 
 mod disk;
+mod history;
 mod life;
+mod operator;
 mod strace;
+mod told;
+mod tracer;
 
-use std::{any::Any, collections::BTreeMap, sync::Arc};
+use std::{
+    any::Any,
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use tokio::{
     runtime::Builder,
@@ -21,12 +30,16 @@ use tokio::{
 use self::{
     disk::{Disk, Loss},
     life::Life,
+    told::Fact,
 };
-use super::{Findings, Plan, client::Client, finale, logs, process};
+use super::{Findings, Plan, client::Client, finale, process};
 use crate::Home;
 
 /// Images that are checked at the same time.
 const AT_ONCE: usize = 2;
+
+/// The most moments after rotations at which the power is cut.
+const ROTATIONS_MAX: usize = 4;
 
 /// Has a node live and cuts its power `cuts` times: half of them right at an acknowledgement with everything lost that was
 /// not synced, half of them anywhere with some of it kept. The last one is after the node stopped in order.
@@ -69,10 +82,14 @@ fn take(plan: &Plan, findings: &Findings, checked: Option<Result<Checked, JoinEr
 /// When the power is cut, before which step, and whether everything unsynced is lost then.
 fn choose(life: &Life, cuts: usize, random: &mut fastrand::Rng) -> BTreeMap<usize, Vec<bool>> {
     let mut moments = BTreeMap::<usize, Vec<bool>>::from([(life.steps.len(), vec![true])]);
-    let mut acknowledgements = life.acknowledgements();
+    let (mut reports, mut acknowledgements) = (life.told.reported_at(), life.told.acknowledgements());
+    random.shuffle(&mut reports);
     random.shuffle(&mut acknowledgements);
-    let harsh = acknowledgements.into_iter().take(cuts / 2);
-    harsh.for_each(|at| moments.entry(at).or_default().push(true));
+    reports.truncate(cuts / 4); // they are few, and each is of another kind
+    let others = acknowledgements.into_iter().take(cuts / 2 - reports.len());
+    // Besides: little else is told between a rotation and the next sync of its directory.
+    let rotations = life.told.said_after_rotations(&life.steps).into_iter().take(ROTATIONS_MAX);
+    reports.into_iter().chain(others).chain(rotations).for_each(|at| moments.entry(at).or_default().push(true));
     for _ in 1 + cuts / 2..cuts {
         moments.entry(random.usize(..life.steps.len())).or_default().push(false);
     }
@@ -83,7 +100,8 @@ fn choose(life: &Life, cuts: usize, random: &mut fastrand::Rng) -> BTreeMap<usiz
 struct Image {
     home: Home,
     clients: Vec<Client>,
-    accepted: u64,
+    accepted: HashMap<String, u64>,
+    reported: Vec<Fact>,
     what: String,
     unsynced: Vec<String>,
 }
@@ -93,8 +111,8 @@ impl Image {
         let home = process::home();
         disk.cut(home.path(), loss);
         let what = format!("power cut before call {at} of {}, {what}", life.steps.len());
-        let (clients, accepted) = (life.clients(at), life.accepted(at));
-        Self { home, clients, accepted, what, unsynced: disk.unsynced() }
+        let (clients, accepted, reported) = (life.told.clients(at), life.told.accepted(at), life.told.reported(at));
+        Self { home, clients, accepted, reported, what, unsynced: disk.unsynced() }
     }
 
     /// Starts a node on it and holds that against what had been promised.
@@ -116,12 +134,10 @@ impl Image {
     }
 
     async fn hold(self, plan: &Plan, findings: &Arc<Findings>) {
-        let run = logs::latest_run(&self.home.data().join("logs"));
-        findings.hold(run.is_some() || self.accepted == 0, || {
-            format!("{} log records were accepted, and none stands in a file", self.accepted)
-        });
-        let accepted = run.map(|run| (run, self.accepted)).into_iter().collect();
-        finale::hold(plan, &self.home, self.clients, &accepted, findings).await;
+        for fact in &self.reported {
+            fact.check(&self.home, findings).await;
+        }
+        finale::hold(plan, &self.home, self.clients, &self.accepted, findings).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Has `strace` write down what a node asks of the file system and sends to its clients, and reads that.
+//! Has `strace` write down what a process asks of the file system and tells its clients, and reads that.
 //!
 //! Invariant: what happens before a call begins, or after it has ended, stands on that side of it here too: a thread goes
 //! on only when the tracer has seen its call end. A line that is not understood is a panic: what was not modelled is not
@@ -31,8 +31,10 @@ pub(super) enum Step {
     SyncBegins { thread: u32, path: PathBuf, fd: u32 },
     /// It has ended.
     SyncEnds { thread: u32, succeeded: bool },
-    /// It began to send bytes over a connection.
+    /// It began to send bytes over a connection, or to print them.
     Sends(Vec<u8>),
+    /// A process begins, and the one before it has ended: what that had open is closed.
+    Begins,
 }
 
 /// A call that succeeded.
@@ -83,23 +85,24 @@ pub(super) fn traced(command: &Command, out: &Path) -> Command {
     strace
 }
 
-/// Reads a trace, as far as it is about files beneath `root`, which is where the node ran, and about connections.
-pub(super) fn read(trace: &str, root: &Path) -> Vec<Step> {
-    let mut reader = Reader { root, begun: HashMap::new(), steps: Vec::new() };
+/// Reads the trace of a process, as far as it is about files beneath `root`, which is where it ran, and about what it told
+/// others. Its steps follow those in `steps`.
+pub(super) fn read(trace: &str, root: &Path, steps: &mut Vec<Step>) {
+    steps.push(Step::Begins);
+    let mut reader = Reader { root, begun: HashMap::new(), steps };
     for line in trace.lines() {
         reader.line(line).unwrap_or_else(|| {
             let end = line.get(line.len().saturating_sub(200)..).unwrap_or_default();
             panic!("the trace has a line that is not understood: {line:.200} ... {end}")
         });
     }
-    reader.steps
 }
 
 struct Reader<'a> {
     root: &'a Path,
     /// The call that each thread is in: its name and arguments, and how many steps there were.
     begun: HashMap<u32, (String, String, usize)>,
-    steps: Vec<Step>,
+    steps: &'a mut Vec<Step>,
 }
 
 impl Reader<'_> {
@@ -133,7 +136,7 @@ impl Reader<'_> {
                 let (fd, path) = descriptor(first()?)?;
                 self.steps.extend(self.beneath(&path).map(|path| Step::SyncBegins { thread, path, fd }));
             }
-            "sendto" | "sendmsg" | "write" | "writev" if is_connection(first()?) => {
+            "sendto" | "sendmsg" | "write" | "writev" if tells(first()?) => {
                 self.steps.push(Step::Sends(strings(arguments)?.concat()));
             }
             _ => {}
@@ -235,9 +238,10 @@ fn descriptor(argument: &str) -> Option<(u32, PathBuf)> {
     Some((fd.parse().ok()?, annotation(argument)?))
 }
 
-/// `12<TCP:[...]>`.
-fn is_connection(argument: &str) -> bool {
-    annotation(argument).is_some_and(|what| what.as_os_str().as_encoded_bytes().starts_with(b"TCP"))
+/// `12<TCP:[...]>`, a client's; `12<UNIX-STREAM:[...]>`, a command's; `1<pipe:[...]>`, a command's own output.
+fn tells(argument: &str) -> bool {
+    let told = |what: &[u8]| [&b"TCP"[..], b"UNIX", b"pipe:"].iter().any(|kind| what.starts_with(kind));
+    annotation(argument).is_some_and(|what| told(what.as_os_str().as_encoded_bytes()))
 }
 
 fn annotation(argument: &str) -> Option<PathBuf> {
@@ -276,16 +280,18 @@ mod tests {
                      8 write(1<\\x2f\\x6f>, \"\\x01\", 1) = 1\n\
                      7 +++ exited with 0 +++\n";
 
-        let steps = read(trace, Path::new("/h"));
+        let mut steps = Vec::new();
+        read(trace, Path::new("/h"), &mut steps);
 
         let path = PathBuf::from("a");
         let open = Call::Open { path: path.clone(), fd: 5, create: true, truncate: false, append: false };
         let write = Call::Write { path: path.clone(), fd: 5, at: Some(40), bytes: vec![1] };
         let expected = [
-            Step::Did { call: open, began: 0 },
+            Step::Begins,
+            Step::Did { call: open, began: 1 },
             Step::SyncBegins { thread: 7, path, fd: 5 },
             Step::Sends(b"HI".to_vec()),
-            Step::Did { call: write, began: 2 },
+            Step::Did { call: write, began: 3 },
             Step::SyncEnds { thread: 7, succeeded: true },
         ];
         assert_eq!(steps, expected);
@@ -294,6 +300,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "not understood")]
     fn a_call_that_the_model_does_not_know_is_not_passed_over() {
-        read("7 fallocate(5<\\x2f\\x68\\x2f\\x61>, 0, 0, 4096) = 0\n", Path::new("/h"));
+        read("7 fallocate(5<\\x2f\\x68\\x2f\\x61>, 0, 0, 4096) = 0\n", Path::new("/h"), &mut Vec::new());
     }
 }
