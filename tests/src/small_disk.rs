@@ -4,6 +4,7 @@
 //! the test ends. Root may mount; anybody else may within a user namespace, where the system allows those.
 
 use std::{
+    ffi::OsString,
     fs::{self, File, OpenOptions},
     io::{BufRead as _, BufReader, ErrorKind, Write as _},
     os::unix::fs::DirBuilderExt as _,
@@ -89,18 +90,13 @@ impl SmallDisk {
     /// files meet a read-only mount that lies over the disk, and a tracer answers for those that the node has open.
     pub fn refuse_writes(&self, node: &Node) -> Refusal {
         let root = self.path();
-        let mut strace = self.enter();
-        strace.arg(tool("strace", "strace")).args(["-f", "-o", "/dev/null", "-p", &node.id().to_string()]);
+        let mut inject = Vec::new();
         for file in files(&root) {
-            strace.arg("-P").arg(self.data.join(file.strip_prefix(&root).expect("it lies beneath")));
+            inject.extend(["-P".into(), self.data.join(file.strip_prefix(&root).expect("it lies beneath")).into()]);
         }
-        strace.args(["-e", "trace=write,pwrite64,ftruncate", "-e", "inject=write,pwrite64,ftruncate:error=EROFS"]);
-        let mut tracer = strace.stderr(Stdio::piped()).spawn().expect("strace can be started");
-        let mut said = String::new();
-        let mut stderr = BufReader::new(tracer.stderr.take().expect("it is piped"));
-        let _unreadable = stderr.read_line(&mut said);
-        let refusal = Refusal { tracer, _said: stderr };
-        assert!(said.contains("attached"), "strace cannot trace the node: {said}");
+        let calls = ["-e", "trace=write,pwrite64,ftruncate", "-e", "inject=write,pwrite64,ftruncate:error=EROFS"];
+        inject.extend(calls.map(OsString::from));
+        let refusal = self.trace(node, &inject);
         self.run("mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\"");
         refusal
     }
@@ -109,6 +105,26 @@ impl SmallDisk {
     pub fn allow_writes(&self, mut refusal: Refusal) {
         refusal.detach();
         self.run("mount -o remount,bind,rw \"$1\"");
+    }
+
+    /// From now on the disk takes what it is given, and fails to make it durable: `EIO`. It ends when what this answers is
+    /// dropped.
+    pub fn refuse_syncs(&self, node: &Node) -> Refusal {
+        let calls = ["-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO"];
+        self.trace(node, &calls.map(OsString::from))
+    }
+
+    /// Has a tracer answer for the system.
+    fn trace(&self, node: &Node, inject: &[OsString]) -> Refusal {
+        let mut strace = self.enter();
+        strace.arg(tool("strace", "strace")).args(["-f", "-o", "/dev/null", "-p", &node.id().to_string()]);
+        let mut tracer = strace.args(inject).stderr(Stdio::piped()).spawn().expect("strace can be started");
+        let mut said = String::new();
+        let mut stderr = BufReader::new(tracer.stderr.take().expect("it is piped"));
+        let _unreadable = stderr.read_line(&mut said);
+        let refusal = Refusal { tracer, _said: stderr };
+        assert!(said.contains("attached"), "strace cannot trace the node: {said}");
+        refusal
     }
 
     /// Runs a line of shell on the disk, with its directory as `$1`.
@@ -140,7 +156,7 @@ impl Drop for SmallDisk {
     }
 }
 
-/// While it is there, a node's writes are refused.
+/// While it is there, a node's writes or syncs are refused.
 pub struct Refusal {
     tracer: Child,
     /// Read no further; closed, it would end the tracer.

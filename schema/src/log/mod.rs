@@ -116,11 +116,12 @@ impl Shared {
     }
 }
 
-/// Writes and removes a file. Several do so at the same time: whoever comes later finds it removed.
+/// Writes, syncs and removes a file. Several do so at the same time: whoever comes later finds it removed.
 fn probe(dir: &Path) -> io::Result<()> {
     let path = dir.join(".check");
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
     io::Write::write_all(&mut file, b"check\n")?;
+    file.sync_data()?;
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,

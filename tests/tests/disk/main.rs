@@ -1,75 +1,19 @@
-//! A disk that fills, and a file system that refuses writes: requests are turned away and the node is not ready, nothing
-//! acknowledged is lost, and it heals by itself.
+//! A disk that fills, one that refuses writes, and one that fails to keep what it was given: requests are turned away and
+//! the node is not ready, nothing acknowledged is lost or comes back, and it heals by itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod kept;
 
-use portico_tests::{Answer, Client, Home, Node, PASSWORD, SmallDisk, eventually, pictures};
-use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+use portico_tests::{Home, Node, SmallDisk, eventually};
+use serde_json::Value;
+
+use self::kept::{ENDS, Kept, SPARE};
 
 /// Room for a node and some megabytes of what it is asked to keep.
 const DISK_BYTES: u64 = 24 * 1024 * 1024;
 /// The most requests until each kind must have met the full disk: a write-ahead log has room of its own.
 const REQUESTS_MAX: u32 = 400;
-
-/// What was acknowledged.
-#[derive(Default)]
-struct Kept {
-    tokens: Vec<String>,
-    /// Who uploaded it, and where its content is.
-    photos: Vec<(String, String)>,
-    refusals: BTreeMap<&'static str, BTreeSet<(u16, String)>>,
-}
-
-impl Kept {
-    /// Notes an answer, or how it was refused; true when it was acknowledged.
-    fn note(&mut self, what: &'static str, answer: &Answer, success: u16) -> bool {
-        if answer.status == success {
-            return true;
-        }
-        let (status, code, _) = answer.problem();
-        self.refusals.entry(what).or_default().insert((status, code));
-        false
-    }
-
-    async fn register(&mut self, node: &Node, number: u32) {
-        let new = json!({"name": "Ann", "email": format!("ann{number}@example.com"), "password": PASSWORD});
-        let answer = node.client().post("/reg?transport=bearer").json(&new).await;
-        if self.note("register", &answer, 201) {
-            self.tokens.push(answer.json()["token"].as_str().unwrap().to_owned());
-        }
-    }
-
-    async fn sign_in(&mut self, node: &Node) {
-        let answer = node
-            .client()
-            .post("/auth?transport=bearer")
-            .json(&json!({"email": "ann0@example.com", "password": PASSWORD}))
-            .await;
-        if self.note("sign in", &answer, 200) {
-            self.tokens.push(answer.json()["token"].as_str().unwrap().to_owned());
-        }
-    }
-
-    async fn upload(&mut self, node: &Node) {
-        let token = self.tokens[0].clone();
-        let picture = pictures::picture(300, 200, image::ImageFormat::Png);
-        let answer = node.client().with_token(&token).post("/me/photos").body("image/png", picture).await;
-        if self.note("upload", &answer, 201) {
-            self.photos.push((token, answer.json()["content_url"].as_str().unwrap().to_owned()));
-        }
-    }
-
-    /// Everything that was acknowledged is there.
-    async fn check(&self, client: &Client) {
-        for token in &self.tokens {
-            client.with_token(token).get("/me").await.expect(200);
-        }
-        for (token, content) in &self.photos {
-            let content = client.with_token(token).get(content).await;
-            assert!(content.status == 200 && image::load_from_memory(&content.bytes).is_ok(), "{content:?}");
-        }
-    }
-}
 
 /// The checks of `/readyz` that fail, by name.
 async fn failing(node: &Node) -> BTreeSet<String> {
@@ -91,8 +35,8 @@ fn sequences(disk: &SmallDisk) -> Vec<u64> {
     found
 }
 
-/// Asks for one of each until each was refused.
-async fn ask_until_all_are_refused(node: &Node, kept: &mut Kept) {
+/// Asks for something new of each kind until each was refused.
+async fn add_until_all_is_refused(node: &Node, kept: &mut Kept) {
     for number in 1..REQUESTS_MAX {
         kept.register(node, number).await;
         kept.sign_in(node).await;
@@ -102,6 +46,19 @@ async fn ask_until_all_are_refused(node: &Node, kept: &mut Kept) {
         }
     }
     panic!("not each kind was refused: {:?}", kept.refusals);
+}
+
+/// Asks for what takes something away, again and again, but for the last of each kind, which is left alone.
+async fn end_all_but_one_of_each(node: &Node, kept: &mut Kept) {
+    for _ in 1..SPARE {
+        kept.end_one_of_each(node).await;
+    }
+}
+
+/// Whatever was refused was refused so.
+fn refused(kept: &Kept, status: u16, code: &str) {
+    let so = BTreeSet::from([(status, code.to_owned())]);
+    assert!(kept.refusals.values().all(|refusals| *refusals == so), "{:?}", kept.refusals);
 }
 
 /// Waits until `/readyz` names every store, and the log has met the trouble too.
@@ -120,6 +77,7 @@ async fn trouble_is_told(node: &Node) {
 async fn heals(home: &Home, disk: &SmallDisk, node: Node, mut kept: Kept) {
     eventually("readiness", async || failing(&node).await.is_empty().then_some(())).await;
     let (tokens, photos) = (kept.tokens.len(), kept.photos.len());
+    kept.end_what_was_refused(&node.client()).await;
     kept.register(&node, REQUESTS_MAX).await;
     kept.sign_in(&node).await;
     kept.upload(&node).await;
@@ -146,11 +104,8 @@ async fn metric(node: &Node, name: &str) -> u64 {
 async fn begin() -> (Home, SmallDisk, Node, Kept) {
     let home = Home::new().set("user.password.argon2.memory_kib", "8").set("user.password.argon2.iterations", "1");
     let disk = SmallDisk::mount(&home, DISK_BYTES);
-    let (node, mut kept) = (disk.up(&home).await, Kept::default());
-    kept.register(&node, 0).await;
-    kept.upload(&node).await;
-    kept.sign_in(&node).await;
-    assert_eq!((kept.tokens.len(), kept.photos.len()), (2, 1));
+    let node = disk.up(&home).await;
+    let kept = Kept::begin(&node).await;
     // Every service has begun its log file, so that trouble meets files that are open.
     eventually("the log to be written", async || (metric(&node, "portico_log_waiting").await == 0).then_some(())).await;
     (home, disk, node, kept)
@@ -161,13 +116,13 @@ async fn a_disk_that_fills_refuses_what_it_cannot_keep_and_heals_when_it_is_free
     let (home, disk, node, mut kept) = begin().await;
 
     disk.fill();
-    ask_until_all_are_refused(&node, &mut kept).await;
+    add_until_all_is_refused(&node, &mut kept).await;
+    end_all_but_one_of_each(&node, &mut kept).await; // what takes no room may be granted
     trouble_is_told(&node).await;
     kept.check(&node.client()).await; // what can be read is served all the while
     disk.free();
 
-    let full = BTreeSet::from([(507, "storage_full".to_owned())]);
-    assert!(kept.refusals.values().all(|refusals| *refusals == full), "{:?}", kept.refusals);
+    refused(&kept, 507, "storage_full");
     heals(&home, &disk, node, kept).await;
 }
 
@@ -176,12 +131,30 @@ async fn a_file_system_that_refuses_writes_makes_them_unavailable_and_heals_when
     let (home, disk, node, mut kept) = begin().await;
 
     let refusal = disk.refuse_writes(&node);
-    ask_until_all_are_refused(&node, &mut kept).await;
+    add_until_all_is_refused(&node, &mut kept).await;
+    end_all_but_one_of_each(&node, &mut kept).await;
     trouble_is_told(&node).await;
     kept.check(&node.client()).await;
     disk.allow_writes(refusal);
 
-    let away = BTreeSet::from([(503, "unavailable".to_owned())]);
-    assert!(kept.refusals.values().all(|refusals| *refusals == away), "{:?}", kept.refusals);
+    assert!(ENDS.iter().all(|end| kept.refusals.contains_key(end)), "{:?}", kept.refusals);
+    refused(&kept, 503, "unavailable");
+    heals(&home, &disk, node, kept).await;
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_to_sync_acknowledges_nothing_and_heals_when_it_syncs_again() {
+    let (home, disk, node, mut kept) = begin().await;
+
+    let refusal = disk.refuse_syncs(&node);
+    add_until_all_is_refused(&node, &mut kept).await;
+    end_all_but_one_of_each(&node, &mut kept).await;
+    trouble_is_told(&node).await;
+    kept.check(&node.client()).await;
+    drop(refusal);
+
+    assert_eq!((kept.tokens.len(), kept.photos.len()), (2, 1), "nothing was acknowledged: {:?}", kept.refusals);
+    assert!(ENDS.iter().all(|end| kept.refusals.contains_key(end)), "{:?}", kept.refusals);
+    refused(&kept, 503, "unavailable");
     heals(&home, &disk, node, kept).await;
 }
