@@ -20,7 +20,7 @@ use proptest::{
 };
 use time::Duration;
 
-use crate::support::{World, world, world_with};
+use crate::support::{World, world, world_in_memory, world_with};
 
 /// Writes what a crash might have left at the end of a file.
 fn tear(world: &World, name: &str, rest: &[u8]) {
@@ -175,7 +175,7 @@ fn whatever_happens_each_accepted_record_stands_once_and_each_line_is_whole() {
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(48) });
 
     let outcome = runner.run(&vec(step(), 1..25), |steps| {
-        let mut world = world_with(|settings| settings.rotate_bytes = 2_000);
+        let mut world = world_in_memory(|settings| settings.rotate_bytes = 2_000);
         let mut accepted: [Vec<Record>; 3] = Default::default();
         for step in steps {
             runtime.block_on(play(&mut world, &mut accepted, step));

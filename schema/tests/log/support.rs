@@ -33,7 +33,15 @@ pub(crate) fn world() -> World {
 
 /// Files that rotate past 1 MB and are kept for 14 days, unless `change` says otherwise.
 pub(crate) fn world_with(change: impl FnOnce(&mut LogSettings)) -> World {
-    let dir = tempfile::tempdir().unwrap();
+    world_in(tempfile::tempdir().unwrap(), change)
+}
+
+/// The same in memory, where there is such a place: for thousands of syncs, none of which is what is tested.
+pub(crate) fn world_in_memory(change: impl FnOnce(&mut LogSettings)) -> World {
+    world_in(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap(), change)
+}
+
+fn world_in(dir: tempfile::TempDir, change: impl FnOnce(&mut LogSettings)) -> World {
     let logs = dir.path().join("logs");
     let mut settings = LogSettings { dir: logs, rotate_bytes: 1_000_000, keep_days: 14, keep_bytes: None };
     change(&mut settings);
