@@ -209,7 +209,9 @@ async fn a_client_that_accepts_no_json_is_told_so() {
     let world = world().await;
     let accept = |accept: &str| world.as_ann(Method::GET, "/me").header("accept", accept);
 
-    for refused_types in ["text/html", "image/*", "application/json;q=0", "application/xml, text/*"] {
+    for refused_types in
+        ["text/html", "image/*", "application/json;q=0", "application/xml, text/*", "application/*;q=0, */*"]
+    {
         refused(accept(refused_types), 406, "not_acceptable").await;
     }
     refused(accept("application/json;q=0, */*;q=0.5"), 406, "not_acceptable").await;
@@ -218,10 +220,16 @@ async fn a_client_that_accepts_no_json_is_told_so() {
         "text/html, */*;q=0.1",
         "*/*;q=0, application/json",
         "application/*",
+        "text/*;q=0, Application/JSON",
+        "application/*;q=0, application/json",
         "text/html, application/json;q=0.1",
     ] {
         assert_eq!(accept(accepted).send().await.unwrap().status(), StatusCode::OK, "{accepted}");
     }
+    let on_two_lines = accept("text/html").header("accept", "application/json");
+    assert_eq!(on_two_lines.send().await.unwrap().status(), StatusCode::OK);
+    let without_a_body = world.as_ann(Method::GET, "/session/verify").header("accept", "text/html");
+    assert_eq!(without_a_body.send().await.unwrap().status(), StatusCode::NO_CONTENT);
 }
 
 #[actix_web::test]

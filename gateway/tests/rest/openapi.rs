@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use portico_gateway::{Code, openapi_json};
+use reqwest::Method;
 use serde_json::Value;
 
 use crate::world::world;
@@ -22,6 +23,27 @@ fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
         methods.iter().map(|(method, operation)| (method.as_str(), path.as_str(), operation))
     });
     operations.collect()
+}
+
+/// Asserts that an operation is described as answering a problem. What meets no operation is none's to describe.
+pub(crate) fn assert_described(method: &Method, path: &str, status: u16, code: &str) {
+    let document = document();
+    let fits = |template: &str| {
+        let (parts, given): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
+        parts.len() == given.len()
+            && parts
+                .iter()
+                .zip(given)
+                .all(|(part, given)| *part == given || (part.starts_with('{') && !given.is_empty()))
+    };
+    let is_it = |known: &str| known.eq_ignore_ascii_case(method.as_str());
+    for (known, template, operation) in operations(&document) {
+        if fits(template) && is_it(known) {
+            let answer = &operation["responses"][status.to_string()];
+            let described = &answer["content"]["application/problem+json"]["examples"][code];
+            assert!(described.is_object(), "{method} {template} answers {status} {code}, and is not described so");
+        }
+    }
 }
 
 #[test]

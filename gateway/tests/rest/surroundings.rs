@@ -186,6 +186,51 @@ async fn a_configured_origin_may_call_with_credentials() {
 }
 
 #[actix_web::test]
+async fn a_configured_origin_may_use_every_method_and_header_of_the_api_and_no_other() {
+    const ORIGIN: &str = "https://app.example.org";
+    let world = world_with(|config| config.gateway.cors.allowed_origins = vec![ORIGIN.into()], |_| {}).await;
+    let preflight = async |method: &str, header: &str| {
+        let request = world.request(Method::OPTIONS, "/me/update").header("origin", ORIGIN);
+        let request = request.header("access-control-request-method", method);
+        let answer = request.header("access-control-request-headers", header).send().await.unwrap();
+        let kept = answer.headers().get("access-control-max-age").cloned();
+        (answer.status().is_success(), kept.is_some_and(|seconds| seconds != "0"))
+    };
+
+    for method in ["GET", "POST", "PATCH", "DELETE"] {
+        assert_eq!(preflight(method, "content-type").await, (true, true), "{method}");
+    }
+    for header in [
+        "content-type",
+        "authorization",
+        "if-match",
+        "if-none-match",
+        "range",
+        "idempotency-key",
+        "traceparent",
+        "x-device-token",
+    ] {
+        assert_eq!(preflight("POST", header).await, (true, true), "{header}");
+    }
+    assert_eq!(preflight("PUT", "content-type").await, (false, false));
+    assert_eq!(preflight("POST", "x-other").await, (false, false));
+}
+
+#[actix_web::test]
+async fn a_configured_origin_may_read_the_headers_that_clients_need() {
+    const ORIGIN: &str = "https://app.example.org";
+    let world = world_with(|config| config.gateway.cors.allowed_origins = vec![ORIGIN.into()], |_| {}).await;
+
+    let answer = world.as_ann(Method::GET, "/me").header("origin", ORIGIN).send().await.unwrap();
+
+    let exposed = answer.headers()["access-control-expose-headers"].to_str().unwrap();
+    let mut exposed: Vec<_> = exposed.split(',').map(str::trim).collect();
+    exposed.sort_unstable();
+    let needed = ["etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-device-token", "x-request-id"];
+    assert_eq!(exposed, needed);
+}
+
+#[actix_web::test]
 async fn another_sites_preflight_is_a_problem() {
     let world = world().await;
 

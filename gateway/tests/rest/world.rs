@@ -19,6 +19,8 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, macros::datetime};
 
+use crate::openapi;
+
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) const NOW: OffsetDateTime = datetime!(2026-01-02 03:04:05 UTC);
 pub(crate) const SECRET: [u8; 32] = [7; 32];
@@ -140,9 +142,12 @@ pub(crate) async fn problem(answer: Response) -> Value {
     problem
 }
 
-/// Asserts status and code, and answers the whole problem.
+/// Asserts status and code, and that the operation is described as answering so; answers the whole problem.
 pub(crate) async fn refused(request: RequestBuilder, status: u16, code: &str) -> Value {
-    let answer = request.send().await.unwrap();
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    openapi::assert_described(request.method(), request.url().path(), status, code);
+    let answer = client.execute(request).await.unwrap();
     let got = answer.status();
     let problem = problem(answer).await;
     assert_eq!((got, problem["code"].as_str()), (StatusCode::from_u16(status).unwrap(), Some(code)), "{problem}");

@@ -7,6 +7,7 @@ mod image;
 mod image_property;
 mod lossless;
 mod memory;
+mod memory_cost;
 mod pictures;
 mod summaries;
 mod uploads;

@@ -32,6 +32,30 @@ pub(crate) fn jpeg(width: u32, height: u32) -> Vec<u8> {
     bytes
 }
 
+/// A JPEG of one component.
+pub(crate) fn grey_jpeg(width: u32, height: u32) -> Vec<u8> {
+    let (mut bytes, grey) = (Vec::new(), image::DynamicImage::from(gradient(width, height)).into_luma8());
+    let encoder = JpegEncoder::new_with_quality(&mut bytes, 85);
+    encoder.write_image(&grey, width, height, ExtendedColorType::L8).unwrap();
+    bytes
+}
+
+/// A progressive JPEG whose only scan has the mean of each block, which is the same for all: one bit a block.
+pub(crate) fn progressive_jpeg(width: u16, height: u16) -> Vec<u8> {
+    let mut bytes = vec![0xFF, 0xD8];
+    bytes.extend([0xFF, 0xDB, 0, 67, 0]);
+    bytes.extend([16; 64]);
+    bytes.extend([0xFF, 0xC2, 0, 17, 8]);
+    bytes.extend([height.to_be_bytes(), width.to_be_bytes()].concat());
+    bytes.extend([3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0]);
+    bytes.extend([0xFF, 0xC4, 0, 20, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    bytes.extend([0xFF, 0xDA, 0, 12, 3, 1, 0, 2, 0, 3, 0, 0, 0, 0]);
+    let blocks = 3 * usize::from(width / 8) * usize::from(height / 8);
+    bytes.extend(vec![0; blocks / 8]);
+    bytes.extend([0xFF, 0xD9]);
+    bytes
+}
+
 /// A JPEG of grey blocks, each behind a restart marker with so many fill bytes (T.81, B.1.1.2) before it.
 pub(crate) fn jpeg_with_restarts(fill: usize) -> Vec<u8> {
     const BLOCKS: u8 = 12;
