@@ -8,6 +8,7 @@ mod pipeline;
 
 use std::time::{Duration, Instant};
 
+pub use self::pipeline::{log, within_request};
 use crate::{
     figure::Figure,
     load::Sample,

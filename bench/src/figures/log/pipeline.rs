@@ -88,7 +88,7 @@ async fn log_all<T: Send + 'static>(
 }
 
 /// Runs `work` where the node runs a handler: within the gateway's span of a request, and its trace.
-fn within_request<T>(layer: Layer, work: impl FnOnce() -> T) -> T {
+pub fn within_request<T>(layer: Layer, work: impl FnOnce() -> T) -> T {
     let subscriber = tracing_subscriber::registry().with(EnvFilter::new("info")).with(layer);
     tracing::subscriber::with_default(subscriber, || {
         let span = tracing::info_span!(
@@ -105,7 +105,7 @@ fn within_request<T>(layer: Layer, work: impl FnOnce() -> T) -> T {
 
 /// Logs what the gateway logs of a request.
 #[expect(clippy::cast_precision_loss, reason = "any duration will do")]
-pub(super) fn log(number: usize) {
+pub fn log(number: usize) {
     tracing::info!(
         http.request.method = "GET",
         http.route = "/me",
