@@ -11,7 +11,11 @@ mod state;
 mod ticket;
 mod works;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Waker,
+    thread,
+};
 
 use actix::{Actor, Handler, Message};
 use tokio::{sync::oneshot, time::Instant};
@@ -36,6 +40,14 @@ pub(crate) struct Mailbox<A: Actor> {
     node: Arc<NodeCell>,
 }
 
+/// A call for the actor.
+pub(crate) struct Next<A: Actor> {
+    pub(crate) envelope: Box<dyn Envelope<A>>,
+    pub(crate) call: Call,
+    /// Whether it was the last that waited.
+    pub(crate) is_last: bool,
+}
+
 /// What a mailbox holds at one moment.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Load {
@@ -46,7 +58,7 @@ pub(crate) struct Load {
 
 impl<A: Actor> Mailbox<A> {
     pub(crate) fn new(capacity: usize, node: Arc<NodeCell>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::new()), capacity: capacity.max(1), node })
+        Arc::new(Self { state: Mutex::new(State::new(Works::new(Arc::clone(&node)))), capacity: capacity.max(1), node })
     }
 
     pub(crate) fn node(&self) -> &Arc<NodeCell> {
@@ -63,15 +75,16 @@ impl<A: Actor> Mailbox<A> {
         let (answer, answered) = oneshot::channel();
         let ticket = Arc::new(Ticket::new(deadline));
         let letter = Letter::new(message, answer, Arc::clone(&ticket));
-        self.push(Box::new(letter), &ticket).inspect_err(|error| {
+        let is_next = self.push(Box::new(letter), &ticket).inspect_err(|error| {
             if *error == AskError::Overloaded {
                 self.node.overloaded();
             }
         })?;
-        Ok(Waiting::new(answered, ticket, Arc::clone(self)))
+        Ok(Waiting::new(answered, ticket, Arc::clone(self), is_next))
     }
 
-    fn push(&self, letter: Box<dyn Envelope<A>>, ticket: &Ticket) -> Result<(), AskError> {
+    /// Whether the actor was idle, on this thread.
+    fn push(&self, letter: Box<dyn Envelope<A>>, ticket: &Ticket) -> Result<bool, AskError> {
         let (admitted, swept) = {
             let mut state = self.lock();
             let swept = state.make_room(self.capacity);
@@ -82,21 +95,21 @@ impl<A: Actor> Mailbox<A> {
             (admitted.map(|()| state.wakes()), swept)
         };
         self.discard(swept);
-        if let Some(leash) = admitted? {
-            leash.wake();
-        }
-        Ok(())
+        let Some(idle) = admitted? else { return Ok(false) };
+        idle.waker.wake();
+        Ok(idle.thread == thread::current().id())
     }
 
-    /// The next call for the incarnation on `leash`; from here on it counts as begun.
-    pub(crate) fn next(&self, leash: &Arc<Leash>) -> Option<(Box<dyn Envelope<A>>, Call)> {
+    /// The next call for the incarnation on `leash`; from here on it counts as begun. After the last one, `waker` is woken
+    /// when another comes.
+    pub(crate) fn next(&self, leash: &Arc<Leash>, waker: &Waker) -> Option<Next<A>> {
         loop {
             let envelope = {
                 let mut state = self.lock();
-                let envelope = state.next(leash)?;
+                let envelope = state.next(leash, waker)?;
                 if envelope.ticket().begin() {
-                    let call = Call::begin(envelope.ticket(), Arc::clone(&self.node), Arc::clone(&state.works));
-                    return Some((envelope, call));
+                    let call = Call::begin(envelope.ticket(), Arc::clone(&state.works));
+                    return Some(Next { envelope, call, is_last: state.queue.is_empty() });
                 }
                 state.passed_over(envelope.ticket());
                 envelope
@@ -119,7 +132,7 @@ impl<A: Actor> Mailbox<A> {
     pub(crate) fn serve(&self, leash: &Arc<Leash>) {
         let mut state = self.lock();
         state.serving = Some(Arc::clone(leash));
-        state.idle = false;
+        state.idle = None;
         if let Phase::Open { away_until } = &mut state.phase {
             *away_until = None;
         }
@@ -190,7 +203,7 @@ impl<A: Actor> Mailbox<A> {
     pub(crate) fn abandon(&self) {
         let mut state = self.lock();
         state.serving = None;
-        state.works = Arc::default();
+        state.works = Works::new(Arc::clone(&self.node));
     }
 
     pub(crate) fn load(&self) -> Load {

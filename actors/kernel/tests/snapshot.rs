@@ -81,7 +81,8 @@ type Answer = BoxFuture<'static, Result<Result<u32, Error>, AskError>>;
 async fn a_call_is_counted_before_its_caller_has_the_answer() {
     let world = World::default();
     world.gate.open();
-    let victim = victim_as(spec("victim"), &world);
+    // Elsewhere: an idle actor on the caller's own thread has it woken once before, to look at what came in that turn.
+    let victim = victim_as(spec("victim").on("elsewhere"), &world);
     let looks = Recorder::new();
     let waker = Waker::from(Arc::new(Look(victim.clone(), looks.clone())));
     let calls: [&dyn Fn() -> Answer; 3] =

@@ -4,7 +4,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context as Task, Poll},
+    task::{Context as Task, Poll, Waker},
 };
 
 use actix::{Actor, ActorContext as _, Context, dev::ContextFut};
@@ -17,6 +17,8 @@ pub(crate) struct Driver<A: Actor<Context = Context<A>>> {
     mailbox: Arc<Mailbox<A>>,
     leash: Arc<Leash>,
     living: Option<(ContextFut<A, Context<A>>, Life)>,
+    /// What the leash wakes.
+    waker: Option<Waker>,
 }
 
 impl<A: Actor<Context = Context<A>>> Driver<A> {
@@ -26,7 +28,7 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
         leash: Arc<Leash>,
         life: Life,
     ) -> Self {
-        Self { mailbox, leash, living: Some((context, life)) }
+        Self { mailbox, leash, living: Some((context, life)), waker: None }
     }
 
     /// One poll of the actor under its orders. Ready when the actor has stopped.
@@ -69,7 +71,10 @@ impl<A: Actor<Context = Context<A>>> Future for Driver<A> {
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<()> {
         let this = &mut *self;
-        this.leash.register(task.waker());
+        if this.waker.as_ref().is_none_or(|waker| !waker.will_wake(task.waker())) {
+            this.leash.register(task.waker().clone());
+            this.waker = Some(task.waker().clone());
+        }
         let cause = match survive(|| {
             chaos::crash_rarely("between two polls");
             this.step(task)

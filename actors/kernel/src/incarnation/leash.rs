@@ -1,11 +1,12 @@
 //! How a supervisor reaches one life of an actor.
 
 use std::{
-    sync::atomic::{AtomicU8, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
     task::Waker,
 };
-
-use futures_util::task::AtomicWaker;
 
 /// What a life is told to do. Each is stronger than the ones before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +26,7 @@ pub(crate) enum Order {
 #[derive(Debug, Default)]
 pub(crate) struct Leash {
     order: AtomicU8,
-    waker: AtomicWaker,
+    waker: Mutex<Option<Waker>>,
 }
 
 impl Leash {
@@ -41,14 +42,18 @@ impl Leash {
     /// Gives an order; a weaker one than before changes nothing.
     pub(crate) fn give(&self, order: Order) {
         self.order.fetch_max(order as u8, Ordering::AcqRel);
-        self.wake();
+        let waker = self.waker().clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
-    pub(crate) fn wake(&self) {
-        self.waker.wake();
+    /// From now on each order wakes `waker`. Look at [`Self::order`] afterwards: one may have come before.
+    pub(crate) fn register(&self, waker: Waker) {
+        *self.waker() = Some(waker);
     }
 
-    pub(crate) fn register(&self, waker: &Waker) {
-        self.waker.register(waker);
+    fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -45,9 +45,12 @@ impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Pump<A> {
         }
         while !context.waiting() {
             let turn = ready!(coop::poll_proceed(task));
-            let Some((envelope, call)) = self.mailbox.next(&self.leash) else { break };
+            let Some(next) = self.mailbox.next(&self.leash, task.waker()) else { break };
             turn.made_progress();
-            envelope.open(actor, context, call);
+            next.envelope.open(actor, context, next.call);
+            if next.is_last {
+                break; // another one that came meanwhile has woken the task
+            }
         }
         Poll::Pending
     }

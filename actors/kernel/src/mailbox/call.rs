@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{Works, ticket::Ticket};
-use crate::{chaos, tree::NodeCell};
+use crate::chaos;
 
 thread_local! {
     /// The call whose handler is on this thread's stack, until the handler's answer claims it.
@@ -18,15 +18,14 @@ thread_local! {
 /// Invariant: every call ends once, in [`Self::finish`] or, dropped without it, as crashed.
 pub(crate) struct Call {
     sent: Instant,
-    node: Arc<NodeCell>,
     works: Arc<Works>,
     finished: bool,
 }
 
 impl Call {
-    pub(crate) fn begin(ticket: &Ticket, node: Arc<NodeCell>, works: Arc<Works>) -> Self {
+    pub(crate) fn begin(ticket: &Ticket, works: Arc<Works>) -> Self {
         works.begin();
-        Self { sent: ticket.sent(), node, works, finished: false }
+        Self { sent: ticket.sent(), works, finished: false }
     }
 
     /// Runs a handler. Unless its answer claims the call, the call ends with it.
@@ -62,7 +61,9 @@ impl Call {
         works.spawn(async move {
             match AssertUnwindSafe(chaos::in_work(work)).catch_unwind().await {
                 Ok(result) => self.answer(answer, result),
-                Err(_panic) => tracing::error!(actor = self.node.path(), "call panicked after its handler returned"),
+                Err(_panic) => {
+                    tracing::error!(actor = self.works.node().path(), "call panicked after its handler returned");
+                }
             }
         });
     }
@@ -77,14 +78,14 @@ impl Call {
 
     fn finish(mut self) {
         self.finished = true;
-        self.node.handled(self.sent.elapsed());
+        self.works.node().handled(self.sent.elapsed());
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
         if !self.finished {
-            self.node.crashed();
+            self.works.node().crashed();
         }
         self.works.end();
     }

@@ -1,6 +1,11 @@
 //! A message on its way, and its caller who waits for the answer.
 
-use std::sync::Arc;
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+};
 
 use actix::{Actor, Handler, Message, dev::MessageResponse as _};
 use tokio::{sync::oneshot, time::timeout_at};
@@ -65,19 +70,31 @@ pub(crate) struct Waiting<A: Actor, T> {
     answered: oneshot::Receiver<T>,
     ticket: Arc<Ticket>,
     mailbox: Arc<Mailbox<A>>,
+    /// Whether the actor was idle, on this thread, and so handles it as soon as this one waits.
+    is_next: bool,
 }
 
 impl<A: Actor, T> Waiting<A, T> {
-    pub(crate) fn new(answered: oneshot::Receiver<T>, ticket: Arc<Ticket>, mailbox: Arc<Mailbox<A>>) -> Self {
-        Self { answered, ticket, mailbox }
+    pub(crate) fn new(
+        answered: oneshot::Receiver<T>,
+        ticket: Arc<Ticket>,
+        mailbox: Arc<Mailbox<A>>,
+        is_next: bool,
+    ) -> Self {
+        Self { answered, ticket, mailbox, is_next }
     }
 
     /// Waits for the answer until the deadline.
     pub(crate) async fn answer(mut self) -> Result<T, AskError> {
-        match timeout_at(self.ticket.deadline(), &mut self.answered).await {
-            Ok(answer) => answer.map_err(|_gone| self.ticket.without_answer()),
-            Err(_elapsed) => Err(self.give_up()),
-        }
+        let at_once = if self.is_next { within_a_turn(&mut self.answered).await } else { None };
+        let answer = match at_once {
+            Some(answer) => answer,
+            None => match timeout_at(self.ticket.deadline(), &mut self.answered).await {
+                Ok(answer) => answer,
+                Err(_elapsed) => return Err(self.give_up()),
+            },
+        };
+        answer.map_err(|_gone| self.ticket.without_answer())
     }
 
     fn give_up(&self) -> AskError {
@@ -100,6 +117,22 @@ impl<A: Actor, T> Waiting<A, T> {
         }
         cancelled
     }
+}
+
+/// What `answer` comes to if it does so before this thread's other tasks have had their turn. It takes no timer, which would
+/// cost as much as the call itself.
+async fn within_a_turn<F: Future + Unpin>(answer: &mut F) -> Option<F::Output> {
+    let mut has_waited = false;
+    poll_fn(|task| match Pin::new(&mut *answer).poll(task) {
+        Poll::Ready(answer) => Poll::Ready(Some(answer)),
+        Poll::Pending if has_waited => Poll::Ready(None),
+        Poll::Pending => {
+            has_waited = true;
+            task.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
 }
 
 impl<A: Actor, T> Drop for Waiting<A, T> {

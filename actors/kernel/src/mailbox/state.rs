@@ -1,6 +1,11 @@
 //! The state behind a mailbox's lock.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    task::Waker,
+    thread::{self, ThreadId},
+};
 
 use actix::Actor;
 use tokio::time::Instant;
@@ -19,9 +24,16 @@ pub(super) struct State<A: Actor> {
     pub(super) phase: Phase,
     /// The leash of the incarnation that is being given calls.
     pub(super) serving: Option<Arc<Leash>>,
-    /// Whether that incarnation has seen the queue empty and must be woken.
-    pub(super) idle: bool,
+    /// That incarnation, once it was given the last call that waited.
+    pub(super) idle: Option<Idle>,
     pub(super) works: Arc<Works>,
+}
+
+/// An incarnation that must be woken.
+pub(super) struct Idle {
+    pub(super) waker: Waker,
+    /// Where it lives.
+    pub(super) thread: ThreadId,
 }
 
 /// What happens to a new call.
@@ -36,14 +48,14 @@ pub(super) enum Phase {
 }
 
 impl<A: Actor> State<A> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(works: Arc<Works>) -> Self {
         Self {
             queue: VecDeque::new(),
             cancelled: 0,
             phase: Phase::Open { away_until: None },
             serving: None,
-            idle: false,
-            works: Arc::default(),
+            idle: None,
+            works,
         }
     }
 
@@ -69,17 +81,19 @@ impl<A: Actor> State<A> {
     }
 
     /// Whom to wake for a call that has just come.
-    pub(super) fn wakes(&mut self) -> Option<Arc<Leash>> {
-        if std::mem::take(&mut self.idle) { self.serving.clone() } else { None }
+    pub(super) fn wakes(&mut self) -> Option<Idle> {
+        self.idle.take()
     }
 
-    /// Takes the next call from the queue, for the incarnation on `leash`.
-    pub(super) fn next(&mut self, leash: &Arc<Leash>) -> Option<Box<dyn Envelope<A>>> {
+    /// Takes the next call from the queue, for the incarnation on `leash`, which `waker` wakes.
+    pub(super) fn next(&mut self, leash: &Arc<Leash>, waker: &Waker) -> Option<Box<dyn Envelope<A>>> {
         if !self.serves(leash) {
             return None;
         }
         let next = self.queue.pop_front();
-        self.idle = next.is_none();
+        if self.queue.is_empty() && self.idle.as_ref().is_none_or(|idle| !idle.waker.will_wake(waker)) {
+            self.idle = Some(Idle { waker: waker.clone(), thread: thread::current().id() });
+        }
         next
     }
 

@@ -69,7 +69,7 @@ impl Ticket {
 
     /// The caller gives up. False when it is too late: the call has begun, or was refused.
     pub(crate) fn cancel(&self) -> bool {
-        self.leave(CANCELLED)
+        self.waits() && self.leave(CANCELLED) // most callers let go of a call that is done: no need to contend for it
     }
 
     pub(crate) fn refuse(&self, refusal: Refusal) -> bool {

@@ -3,8 +3,8 @@
 use std::{
     future::Future,
     sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Waker,
 };
@@ -12,17 +12,36 @@ use std::{
 use futures_util::task::AtomicWaker;
 use tokio::task::JoinSet;
 
+use crate::tree::NodeCell;
+
 /// Counts begun calls, holds those that run beside their actor, and tells when the last has ended.
-#[derive(Debug, Default)]
 pub(crate) struct Works {
+    node: Arc<NodeCell>,
     begun: AtomicUsize,
+    /// Whether somebody waits for the last to end. Nobody does but in a drain, and each call would look for a waker.
+    awaited: AtomicBool,
     idle: AtomicWaker,
     tasks: Mutex<JoinSet<()>>,
 }
 
 impl Works {
+    pub(crate) fn new(node: Arc<NodeCell>) -> Arc<Self> {
+        Arc::new(Self {
+            node,
+            begun: AtomicUsize::new(0),
+            awaited: AtomicBool::new(false),
+            idle: AtomicWaker::new(),
+            tasks: Mutex::default(),
+        })
+    }
+
+    /// Whose calls they are.
+    pub(crate) fn node(&self) -> &NodeCell {
+        &self.node
+    }
+
     pub(crate) fn begun(&self) -> usize {
-        self.begun.load(Ordering::Acquire)
+        self.begun.load(Ordering::SeqCst)
     }
 
     pub(crate) fn begin(&self) {
@@ -30,14 +49,16 @@ impl Works {
     }
 
     pub(crate) fn end(&self) {
-        if self.begun.fetch_sub(1, Ordering::AcqRel) == 1 {
+        // Sequentially consistent, as is whoever waits: it says so and then counts; here it is counted and then looked.
+        if self.begun.fetch_sub(1, Ordering::SeqCst) == 1 && self.awaited.load(Ordering::SeqCst) {
             self.idle.wake();
         }
     }
 
-    /// Wakes `waker` when the last call ends.
+    /// Wakes `waker` when the last call ends. Ask [`Self::begun`] afterwards: it may have ended before.
     pub(crate) fn when_idle(&self, waker: &Waker) {
         self.idle.register(waker);
+        self.awaited.store(true, Ordering::SeqCst);
     }
 
     /// Runs `work` on this thread, beside the actor.

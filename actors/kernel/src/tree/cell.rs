@@ -32,7 +32,6 @@ pub(crate) struct NodeCell {
     state: Mutex<State>,
     incarnation: AtomicU64,
     restarts: Mutex<Restarts>,
-    handled: AtomicU64,
     crashed: AtomicU64,
     overloaded: AtomicU64,
     late: AtomicU64,
@@ -62,7 +61,6 @@ impl NodeCell {
             state: Mutex::new(State::Starting),
             incarnation: AtomicU64::new(0),
             restarts: Mutex::default(),
-            handled: AtomicU64::new(0),
             crashed: AtomicU64::new(0),
             overloaded: AtomicU64::new(0),
             late: AtomicU64::new(0),
@@ -103,7 +101,6 @@ impl NodeCell {
     }
 
     pub(crate) fn handled(&self, after: Duration) {
-        self.handled.fetch_add(1, Ordering::Relaxed);
         self.latency.record(after);
     }
 
@@ -122,6 +119,7 @@ impl NodeCell {
     pub(crate) fn snapshot(&self) -> Node {
         let load = lock(&self.load).as_ref().map(|read| read()).unwrap_or_default();
         let children = lock(&self.children).clone();
+        let latency = self.latency.snapshot();
         Node {
             name: self.name.clone(),
             kind: self.kind,
@@ -131,11 +129,11 @@ impl NodeCell {
             depth: load.depth,
             oldest_ms: load.oldest_ms,
             in_flight: load.in_flight,
-            handled: self.handled.load(Ordering::Relaxed),
+            handled: latency.count(),
             crashed: self.crashed.load(Ordering::Relaxed),
             overloaded: self.overloaded.load(Ordering::Relaxed),
             late: self.late.load(Ordering::Relaxed),
-            latency: self.latency.snapshot(),
+            latency,
             children: children.iter().map(|child| child.snapshot()).collect(),
         }
     }
