@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use self::ports::Ports;
 use crate::{
-    ApplyUserEvent, Create, Delete, DeleteOthers, EnsureRevocable, Epoch, Error, Limits, List, Opened, RaiseEpoch,
+    ApplyUserEvent, Create, Delete, DeleteOthers, EnsureRevocable, Epoch, Error, Limits, List, Live, Opened, RaiseEpoch,
     Rotate, Session, Store, Validate, View, log::logged,
 };
 
@@ -67,7 +67,7 @@ impl Handler<Create> for Sessions {
 }
 
 impl Handler<Validate> for Sessions {
-    type Result = ResponseFuture<Result<Session, Error>>;
+    type Result = ResponseFuture<Result<Live, Error>>;
 
     fn handle(&mut self, validate: Validate, _: &mut Context<Self>) -> Self::Result {
         let ports = self.ports.clone();

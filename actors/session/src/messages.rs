@@ -3,7 +3,7 @@
 use actix::Message;
 use portico_kernel::{Event, UserId};
 
-use crate::{ClientInfo, Epoch, Error, Opened, Session, SessionId, Token};
+use crate::{ClientInfo, Epoch, Error, Live, Opened, Session, SessionId, Token};
 
 /// Opens a session (`CreateSession`). A user who has too many loses the one that was opened first.
 ///
@@ -25,7 +25,7 @@ pub struct Create {
 /// # Errors
 /// [`Error::Dead`] for a token that opens nothing (any more).
 #[derive(Debug, Clone, Message)]
-#[rtype(result = "Result<Session, Error>")]
+#[rtype(result = "Result<Live, Error>")]
 pub struct Validate {
     /// What the client presented.
     pub token: Token,

@@ -122,6 +122,21 @@ impl Session {
     }
 }
 
+/// A session that is live, as far as it matters to whoever serves its user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Live {
+    /// Its name.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+}
+
+impl From<&Session> for Live {
+    fn from(session: &Session) -> Self {
+        Self { id: session.id, user: session.user }
+    }
+}
+
 /// What bounds the sessions.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {

@@ -10,6 +10,7 @@
 //! An epoch that is being raised counts at once, before the store has it (`floors`).
 
 mod floors;
+mod recent;
 
 use std::{
     fmt,
@@ -20,34 +21,31 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
-use moka::{policy::EvictionPolicy, sync::Cache};
 use portico_kernel::{Ask, AskError, Callee, Clock, Deadline, UserId};
 use time::OffsetDateTime;
 
-use self::floors::Floors;
-use crate::{Epoch, Error, Session, TokenHash, Validate};
+use self::{floors::Floors, recent::Recent};
+use crate::{Epoch, Error, Live, Session, TokenHash, Validate};
 
 /// How many marks the users share: 32 KiB of them.
 const MARKS: usize = 4096;
-
-/// How many bytes of user agent an entry holds without counting as more than one.
-const ENTRY_BYTES: usize = 256;
 
 /// What the [`Sessions`](crate::Sessions) actor publishes of its sessions. Cheap to clone; outlives the actor's restarts.
 #[derive(Clone)]
 pub struct View(Arc<Shared>);
 
 struct Shared {
-    entries: Cache<TokenHash, Entry>,
+    entries: Recent<Entry>,
     drawn: AtomicU64,
     marks: Box<[AtomicU64]>,
     floors: Floors,
 }
 
-#[derive(Clone)]
+/// What a hot check needs of a session and no more: there is one for each session in use.
+#[derive(Clone, Copy)]
 struct Entry {
-    session: Arc<Session>,
-    fresh_until: OffsetDateTime,
+    live: Live,
+    good_until: OffsetDateTime,
     reading: Reading,
 }
 
@@ -56,14 +54,9 @@ struct Entry {
 pub(crate) struct Reading(u64);
 
 impl View {
-    /// A view of at most `entries_max` sessions, of about 1 KiB each; one with an overlong user agent counts as more.
+    /// A view of at most `entries_max` sessions, of about 150 bytes each.
     pub fn new(entries_max: u64) -> Self {
-        let entries = Cache::builder()
-            .name("session.view")
-            .max_capacity(entries_max)
-            .eviction_policy(EvictionPolicy::lru())
-            .weigher(|_, entry: &Entry| entry.weight())
-            .build();
+        let entries = Recent::new(entries_max);
         let marks = (0..MARKS).map(|_| AtomicU64::new(0)).collect();
         Self(Arc::new(Shared { entries, drawn: AtomicU64::new(0), marks, floors: Floors::default() }))
     }
@@ -76,9 +69,9 @@ impl View {
         Ask::new(Validator { view, clock, actor })
     }
 
-    /// How many sessions the view holds, about; for metrics.
-    pub fn len(&self) -> u64 {
-        self.0.entries.entry_count()
+    /// How many sessions the view holds; for metrics.
+    pub fn len(&self) -> usize {
+        self.0.entries.len()
     }
 
     /// Whether the view holds no session.
@@ -87,10 +80,9 @@ impl View {
     }
 
     /// The session that `hash` opens at `now`, if that can be told without the store.
-    pub(crate) fn get(&self, hash: TokenHash, now: OffsetDateTime) -> Option<Arc<Session>> {
-        let entry = self.0.entries.get(&hash)?;
-        let lives = now < entry.fresh_until && entry.session.is_live(now);
-        (lives && self.holds(&entry)).then_some(entry.session)
+    pub(crate) fn get(&self, hash: TokenHash, now: OffsetDateTime) -> Option<Live> {
+        let entry = self.0.entries.get(hash)?;
+        (now < entry.good_until && self.holds(&entry)).then_some(entry.live)
     }
 
     /// Begins a reading. Call it before the store is asked, and give it to [`Self::fill`] with the store's answer.
@@ -100,7 +92,7 @@ impl View {
 
     /// Publishes a session that was read from the store after `reading` began, until `fresh_until`.
     pub(crate) fn fill(&self, hash: TokenHash, session: &Session, fresh_until: OffsetDateTime, reading: Reading) {
-        let entry = Entry { session: Arc::new(session.clone()), fresh_until, reading };
+        let entry = Entry { live: session.into(), good_until: fresh_until.min(session.expires_at), reading };
         if self.holds(&entry) {
             self.0.entries.insert(hash, entry);
         }
@@ -139,7 +131,7 @@ impl View {
 
     /// Whether nothing was revoked of the session's user since the entry was read.
     fn holds(&self, entry: &Entry) -> bool {
-        Reading(self.mark(entry.session.user).load(Ordering::SeqCst)) <= entry.reading
+        Reading(self.mark(entry.live.user).load(Ordering::SeqCst)) <= entry.reading
     }
 
     fn mark(&self, user: UserId) -> &AtomicU64 {
@@ -152,13 +144,6 @@ impl View {
 impl fmt::Debug for View {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("View").field("entries", &self.len()).finish_non_exhaustive()
-    }
-}
-
-impl Entry {
-    fn weight(&self) -> u32 {
-        let user_agent = self.session.client.user_agent.as_ref().map_or(0, String::len);
-        u32::try_from(1 + user_agent / ENTRY_BYTES).unwrap_or(u32::MAX)
     }
 }
 
@@ -213,9 +198,9 @@ impl Callee<Validate> for Validator {
         &self,
         validate: Validate,
         deadline: Deadline,
-    ) -> BoxFuture<'static, Result<Result<Session, Error>, AskError>> {
-        if let Some(session) = self.view.get(validate.token.hash(), self.clock.now()) {
-            return ready(Ok(Ok(Session::clone(&session)))).boxed();
+    ) -> BoxFuture<'static, Result<Result<Live, Error>, AskError>> {
+        if let Some(live) = self.view.get(validate.token.hash(), self.clock.now()) {
+            return ready(Ok(Ok(live))).boxed();
         }
         let actor = self.actor.clone();
         deadline.scope(async move { Ok(actor.ask(validate).await) }).boxed()

@@ -5,7 +5,7 @@
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, http::header, web::Data};
 use futures_util::future::LocalBoxFuture;
 use portico_kernel::{Ask, Deadline, UserId};
-use portico_session::{Session, Token, Validate};
+use portico_session::{Live, Token, Validate};
 
 use crate::{Input, Problem, cookie, limits, openapi::Description, problem::Code, settings::Settings};
 
@@ -13,7 +13,7 @@ use crate::{Input, Problem, cookie, limits, openapi::Description, problem::Code,
 #[derive(Debug, Clone)]
 pub struct SignedIn {
     /// The session.
-    pub session: Session,
+    pub session: Live,
     /// How its token came.
     pub transport: Transport,
 }

@@ -241,7 +241,8 @@ pub(crate) fn asks(seen: &Arc<Seen>) -> Asks {
             if message.id == seen.ann.id { Ok(seen.ann.clone()) } else { Err(user::Error::Unknown) }
         }),
         validate_session: asking(seen, |seen, message: &session::Validate| {
-            seen.sessions.lock().unwrap().get(&message.token.hash()).cloned().ok_or(session::Error::Dead)
+            let sessions = seen.sessions.lock().unwrap();
+            sessions.get(&message.token.hash()).map(session::Live::from).ok_or(session::Error::Dead)
         }),
         list_sessions: asking(seen, |seen, _: &session::List| {
             Ok(seen.sessions.lock().unwrap().values().cloned().collect())

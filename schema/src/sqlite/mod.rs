@@ -28,9 +28,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many connections read at the same time; each has a thread of its own.
 const READERS_MAX: u32 = 4;
-/// The memory that one connection caches pages in, in KiB; the rest is the system's to cache. `mmap` is left off: with
-/// it a disk that fails ends the process by a signal instead of failing a query.
-const CACHE_KIB: u32 = 8 * 1024;
+/// The memory that the connection which writes caches pages in, in KiB: what a group of commands changes has room in it.
+const WRITER_CACHE_KIB: u32 = 8 * 1024;
+/// The same of one that reads: the inner pages of its indexes. The rest is the system's to cache, which all connections
+/// share. `mmap` is left off: with it a disk that fails ends the process by a signal instead of failing a query.
+const READER_CACHE_KIB: u32 = 2 * 1024;
 /// The log is moved into the database when it has grown to this many pages (of 4 KiB).
 const CHECKPOINT_PAGES: u32 = 2_000;
 /// A log that grew beyond this many bytes while it could not be moved is cut back to it.
@@ -103,7 +105,7 @@ pub(crate) async fn mark(tx: &DatabaseTransaction, kind: Kind) -> Result<(), DbE
 
 /// The connections that read. They are opened when they are needed, and can change nothing.
 pub(crate) fn readers(path: &Path) -> DatabaseConnection {
-    let options = quiet(path).pragma("query_only", "ON").pragma("cache_size", format!("-{CACHE_KIB}"));
+    let options = quiet(path).pragma("query_only", "ON").pragma("cache_size", format!("-{READER_CACHE_KIB}"));
     let pool = SqlitePoolOptions::new()
         .max_connections(READERS_MAX)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -121,7 +123,7 @@ async fn writing(path: &Path) -> Result<DatabaseConnection, DbErr> {
         .foreign_keys(true)
         // What was deleted is overwritten with zeros: a deleted account stays in no free page.
         .pragma("secure_delete", "ON")
-        .pragma("cache_size", format!("-{CACHE_KIB}"))
+        .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
         .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT.to_string());
     let pool = SqlitePoolOptions::new()

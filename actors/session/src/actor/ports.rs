@@ -12,8 +12,8 @@ use tokio::sync::Semaphore;
 
 use super::{PURGE_BATCH, PURGE_ROUNDS, TOUCHES_MAX};
 use crate::{
-    ClientInfo, Create, Epoch, Error, Inserted, Limits, Opened, Rotate, Session, SessionId, Store, Token, TokenHash,
-    View,
+    ClientInfo, Create, Epoch, Error, Inserted, Limits, Live, Opened, Rotate, Session, SessionId, Store, Token,
+    TokenHash, View,
 };
 
 /// What the work of a message needs; shared with it, so that messages are served concurrently.
@@ -67,7 +67,7 @@ impl Ports {
         (Opened { session, token }, hash)
     }
 
-    pub(super) async fn validate(&self, hash: TokenHash) -> Result<Session, Error> {
+    pub(super) async fn validate(&self, hash: TokenHash) -> Result<Live, Error> {
         let reading = self.view.reading();
         let mut session = self.store.find(hash).await?.ok_or(Error::Dead)?;
         let now = self.clock.now();
@@ -75,13 +75,13 @@ impl Ports {
             return Err(Error::Dead);
         }
         if let Some(used) = self.view.get(hash, now) {
-            return Ok(Session::clone(&used)); // another use was quicker; one of them is written down
+            return Ok(used); // another use was quicker; one of them is written down
         }
         if self.touch_due(&session) <= now {
             self.touch(&mut session, now);
         }
         self.view.fill(hash, &session, self.touch_due(&session), reading);
-        Ok(session)
+        Ok(Live::from(&session))
     }
 
     pub(super) async fn list(&self, user: UserId) -> Result<Vec<Session>, Error> {

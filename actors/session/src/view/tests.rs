@@ -167,25 +167,6 @@ fn an_entry_is_served_until_its_use_must_be_written_down_or_it_expires() {
     assert!(!at(1, Duration::HOUR), "it has expired");
 }
 
-#[test]
-fn the_view_is_bounded_in_entries_and_long_user_agents_count_for_more() {
-    let (short, long) = (View::new(100), View::new(100));
-    let mut session = session(UserId::new());
-
-    for n in 0..1_000 {
-        short.fill(hash(n), &session, NOW + Duration::MINUTE, short.reading());
-    }
-    session.client.user_agent = Some("\u{1f98a}".repeat(ClientInfo::USER_AGENT_MAX));
-    for n in 0..1_000 {
-        long.fill(hash(n), &session, NOW + Duration::MINUTE, long.reading());
-    }
-
-    for view in [&short, &long] {
-        view.0.entries.run_pending_tasks();
-    }
-    assert_eq!((short.len(), long.len()), (100, 20));
-}
-
 fn session(user: UserId) -> Session {
     Session {
         id: SessionId::new(),
