@@ -31,12 +31,16 @@ const HTML: &str = "text/html; charset=utf-8";
 /// Serves the pages. They hold nothing secret, so that compressing them gives nothing away (BREACH); answers about
 /// accounts are never compressed.
 pub(crate) fn register(config: &mut ServiceConfig) {
-    let document = Bytes::from(openapi_json());
     config
-        .service(page("/openapi.json", move |_| Some(("application/json", document.clone(), None))))
+        .service(page("/openapi.json", |_| Some(("application/json", document(), None))))
         .service(page("/docs", |_| Some(UI.content())))
         .service(page("/docs/problems", |_| Some(problems::all().content())))
         .service(page("/docs/problems/{code}", |code| Some(problems::one(Code::named(code)?).content())));
+}
+
+/// Made when it is first asked for: most nodes are never asked, and describing every route takes a few megabytes.
+fn document() -> Bytes {
+    Bytes::from_static(openapi_json().as_bytes())
 }
 
 /// Media type, content, and the content security policy if it needs one of its own.

@@ -50,7 +50,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Up => commands::up::run(cli.settings.load()?).await,
         Command::Migrate => commands::migrate::run(&cli.settings.load()?).await,
         Command::Config(command) => commands::config::run(&cli.settings, command),
-        Command::Openapi => output::print(&portico_gateway::openapi_json()),
+        Command::Openapi => output::print(portico_gateway::openapi_json()),
         Command::Logs(wanted) => commands::logs::run(&cli.settings.load()?, wanted),
         Command::User(command) => commands::user::run(cli.settings.load()?, command).await,
     }

@@ -14,11 +14,12 @@ pub(crate) fn all() -> Api {
 }
 
 /// The OpenAPI 3.1 document of the API, as it is served and committed; no node has to run for it.
-pub fn openapi_json() -> String {
+pub fn openapi_json() -> &'static str {
     static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
         let mut text = serde_json::to_string_pretty(&all().document()).expect("a document serialises");
         text.push('\n');
+        text.shrink_to_fit(); // it stays
         text
     });
-    DOCUMENT.clone()
+    &DOCUMENT
 }

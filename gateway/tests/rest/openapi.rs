@@ -12,7 +12,7 @@ use crate::world::world;
 const UPDATE: &str = "UPDATE_OPENAPI";
 
 fn document() -> Value {
-    serde_json::from_str(&openapi_json()).unwrap()
+    serde_json::from_str(openapi_json()).unwrap()
 }
 
 /// Every operation as (method, path, description).
