@@ -20,9 +20,8 @@ use portico_config::{Sources, load};
 use portico_gateway::{Asks, Gateway, NoMetrics, Serving};
 use portico_kernel::{Ask, Clock as _, SystemClock, UserId};
 use portico_photo::Summary;
-use portico_session::{ClientInfo, Session, SessionId, Token};
+use portico_session::{Live, SessionId, Token};
 use portico_user::{Email, Name, User};
-use time::Duration;
 
 use crate::system::{Driver, nobody};
 
@@ -78,18 +77,10 @@ fn asks() -> Asks {
         updated_at: now,
         version: 1,
     };
-    let session = Session {
-        id: SessionId::new(),
-        user: ann.id,
-        epoch: 1,
-        created_at: now,
-        last_seen_at: now,
-        expires_at: now + Duration::DAY,
-        client: ClientInfo::default(),
-    };
+    let session = Live { id: SessionId::new(), user: ann.id };
     Asks {
         get_user: Ask::from_fn(move |_| ready(Ok(ann.clone()))),
-        validate_session: Ask::from_fn(move |_| ready(Ok(session.clone()))),
+        validate_session: Ask::from_fn(move |_| ready(Ok(session))),
         summarize_photos: Ask::from_fn(|_| ready(Ok(Summary::default()))),
         register: nobody(),
         authenticate: nobody(),
