@@ -3,7 +3,6 @@
 
 #![deny(clippy::unwrap_used)]
 
-mod allocator;
 mod cli;
 mod commands;
 mod control;
@@ -26,6 +25,9 @@ use crate::{
     exit::{Failure, USAGE},
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -34,9 +36,6 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    if matches!(cli.command, None | Some(Command::Up)) {
-        allocator::give_back_at_once();
-    }
     // Whatever this process makes is its owner's alone, databases and logs included.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     rustls::crypto::ring::default_provider().install_default().expect("no other provider was installed before");
