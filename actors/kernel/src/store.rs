@@ -14,6 +14,9 @@ pub enum StoreError {
     /// The store has no space left; nothing was changed.
     #[error("store is full")]
     Full(#[source] Source),
+    /// The store was told to keep the change, and its answer was lost: it may have been kept. Never to be repeated blindly.
+    #[error("store did not say whether it kept the change")]
+    Uncertain(#[source] Source),
     /// The store answered with something that cannot be: a bug, or damage.
     #[error("store is broken")]
     Broken(#[source] Source),
@@ -24,6 +27,7 @@ impl Blame for StoreError {
         Fault::Server(match self {
             Self::Unavailable(_) => Server::Unavailable,
             Self::Full(_) => Server::Full,
+            Self::Uncertain(_) => Server::Late,
             Self::Broken(_) => Server::Broken,
         })
     }
@@ -32,6 +36,7 @@ impl Blame for StoreError {
         match self {
             Self::Unavailable(_) => "unavailable",
             Self::Full(_) => "storage_full",
+            Self::Uncertain(_) => "deadline_exceeded",
             Self::Broken(_) => "internal",
         }
     }

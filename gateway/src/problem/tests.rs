@@ -4,7 +4,12 @@ use super::*;
 
 fn store_errors() -> Vec<StoreError> {
     let cause = || Box::from("cause");
-    vec![StoreError::Unavailable(cause()), StoreError::Full(cause()), StoreError::Broken(cause())]
+    vec![
+        StoreError::Unavailable(cause()),
+        StoreError::Full(cause()),
+        StoreError::Uncertain(cause()),
+        StoreError::Broken(cause()),
+    ]
 }
 
 fn ask_errors() -> [AskError; 5] {
