@@ -1,4 +1,7 @@
 //! What is done to photos' rows inside of a write transaction.
+//!
+//! Invariant: whatever depends on an owner, or changes what it has, first locks the owner's row. SQLite has one writer
+//! anyhow, and leaves that out.
 
 use portico_kernel::{IDEMPOTENCY_KEPT, Idempotency, UserId};
 use portico_photo::{Inserted, OwnerChange, Photo, PhotoId, Reserved};
@@ -19,22 +22,34 @@ enum Denied {
     QuotaReached,
 }
 
-/// Looks at an owner, makes it if the event of its registration has not come yet, and says whether it may have another
+/// Locks an owner until the transaction ends; none if it is not known.
+async fn locked(tx: &DatabaseTransaction, id: UserId) -> Result<Option<owner::Model>, DbErr> {
+    owner::Entity::find_by_id(id.uuid()).lock_exclusive().one(tx).await
+}
+
+/// Locks an owner, and makes it if it is not known yet, of no version that any event has.
+async fn locked_or_made(tx: &DatabaseTransaction, id: UserId) -> Result<owner::Model, DbErr> {
+    if let Some(known) = locked(tx, id).await? {
+        return Ok(known);
+    }
+    let fresh = owner::Model { id: id.uuid(), version: 0, deleted: false, photo_count: 0 };
+    let row = owner::ActiveModel { id: Set(fresh.id), version: Set(0), deleted: Set(false), photo_count: Set(0) };
+    let inserted = owner::Entity::insert(row).on_conflict_do_nothing().exec_without_returning(tx).await?;
+    if matches!(inserted, TryInsertResult::Inserted(1)) {
+        return Ok(fresh);
+    }
+    // Another transaction has made it meanwhile, and is over.
+    locked(tx, id).await?.ok_or_else(|| DbErr::RecordNotFound("owners are never deleted".to_owned()))
+}
+
+/// Locks an owner, which is made if the event of its registration has not come yet, and says whether it may have another
 /// photo.
 async fn admit(tx: &DatabaseTransaction, id: UserId, quota: u32) -> Result<Result<(), Denied>, DbErr> {
-    let Some(row) = owner::Entity::find_by_id(id.uuid()).one(tx).await? else {
-        owner::Entity::insert(fresh(id, 0, false)).exec_without_returning(tx).await?;
-        return Ok(if quota == 0 { Err(Denied::QuotaReached) } else { Ok(()) });
-    };
-    Ok(match row {
+    Ok(match locked_or_made(tx, id).await? {
         owner::Model { deleted: true, .. } => Err(Denied::Deleted),
         owner::Model { photo_count, .. } if photo_count >= i64::from(quota) => Err(Denied::QuotaReached),
         owner::Model { .. } => Ok(()),
     })
-}
-
-fn fresh(id: UserId, version: i64, deleted: bool) -> owner::ActiveModel {
-    owner::ActiveModel { id: Set(id.uuid()), version: Set(version), deleted: Set(deleted), photo_count: Set(0) }
 }
 
 pub(super) async fn reserve(
@@ -128,6 +143,9 @@ pub(super) async fn delete(
     photo: PhotoId,
     now: i64,
 ) -> Result<bool, Rollback<bool>> {
+    if locked(tx, owner).await?.is_none() {
+        return Ok(false);
+    }
     let deleted = photo::Entity::delete_by_id((owner.uuid(), photo.uuid())).exec(tx).await?;
     if deleted.rows_affected == 0 {
         return Ok(false);
@@ -148,15 +166,11 @@ pub(super) async fn apply(
     if !matches!(first, TryInsertResult::Inserted(1)) {
         return Ok(());
     }
-    match owner::Entity::find_by_id(change.owner.uuid()).one(tx).await? {
-        None => {
-            let made = fresh(change.owner, change.version, change.deleted);
-            owner::Entity::insert(made).exec_without_returning(tx).await?;
-        }
-        Some(owner::Model { deleted: true, .. }) => {}
-        Some(_) if change.deleted => bury(tx, change, now).await?,
-        Some(known) if known.version >= change.version => {}
-        Some(_) => {
+    match locked_or_made(tx, change.owner).await? {
+        owner::Model { deleted: true, .. } => {}
+        _ if change.deleted => bury(tx, change, now).await?,
+        known if known.version >= change.version => {}
+        _ => {
             owner::Entity::update_many()
                 .col_expr(owner::Column::Version, Expr::value(change.version))
                 .filter(owner::Column::Id.eq(change.owner.uuid()))
