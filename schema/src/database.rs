@@ -5,15 +5,21 @@
 //! leaves nothing behind, whatever its neighbours do. No transaction is open across anything but its own statements.
 
 mod error;
+mod reader;
 
 use std::path::Path;
 
 use futures_util::future::BoxFuture;
 use portico_kernel::StoreError;
-use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr};
 use sea_orm_migration::MigratorTrait;
 
-pub(crate) use self::error::{meaning, store_error};
+pub(crate) use self::{
+    error::{meaning, store_error},
+    reader::Reader,
+};
+#[cfg(feature = "postgres")]
+use crate::postgres::{Postgres, Settings, Unopened};
 use crate::{
     probe,
     sqlite::{self, Kind, Writer},
@@ -41,9 +47,15 @@ impl<T> From<DbErr> for Rollback<T> {
 
 /// An open database.
 pub(crate) struct Database {
-    readers: DatabaseConnection,
-    writer: Writer,
-    kind: Kind,
+    reader: Reader,
+    engine: Engine,
+}
+
+/// What runs commands.
+enum Engine {
+    Sqlite(Writer, Kind),
+    #[cfg(feature = "postgres")]
+    Postgres(Postgres),
 }
 
 impl Database {
@@ -55,43 +67,73 @@ impl Database {
         sqlite::identify(path, kind).await?;
         // The writer first: it makes the file, which the readers expect.
         let writer = Writer::open(path).await?;
-        Ok(Self { readers: sqlite::readers(path), writer, kind })
+        Ok(Self { reader: Reader::local(sqlite::readers(path)), engine: Engine::Sqlite(writer, kind) })
+    }
+
+    /// Opens a database of a PostgreSQL server.
+    ///
+    /// # Errors
+    /// The operator's: why it cannot be used, and whether it is worth trying again.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn postgres(settings: &Settings, kind: Kind) -> Result<Self, Unopened> {
+        let postgres = Postgres::open(settings, kind).await?;
+        Ok(Self { reader: Reader::remote(postgres.reads()), engine: Engine::Postgres(postgres) })
+    }
+
+    /// Which database it is, for what each does in a way of its own.
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.reader.get_database_backend()
     }
 
     /// What queries that change nothing run on. Each sees everything that was committed before it began.
-    pub(crate) fn read(&self) -> &DatabaseConnection {
-        &self.readers
+    pub(crate) fn read(&self) -> &Reader {
+        &self.reader
     }
 
-    /// Runs `command` inside of a write transaction and answers once that is committed.
+    /// Runs `command` inside of a write transaction and answers once that is committed. It may run more than once, if its
+    /// transaction lost to another and left nothing behind.
     ///
     /// Cancelling the wait does not undo a command that has begun.
     pub(crate) async fn write<T, F>(&self, command: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, T> + Send + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, T> + Clone + Send + 'static,
     {
-        self.writer.run(command).await
+        match &self.engine {
+            Engine::Sqlite(writer, _) => writer.run(command).await,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.run(command).await,
+        }
     }
 
     /// Brings the tables up to this version, all in one transaction. Nothing happens to those that are.
     ///
     /// # Errors
-    /// The operator's, `Broken`, when a newer version made the database.
-    pub(crate) async fn migrate<M: MigratorTrait>(&self) -> Result<(), StoreError> {
-        let kind = self.kind;
-        self.write(move |tx| {
-            Box::pin(async move {
-                M::up(tx, None).await?;
-                Ok(sqlite::mark(tx, kind).await?)
-            })
-        })
-        .await
+    /// The operator's, `Broken`, when a newer version made the database, or it holds something else.
+    pub(crate) async fn migrate<M: MigratorTrait + 'static>(&self) -> Result<(), StoreError> {
+        match &self.engine {
+            Engine::Sqlite(writer, kind) => {
+                let kind = *kind;
+                let migrated = writer.run(move |tx| {
+                    Box::pin(async move {
+                        M::up(tx, None).await?;
+                        Ok(sqlite::mark(tx, kind).await?)
+                    })
+                });
+                migrated.await
+            }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.migrate::<M>().await,
+        }
     }
 
-    /// Resolves when something was committed since the last call.
+    /// Resolves when something may have been committed since the last call.
     pub(crate) async fn committed(&self) {
-        self.writer.committed().await;
+        match &self.engine {
+            Engine::Sqlite(writer, _) => writer.committed().await,
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.committed().await,
+        }
     }
 
     /// Proves that it can be read and written.
@@ -99,9 +141,15 @@ impl Database {
         probe::check(self).await
     }
 
-    /// Finishes every command that waits, leaves everything in one file and closes it. Later commands are refused.
+    /// Finishes every command that runs and closes the database, SQLite's as one file. Later commands are refused.
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
-        let readers = self.readers.close_by_ref().await.map_err(store_error);
-        self.writer.close().await.and(readers)
+        match &self.engine {
+            Engine::Sqlite(writer, _) => {
+                let readers = self.reader.close().await.map_err(store_error);
+                writer.close().await.and(readers)
+            }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(postgres) => postgres.close().await,
+        }
     }
 }

@@ -5,7 +5,8 @@
 //!   `migrations` make them, and the folder's own type implements the domain's port.
 //! - [`log`]: the files that log records become.
 //! - `database`: what an adapter sees of a relational database: a pool to read from, and commands that run inside of a
-//!   write transaction. `sqlite` is the one behind it: one writer that commits in groups, a few readers beside it.
+//!   write transaction. Two are behind it: `sqlite`, one writer that commits in groups and a few readers beside it, and
+//!   `postgres` (the feature of that name), a pool with a transaction for each command.
 //!
 //! Everything is opened on a Tokio runtime that must live as long as what was opened. A time is stored as nanoseconds,
 //! a UUID as 16 bytes; queries go through SeaORM alone, so that another database can stand behind the same entities.
@@ -18,6 +19,8 @@ pub mod log;
 mod migration;
 mod moment;
 pub mod photo;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod probe;
 mod purge;
 pub mod session;

@@ -1,13 +1,18 @@
 //! A data directory and the settings of the nodes that run on it.
 
 use std::{
+    env,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::LazyLock,
 };
 
 use tempfile::TempDir;
 
-use crate::{Exit, Node, binary, output::Output};
+use crate::{Exit, Node, Servers, binary, output::Output, servers::content};
+
+/// Says where the homes of all tests keep their rows: `postgres` for schemas of their own on a real server.
+const STORES: &str = "PORTICO_TEST_STORES";
 
 /// Where a node lives: a data directory of its own, and settings. Drop it last: the directory goes with it.
 pub struct Home {
@@ -29,7 +34,24 @@ impl Home {
             "registrations_per_address",
         ];
         let wide = |home: Self, limit: &str| home.set(&format!("gateway.rate_limits.{limit}.burst"), "100000");
-        limits.into_iter().fold(home, wide).set("gateway.listen", "127.0.0.1:0").set("operator.listen", "127.0.0.1:0")
+        let home = limits.into_iter().fold(home, wide);
+        let home = home.set("gateway.listen", "127.0.0.1:0").set("operator.listen", "127.0.0.1:0");
+        match env::var(STORES).as_deref() {
+            Err(_) => home,
+            Ok("postgres") => home.over(shared_postgres()),
+            Ok(other) => panic!("{STORES}={other}: there is postgres alone"),
+        }
+    }
+
+    /// Has the rows of users and photos kept by the PostgreSQL of `servers`, in schemas of their own.
+    #[must_use]
+    pub fn over(mut self, servers: &Servers) -> Self {
+        for (section, domain) in [("user.store", "USER"), ("photo.store", "PHOTO")] {
+            self = self.set(&format!("{section}.adapter"), "postgres");
+            self = self.set(&format!("{section}.url"), &servers.schema(domain));
+            self = self.set(&format!("{section}.tls.ca_file"), servers.ca().to_str().expect("its name is plain"));
+        }
+        self
     }
 
     /// Sets a key of the configuration: `session.idle_s`.
@@ -54,6 +76,22 @@ impl Home {
     /// Every regular file under the data directory.
     pub fn files(&self) -> Vec<PathBuf> {
         files(&self.data())
+    }
+
+    /// Everything that a server keeps for this home, as text; nothing where no server does.
+    pub fn rows(&self) -> String {
+        self.stores().map(content).collect()
+    }
+
+    /// The passwords that its nodes tell servers.
+    pub fn store_passwords(&self) -> Vec<String> {
+        let password = |url: &str| Some(url.split_once('@')?.0.rsplit_once(':')?.1.to_owned());
+        self.stores().filter_map(password).collect()
+    }
+
+    fn stores(&self) -> impl Iterator<Item = &str> {
+        let urls = self.settings.iter().filter(|(name, _)| name.ends_with("__STORE__URL"));
+        urls.map(|(_, url)| url.as_str())
     }
 
     /// Starts a node and waits until it is ready.
@@ -106,6 +144,11 @@ impl Home {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
+}
+
+fn shared_postgres() -> &'static Servers {
+    static SHARED: LazyLock<Servers> = LazyLock::new(|| Servers::shared(&["postgres"]));
+    &SHARED
 }
 
 impl Default for Home {

@@ -17,6 +17,9 @@ const OVERRIDE: &str = "PORTICO_TEST_SERVERS";
 /// What begins the name of every variable in a set's `env`.
 const PREFIX: &str = "PORTICO_TEST_";
 
+/// What a URL names a schema by.
+const SCHEMA: &str = "?options[search_path]=";
+
 /// A set of servers.
 pub struct Servers {
     directory: PathBuf,
@@ -115,6 +118,17 @@ impl Servers {
         self.setting("POSTGRES_URL")
     }
 
+    /// A new schema in the database of a domain (`USER` or `PHOTO`), which is as good as a database and sooner made: the
+    /// URL that leads there.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn schema(&self, domain: &str) -> String {
+        let (url, name) = (self.setting(&format!("POSTGRES_{domain}_URL")), format!("s{:016x}", fastrand::u64(..)));
+        psql(url, &format!("CREATE SCHEMA {name}"));
+        format!("{url}{SCHEMA}{name}")
+    }
+
     /// Redis without TLS.
     pub fn redis_url(&self) -> &str {
         self.setting("REDIS_URL")
@@ -134,6 +148,16 @@ impl Servers {
     pub fn s3_url(&self) -> &str {
         self.setting("S3_URL")
     }
+}
+
+/// Everything in a schema that [`Servers::schema`] made, as text.
+pub(crate) fn content(url: &str) -> String {
+    let (url, name) = url.split_once(SCHEMA).expect("it names a schema");
+    psql(url, &format!("SELECT schema_to_xml('{name}', true, false, '')"))
+}
+
+fn psql(url: &str, statement: &str) -> String {
+    run(Command::new("psql").args([url, "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", statement]))
 }
 
 impl Drop for Servers {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use portico_kernel::StoreError;
+use portico_kernel::{Source, StoreError};
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
 /// SQLite's primary result codes (sqlite.org/rescode.html) that say "not now".
@@ -27,7 +27,7 @@ pub(crate) fn store_error(error: DbErr) -> StoreError {
 }
 
 /// Which [`StoreError`] an error is; its cause may be told in other words.
-pub(crate) fn meaning(error: &DbErr) -> fn(portico_kernel::Source) -> StoreError {
+pub(crate) fn meaning(error: &DbErr) -> fn(Source) -> StoreError {
     match error {
         DbErr::ConnectionAcquire(_) => StoreError::Unavailable,
         DbErr::Conn(RuntimeErr::SqlxError(error))
@@ -37,20 +37,26 @@ pub(crate) fn meaning(error: &DbErr) -> fn(portico_kernel::Source) -> StoreError
     }
 }
 
-fn of_driver(error: &SqlxError) -> fn(portico_kernel::Source) -> StoreError {
+fn of_driver(error: &SqlxError) -> fn(Source) -> StoreError {
     match error {
         SqlxError::Io(error) if error.kind() == io::ErrorKind::StorageFull => StoreError::Full,
-        SqlxError::Io(_) | SqlxError::PoolTimedOut | SqlxError::PoolClosed | SqlxError::WorkerCrashed => {
-            StoreError::Unavailable
-        }
+        SqlxError::Io(_)
+        | SqlxError::Tls(_)
+        | SqlxError::PoolTimedOut
+        | SqlxError::PoolClosed
+        | SqlxError::WorkerCrashed => StoreError::Unavailable,
         SqlxError::Database(error) => {
+            #[cfg(feature = "postgres")]
+            if let Some(meaning) = crate::postgres::of_server(&**error) {
+                return meaning;
+            }
             error.code().and_then(|code| code.parse().ok()).map_or(StoreError::Broken, of_sqlite)
         }
         _ => StoreError::Broken,
     }
 }
 
-fn of_sqlite(code: i32) -> fn(portico_kernel::Source) -> StoreError {
+fn of_sqlite(code: i32) -> fn(Source) -> StoreError {
     match (code, code & code::PRIMARY) {
         (code::IO_SHARED_MEMORY_SIZE, _) | (_, code::FULL) => StoreError::Full,
         (

@@ -21,6 +21,8 @@ use uuid::Uuid;
 
 pub use self::content::*;
 use self::entities::{content_work, idempotency_key, owner, photo};
+#[cfg(feature = "postgres")]
+use crate::postgres::{Settings, Unopened};
 use crate::{
     database::{Database, store_error},
     moment::to_nanos,
@@ -42,10 +44,19 @@ impl Photos {
         Ok(Self { database: Database::sqlite(path, Kind::Photos).await? })
     }
 
+    /// Opens a database of a PostgreSQL server; [`Self::migrate`] makes its tables.
+    ///
+    /// # Errors
+    /// The operator's: why it cannot be used, and whether it is worth trying again.
+    #[cfg(feature = "postgres")]
+    pub async fn connect(settings: &Settings) -> Result<Self, Unopened> {
+        Ok(Self { database: Database::postgres(settings, Kind::Photos).await? })
+    }
+
     /// Brings the tables up to this version; to be called before anything else, and as often as one likes.
     ///
     /// # Errors
-    /// The operator's, `Broken`, when a newer version made the database.
+    /// The operator's, `Broken`, when a newer version made the database, or it holds something else.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         self.database.migrate::<migrations::Migrator>().await
     }

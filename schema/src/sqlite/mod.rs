@@ -50,6 +50,16 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// What it is called where a word serves better than a number.
+    #[cfg(feature = "postgres")]
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::Sessions => "sessions",
+            Self::Photos => "photos",
+        }
+    }
+
     const fn application_id(self) -> i32 {
         i32::from_be_bytes(match self {
             Self::Users => *b"PrtU",

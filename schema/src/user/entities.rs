@@ -78,7 +78,7 @@ pub(super) mod outbox {
     #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "outbox")]
     pub struct Model {
-        /// The order of commits: there is one writer.
+        /// The order of commits; see `positions`.
         #[sea_orm(primary_key)]
         pub position: i64,
         #[sea_orm(unique)]

@@ -11,13 +11,14 @@ use sea_orm_migration::{
     },
 };
 
+use super::positions;
 use crate::{migration::create_clustered, probe};
 
 pub(super) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First), Box::new(OneTimePasswords), Box::new(OutboxColumns)]
+        vec![Box::new(First), Box::new(OneTimePasswords), Box::new(OutboxColumns), Box::new(OutboxPositions)]
     }
 }
 
@@ -91,6 +92,26 @@ impl MigrationTrait for OutboxColumns {
             manager.alter_table(Table::alter().table("outbox").add_column(column).take()).await?;
         }
         Ok(())
+    }
+}
+
+/// Positions that rise as commits do, where there are many writers.
+struct OutboxPositions;
+
+impl MigrationName for OutboxPositions {
+    fn name(&self) -> &'static str {
+        "m0004_outbox_positions"
+    }
+}
+
+#[async_trait]
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait's own signature elides it, and async_trait tells the two apart"
+)]
+impl MigrationTrait for OutboxPositions {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        positions::create(manager).await
     }
 }
 

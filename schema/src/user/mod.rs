@@ -7,6 +7,7 @@ mod commands;
 mod entities;
 mod migrations;
 mod outbox;
+mod positions;
 
 use std::path::Path;
 
@@ -17,6 +18,8 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Select};
 use time::OffsetDateTime;
 
 use self::entities::{idempotency_key, user};
+#[cfg(feature = "postgres")]
+use crate::postgres::{Settings, Unopened};
 use crate::{
     database::{Database, store_error},
     moment::to_nanos,
@@ -38,10 +41,19 @@ impl Users {
         Ok(Self { database: Database::sqlite(path, Kind::Users).await? })
     }
 
+    /// Opens a database of a PostgreSQL server; [`Self::migrate`] makes its tables.
+    ///
+    /// # Errors
+    /// The operator's: why it cannot be used, and whether it is worth trying again.
+    #[cfg(feature = "postgres")]
+    pub async fn connect(settings: &Settings) -> Result<Self, Unopened> {
+        Ok(Self { database: Database::postgres(settings, Kind::Users).await? })
+    }
+
     /// Brings the tables up to this version; to be called before anything else, and as often as one likes.
     ///
     /// # Errors
-    /// The operator's, `Broken`, when a newer version made the database.
+    /// The operator's, `Broken`, when a newer version made the database, or it holds something else.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         self.database.migrate::<migrations::Migrator>().await
     }

@@ -1,7 +1,6 @@
 //! The outbox: events that were committed beside the change they tell of.
 //!
-//! Invariant: events come out in the order in which they were committed. Positions are given out by the one writer, so
-//! that they rise as commits do. What an event makes sessions end for, and photos go, stands in columns of its own beside
+//! Invariant: events come out in the order in which they were committed (`positions`). What an event makes sessions end for, and photos go, stands in columns of its own beside
 //! its text, and they decide: where the text is damaged, the event is made of them anew. A row of the first version, which
 //! has none, is set aside then, so that it does not hold up the others.
 
@@ -20,6 +19,7 @@ use uuid::Uuid;
 use super::{
     Users,
     entities::{outbox, set_aside},
+    positions,
 };
 use crate::database::{Rollback, store_error};
 
@@ -43,6 +43,7 @@ pub(super) async fn add(tx: &DatabaseTransaction, event: &Event) -> Result<(), D
 #[async_trait]
 impl Outbox for Users {
     async fn after(&self, position: i64, limit: u32) -> Result<Vec<(i64, Event)>, StoreError> {
+        positions::give(&self.database).await?;
         loop {
             let rows = self.rows_after(position, limit).await?;
             let all = rows.len();
@@ -138,8 +139,10 @@ async fn forget(tx: &DatabaseTransaction, ids: Vec<Uuid>) -> Result<(), Rollback
 }
 
 async fn move_aside(tx: &DatabaseTransaction, id: Uuid, reason: String) -> Result<(), Rollback<()>> {
-    let Some(row) = outbox::Entity::find().filter(outbox::Column::Id.eq(id)).one(tx).await? else { return Ok(()) };
-    let row = set_aside::ActiveModel { id: Set(row.id), event: Set(row.event), reason: Set(reason) };
+    // Not the whole row: it may have no position yet.
+    let text = outbox::Entity::find().select_only().column(outbox::Column::Event).filter(outbox::Column::Id.eq(id));
+    let Some(event) = text.into_tuple::<String>().one(tx).await? else { return Ok(()) };
+    let row = set_aside::ActiveModel { id: Set(id), event: Set(event), reason: Set(reason) };
     set_aside::Entity::insert(row).on_conflict_do_nothing().exec_without_returning(tx).await?;
     forget(tx, vec![id]).await
 }

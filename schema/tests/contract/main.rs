@@ -24,5 +24,7 @@ mod photo;
 mod session;
 #[macro_use]
 mod user;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod sqlite;
 mod values;

@@ -1,7 +1,9 @@
 //! Commands that share a transaction.
 
+use std::sync::Arc;
+
 use futures_util::{FutureExt as _, future::join_all};
-use tokio::sync::oneshot;
+use tokio::sync::Notify;
 
 use super::*;
 
@@ -55,20 +57,21 @@ async fn a_panic_undoes_its_command_alone_and_the_writer_goes_on() {
 #[tokio::test]
 async fn an_answer_waits_for_the_commit_of_its_whole_group() {
     let (_directory, database) = numbers().await;
-    let ((entered, has_entered), (release, released)) = (oneshot::channel(), oneshot::channel());
+    let (entered, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let mut first = Box::pin(insert(&database, 1));
+    let (enters, released) = (Arc::clone(&entered), Arc::clone(&release));
     let mut last = Box::pin(database.write(move |_| {
         Box::pin(async move {
-            entered.send(()).unwrap();
-            released.await.unwrap();
+            enters.notify_one();
+            released.notified().await;
             Ok(())
         })
     }));
 
     assert!(first.as_mut().now_or_never().is_none() && last.as_mut().now_or_never().is_none());
-    has_entered.await.unwrap(); // so the first has run
+    entered.notified().await; // so the first has run
     let (answer, seen) = (first.as_mut().now_or_never(), stored(&database).await);
-    release.send(()).unwrap();
+    release.notify_one();
 
     assert!(answer.is_none() && seen.is_empty());
     first.await.unwrap();

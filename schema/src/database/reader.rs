@@ -1,0 +1,86 @@
+//! What queries that change nothing run on.
+
+use async_trait::async_trait;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement};
+#[cfg(feature = "postgres")]
+use {
+    sea_orm::{RuntimeErr, SqlxError},
+    std::{io, time::Duration},
+    tokio::{runtime::Handle, time::timeout},
+};
+
+/// Runs queries on any of a few connections.
+pub(crate) struct Reader {
+    connection: DatabaseConnection,
+    /// Where queries to a server run, and how long they may.
+    #[cfg(feature = "postgres")]
+    bound: Option<(Handle, Duration)>,
+}
+
+impl Reader {
+    /// Queries run where they are asked for.
+    pub(super) fn local(connection: DatabaseConnection) -> Self {
+        Self {
+            connection,
+            #[cfg(feature = "postgres")]
+            bound: None,
+        }
+    }
+
+    /// Queries run on a runtime, which reads the answers even if whoever asked has gone, and fail when they take longer
+    /// than they may.
+    #[cfg(feature = "postgres")]
+    pub(super) fn remote((connection, runtime, within): (DatabaseConnection, Handle, Duration)) -> Self {
+        Self { connection, bound: Some((runtime, within)) }
+    }
+
+    pub(super) async fn close(&self) -> Result<(), DbErr> {
+        self.connection.close_by_ref().await
+    }
+
+    async fn run<T, F>(&self, query: impl FnOnce(DatabaseConnection) -> F) -> Result<T, DbErr>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, DbErr>> + Send + 'static,
+    {
+        let query = query(self.connection.clone());
+        #[cfg(feature = "postgres")]
+        if let Some((runtime, within)) = &self.bound {
+            return match runtime.spawn(timeout(*within, query)).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) => Err(late()),
+                Err(ended) => Err(DbErr::Custom(ended.to_string())),
+            };
+        }
+        query.await
+    }
+}
+
+#[cfg(feature = "postgres")]
+fn late() -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(SqlxError::Io(io::ErrorKind::TimedOut.into()).into()))
+}
+
+#[async_trait]
+impl ConnectionTrait for Reader {
+    fn get_database_backend(&self) -> DbBackend {
+        self.connection.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.run(|on| async move { on.execute_raw(statement).await }).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        let sql = sql.to_owned();
+        self.run(|on| async move { on.execute_unprepared(&sql).await }).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.run(|on| async move { on.query_one_raw(statement).await }).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.run(|on| async move { on.query_all_raw(statement).await }).await
+    }
+}

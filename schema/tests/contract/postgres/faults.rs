@@ -1,0 +1,145 @@
+//! What is left when the server is killed, stopped or away: a server of the test's own.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use portico_kernel::{StoreError, UserId};
+use portico_schema::{postgres::Settings, user::Users};
+use portico_tests::{Servers, eventually};
+use portico_user::{Inserted, Store as _, registered};
+use tokio::{task::JoinSet, time::timeout};
+
+use super::support::Database;
+use crate::values::{NOW, account};
+
+/// Longer than anything may hang: acquiring, working and committing, each to its bound, on a busy machine.
+const NO_HANG: Duration = Duration::from_secs(30);
+
+async fn opened(servers: &Servers) -> Arc<Users> {
+    let settings = Settings {
+        acquire_timeout: Duration::from_secs(1),
+        statement_timeout: Duration::from_secs(2),
+        ..Database::on(servers).settings()
+    };
+    let users = Users::connect(&settings).await.unwrap();
+    users.migrate().await.unwrap();
+    Arc::new(users)
+}
+
+async fn insert(users: &Users, email: &str) -> Result<(UserId, Inserted), StoreError> {
+    let account = account(email);
+    let inserted = timeout(NO_HANG, users.insert(&account, &registered(&account, NOW), None)).await;
+    inserted.expect("no command hangs").map(|inserted| (account.user.id, inserted))
+}
+
+/// What a crowd of clients was told, until it is stopped.
+struct Load {
+    stop: Arc<AtomicBool>,
+    clients: JoinSet<()>,
+    told: Arc<Mutex<Told>>,
+}
+
+#[derive(Default)]
+struct Told {
+    kept: Vec<UserId>,
+    refused: usize,
+    strange: Vec<StoreError>,
+}
+
+impl Load {
+    fn start(users: &Arc<Users>) -> Self {
+        let (stop, told) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Told::default())));
+        let mut clients = JoinSet::new();
+        for client in 0..4 {
+            let (users, stop, told) = (Arc::clone(users), Arc::clone(&stop), Arc::clone(&told));
+            clients.spawn(async move {
+                for number in 0..100_000 {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let answer = insert(&users, &format!("{client}-{number}@example.com")).await;
+                    let mut told = told.lock().unwrap();
+                    match answer {
+                        Ok((id, Inserted::Kept)) => told.kept.push(id),
+                        Err(StoreError::Unavailable(_) | StoreError::Uncertain(_)) => told.refused += 1,
+                        Ok((_, other)) => panic!("{other:?}"),
+                        Err(error) => told.strange.push(error),
+                    }
+                }
+            });
+        }
+        Self { stop, clients, told }
+    }
+
+    fn kept(&self) -> usize {
+        self.told.lock().unwrap().kept.len()
+    }
+
+    /// Waits until more was kept than until now.
+    async fn goes_on(&self) {
+        let before = self.kept();
+        eventually("a registration", || std::future::ready((self.kept() > before + 20).then_some(()))).await;
+    }
+
+    async fn stop(mut self) -> Told {
+        self.stop.store(true, Ordering::Relaxed);
+        while let Some(ended) = self.clients.join_next().await {
+            ended.unwrap();
+        }
+        std::mem::take(&mut *self.told.lock().unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_under_load_loses_nothing_acknowledged_and_heals() {
+    let servers = Servers::own(&["postgres"]);
+    let users = opened(&servers).await;
+    let load = Load::start(&users);
+    load.goes_on().await;
+
+    for _ in 0..3 {
+        servers.kill("postgres");
+        servers.up("postgres");
+        load.goes_on().await;
+    }
+
+    let told = load.stop().await;
+    assert!(told.strange.is_empty(), "{:?}", told.strange);
+    for id in &told.kept {
+        assert!(users.find(*id).await.unwrap().is_some(), "{id} was acknowledged");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_stopped_hangs_nobody_and_goes_on_where_it_was() {
+    let servers = Servers::own(&["postgres"]);
+    let users = opened(&servers).await;
+    insert(&users, "ann@example.com").await.unwrap();
+
+    servers.pause("postgres");
+    let written = insert(&users, "bob@example.com").await;
+    let read = timeout(NO_HANG, users.find(UserId::new())).await.expect("no query hangs");
+    servers.resume("postgres");
+
+    assert!(matches!(written, Err(StoreError::Unavailable(_) | StoreError::Uncertain(_))), "{written:?}");
+    assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+    eventually("an answer", || async { insert(&users, "eve@example.com").await.ok() }).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_unavailable() {
+    let servers = Servers::own(&["postgres"]);
+    let users = opened(&servers).await;
+
+    servers.kill("postgres");
+    let (written, read, ready) =
+        (insert(&users, "ann@example.com").await, users.find(UserId::new()).await, users.check().await);
+
+    assert!(matches!(written, Err(StoreError::Unavailable(_))), "{written:?}");
+    assert!(matches!((read, ready), (Err(StoreError::Unavailable(_)), Err(StoreError::Unavailable(_)))));
+}
