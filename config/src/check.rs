@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::{Config, Gateway, Operator, Rate, tls};
+use crate::{Adapter, Config, Gateway, Operator, Rate, Store, tls};
 
 /// Every broken rule as (key, what is wrong).
 pub(crate) fn rules(config: &Config) -> Vec<(String, String)> {
@@ -10,6 +10,8 @@ pub(crate) fn rules(config: &Config) -> Vec<(String, String)> {
     gateway(&config.gateway, &mut broken);
     operator(&config.operator, &mut broken);
     rates(&config.gateway, &mut broken);
+    store("user.store", &config.user.store, &mut broken);
+    store("photo.store", &config.photo.store, &mut broken);
     passwords(config, &mut broken);
     sessions(config, &mut broken);
     sizes(config, &mut broken);
@@ -132,6 +134,23 @@ fn rates(gateway: &Gateway, broken: &mut Broken) {
         broken.unless(sane, &format!("{key}.per_s"), "must be between 0.000001 and 1000000");
     }
     broken.unless(rates.keys_max >= 1000, "gateway.rate_limits.keys_max", "must be at least 1000");
+}
+
+fn store(section: &str, store: &Store, broken: &mut Broken) {
+    let is_told_once = store.url.is_some() != store.url_file.is_some();
+    let needed = store.adapter == Adapter::Postgres;
+    broken.unless(is_told_once || !needed, &format!("{section}.url"), "is needed for postgres, or else url_file");
+    for (key, file) in [("url_file", &store.url_file), ("tls.ca_file", &store.tls.ca_file)] {
+        let exists = file.as_ref().is_none_or(|file| file.is_file());
+        broken.unless(exists, &format!("{section}.{key}"), "names no file that there is");
+    }
+    // One for whoever reads, and one for whoever writes.
+    broken.unless(store.pool_max >= 2, &format!("{section}.pool_max"), "must be at least 2");
+    for (key, value) in
+        [("acquire_timeout_ms", store.acquire_timeout_ms), ("statement_timeout_ms", store.statement_timeout_ms)]
+    {
+        broken.unless(value >= 100, &format!("{section}.{key}"), "must be at least 100");
+    }
 }
 
 fn passwords(config: &Config, broken: &mut Broken) {

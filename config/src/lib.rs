@@ -10,19 +10,21 @@
 mod check;
 mod load;
 mod mistake;
+mod secret;
 mod sections;
 mod tls;
 mod yaml;
 
 pub use load::{Sources, load};
 pub use mistake::{Mistake, Mistakes, Origin};
+pub use secret::Secret;
 pub use sections::*;
 
 /// Every key with its default, commented.
 pub const DEFAULT_YML: &str = include_str!("../default.yml");
 
 impl Config {
-    /// The configuration in force as YAML. It holds no secret: those lie in files that it only names.
+    /// The configuration in force as YAML, without its secrets.
     pub fn to_yaml(&self) -> String {
         yaml_serde::to_string(self).expect("plain structs serialise")
     }

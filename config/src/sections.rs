@@ -5,6 +5,8 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
+use crate::Secret;
+
 /// Everything that can be configured.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -187,10 +189,66 @@ pub struct Operator {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct User {
+    /// Where accounts are kept.
+    pub store: Store,
     /// Passwords.
     pub password: Password,
     /// The most users in memory.
     pub cache_max: u64,
+}
+
+/// Where a domain's rows are kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// In which database. All that follows is of PostgreSQL alone.
+    pub adapter: Adapter,
+    /// Where that is.
+    pub url: Option<Secret>,
+    /// A file that says where.
+    pub url_file: Option<PathBuf>,
+    /// Whether the server must prove who it is.
+    pub tls: StoreTls,
+    /// The most connections.
+    pub pool_max: u32,
+    /// How long a request waits for one.
+    pub acquire_timeout_ms: u64,
+    /// How long the server may work on a statement.
+    pub statement_timeout_ms: u64,
+    /// How long a server that is away is waited for at the start.
+    pub retry_at_start_s: u64,
+}
+
+/// A database that rows can be kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Adapter {
+    /// A file in the data directory.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// TLS to a database.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreTls {
+    /// What the server must prove.
+    pub mode: TlsMode,
+    /// The authorities that vouch for it; the public ones without a file.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// What a server must prove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TlsMode {
+    /// Nothing; without TLS.
+    Disable,
+    /// That an authority vouches for it.
+    VerifyCa,
+    /// That an authority vouches for it under the name that it was called by.
+    VerifyFull,
 }
 
 /// Passwords.
@@ -246,6 +304,8 @@ pub struct Session {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Photo {
+    /// Where photos' rows are kept.
+    pub store: Store,
     /// The largest upload.
     pub upload_max_bytes: u64,
     /// The most pixels of a picture.

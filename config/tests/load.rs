@@ -45,6 +45,27 @@ impl World {
 }
 
 #[test]
+fn a_server_for_rows_is_named_once_and_its_files_exist() {
+    let postgres = "user:\n  store:\n    adapter: postgres\n    pool_max: 1\n    tls: { ca_file: nowhere.pem }\n";
+    let without = world().file(postgres);
+    let twice = world().file("photo:\n  store: { adapter: postgres, url: a, url_file: nowhere }\n");
+
+    let (without, twice) = (without.mistakes(), twice.mistakes());
+
+    let keys = |mistakes: &[(Origin, String)]| mistakes.iter().map(|(_, key)| key.clone()).collect::<Vec<_>>();
+    assert_eq!(keys(&without), ["user.store.url", "user.store.tls.ca_file", "user.store.pool_max"]);
+    assert_eq!(keys(&twice), ["photo.store.url", "photo.store.url_file"]);
+}
+
+#[test]
+fn a_secret_is_shown_nowhere() {
+    let config = world().flag("user.store.url", "postgres://ann:hunter2@localhost/db").load().unwrap();
+
+    assert!(!config.to_yaml().contains("hunter2") && !format!("{config:?}").contains("hunter2"));
+    assert_eq!(config.user.store.url.unwrap().expose(), "postgres://ann:hunter2@localhost/db");
+}
+
+#[test]
 fn the_defaults_are_complete_and_right() {
     let config = world().load().unwrap();
 

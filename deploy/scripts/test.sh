@@ -19,9 +19,19 @@ step() {
 
 step "formatting" cargo fmt --all -- --check
 step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+# The adapters that only a node of many has: what follows is built with them.
+distributed="--features portico-node/distributed,portico-tests/distributed"
+# shellcheck disable=SC2086 # words
+step "lints, distributed" cargo clippy -p portico-schema -p portico-node -p portico-tests --all-targets --locked $distributed -- -D warnings
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 # Real ones, for tests/tests/servers: Debian packages, Kafka's jars, and some minutes of compiling; once.
 step "servers" deploy/scripts/servers.sh fetch
 # The binary that the black-box tests start, with the features that the next step unifies.
-step "binary" cargo build --workspace --bins --tests --locked
-step "tests" cargo test --workspace --locked
+# shellcheck disable=SC2086 # words
+step "binary" cargo build --workspace --bins --tests --locked $distributed
+# shellcheck disable=SC2086 # words
+step "tests" cargo test --workspace --locked $distributed
+# The same black-box tests, with rows in PostgreSQL.
+# shellcheck disable=SC2086 # words
+step "tests over PostgreSQL" env PORTICO_TEST_STORES=postgres cargo test --workspace --locked $distributed \
+    --test journey --test bad_input --test canary --test durability --test escalation --test shutdown

@@ -68,7 +68,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 pub(crate) enum Command {
     /// Serve everything in one process, until SIGTERM or SIGINT (this is what `portico` alone does)
     Up,
-    /// Bring the databases of the data directory up to date (`up` does it by itself)
+    /// Bring the databases up to date (`up` does it by itself)
     Migrate,
     /// Look at the configuration
     #[command(subcommand)]

@@ -4,6 +4,7 @@ mod bus;
 mod log;
 mod photo;
 mod session;
+mod store;
 mod user;
 
 use std::{

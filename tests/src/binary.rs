@@ -56,6 +56,9 @@ fn is_current(binary: &Path) -> bool {
 fn build() -> bool {
     let mut cargo = cargo_command();
     cargo.args(["build", "--workspace", "--bins", "--tests"]);
+    if cfg!(feature = "distributed") {
+        cargo.args(["--features", "portico-node/distributed"]);
+    }
     if profile_directory().ends_with("release") {
         cargo.arg("--release");
     }

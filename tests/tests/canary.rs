@@ -1,4 +1,4 @@
-//! Secrets never appear: neither in a log, nor on a terminal, nor in any file under the data directory.
+//! Secrets never appear: neither in a log, nor on a terminal, nor in any file under the data directory, nor in a row.
 
 use std::{fs, io::Read as _};
 
@@ -14,6 +14,7 @@ const DEAD_TOKEN: &str = "Q2FuYXJ5Q2FuYXJ5Q2FuYXJ5Q2FuYXJ5Q2FuYXJ5Q2E";
 /// Everything that a node on this home has written, unpacked.
 fn everything(home: &Home, printed: &str) -> Vec<(String, Vec<u8>)> {
     let mut all = vec![("standard output and error".to_owned(), printed.as_bytes().to_vec())];
+    all.push(("the rows".to_owned(), home.rows().into_bytes()));
     for path in home.files() {
         let mut bytes = fs::read(&path).unwrap();
         if path.extension().is_some_and(|extension| extension == "gz") {
@@ -68,6 +69,8 @@ async fn no_password_token_or_cookie_is_ever_written_even_when_requests_fail() {
     let reset_to = reset.stdout.trim().to_owned();
     assert!(reset_to.len() >= 8, "{reset:?}");
     secrets.extend([token, rotated, reset_to]);
+    assert_eq!(secrets.len(), 8, "session and device cookie are among them");
+    secrets.extend(home.store_passwords());
     let exit = node.stop().await;
 
     let written = everything(&home, &(exit.stdout + &exit.stderr + &reset.stderr));
@@ -76,5 +79,4 @@ async fn no_password_token_or_cookie_is_ever_written_even_when_requests_fail() {
         assert!(place.is_none(), "{secret} stands in {}", place.unwrap().0);
     }
     assert!(written.iter().any(|(_, bytes)| contains(bytes, "bad_credentials")), "the search sees what was logged");
-    assert_eq!(secrets.len(), 8, "session and device cookie are among them");
 }

@@ -10,5 +10,5 @@ use crate::{exit::Failure, node::Node, output::print};
 /// The operator's: the data directory is held by a running node, or a database cannot be migrated.
 pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
     Node::offline(config.clone()).await?.close().await;
-    print(&format!("databases in {} are up to date\n", config.data.dir.display()))
+    print(&format!("databases are up to date; data in {}\n", config.data.dir.display()))
 }

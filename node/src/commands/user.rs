@@ -32,10 +32,10 @@ pub(crate) async fn run(config: Config, command: &UserCommand) -> Result<(), Fai
 
 /// Nobody looks for an account where there is no data, unless the directory is the wrong one; nothing is made there.
 fn known(config: Config) -> Result<Config, Failure> {
-    let directory = &config.data.dir;
-    if has_accounts(directory) {
+    if has_accounts(&config) {
         return Ok(config);
     }
+    let directory = &config.data.dir;
     let told = format!("{}: no data is there; name the data directory (--data-dir, data.dir)", directory.display());
     Err(Failure::no_input(told))
 }

@@ -57,7 +57,7 @@ impl Domain {
                 let error = chain(&error);
                 return Err(Failure::unavailable(format!(
                     "sessions that were ended cannot be refused yet, so nothing is served: {error}; \
-                     mend session.db or user.db in the data directory, then start again"
+                     mend the databases of sessions and users, then start again"
                 )));
             }
             tokio::time::sleep(REVOCATIONS_RETRY).await;

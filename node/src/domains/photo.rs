@@ -6,9 +6,9 @@ use portico_kernel::{Ask, Ref, Spec};
 use portico_photo::{
     Budget, ContentStore, Decoders, Fingerprints, Limits, Parts, Photos, Staging, Store, Summaries, Summarize, Uploads,
 };
-use portico_schema::photo::{ContentFiles, Photos as Adapter};
+use portico_schema::photo::ContentFiles;
 
-use super::{World, unopened, user::threads};
+use super::{World, store, unopened, user::threads};
 use crate::exit::Failure;
 
 /// The running photo domain.
@@ -21,9 +21,8 @@ pub(super) struct Domain {
 
 /// Starts the photo domain over its database and its files.
 pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
-    let (path, files) = (world.data("photo.db"), world.data("content"));
-    let store = Arc::new(Adapter::open(&path).await.map_err(unopened(&path))?);
-    store.migrate().await.map_err(unopened(&path))?;
+    let files = world.data("content");
+    let store = Arc::new(store::photos(world).await?);
     let content = Arc::new(ContentFiles::local(&files).map_err(unopened(&files))?);
     let parts = parts(world, Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&content) as Arc<dyn ContentStore>)?;
     let summarize = parts.summaries.ask();
@@ -46,7 +45,7 @@ pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
         let content = Arc::clone(&content);
         async move { content.check().await }
     });
-    world.close("photo.db", async move { store.close().await });
+    world.close("database:photo", async move { store.close().await });
     Ok(Domain { actor, summarize })
 }
 

@@ -1,21 +1,17 @@
 //! Starts the user domain.
 
-use std::{num::NonZeroUsize, path::Path, sync::Arc, thread::available_parallelism};
+use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
 
-use portico_config::Argon2;
+use portico_config::{Adapter, Argon2, Config};
 use portico_kernel::{Ask, Outbox, Pool, Ref, Spec};
-use portico_schema::user::Users as Adapter;
 use portico_user::{GetUser, HashParams, Hasher, PasswordPolicy, Ports, Profiles, Store, Users};
 
-use super::{World, session, unopened};
+use super::{World, session, store};
 use crate::exit::Failure;
 
-/// The database, in the data directory.
-const DATABASE: &str = "user.db";
-
-/// Whether a data directory holds accounts.
-pub(crate) fn has_accounts(data: &Path) -> bool {
-    data.join(DATABASE).is_file()
+/// Whether there are accounts; where a server keeps them, it is asked later.
+pub(crate) fn has_accounts(config: &Config) -> bool {
+    config.user.store.adapter != Adapter::Sqlite || config.data.dir.join(store::USERS).is_file()
 }
 
 /// The running user domain.
@@ -30,9 +26,7 @@ pub(super) struct Domain {
 
 /// Starts the user domain over its database, with a pool for its hashes.
 pub(super) async fn start(world: &mut World, session: &session::Domain) -> Result<Domain, Failure> {
-    let path = world.data(DATABASE);
-    let store = Arc::new(Adapter::open(&path).await.map_err(unopened(&path))?);
-    store.migrate().await.map_err(unopened(&path))?;
+    let store = Arc::new(store::users(world).await?);
     let profiles = Profiles::new(world.config.user.cache_max);
     let ports = Ports {
         store: Arc::clone(&store) as Arc<dyn Store>,
@@ -59,7 +53,7 @@ pub(super) async fn start(world: &mut World, session: &session::Domain) -> Resul
         let outbox = Arc::clone(&counted);
         async move { outbox.depth().await }
     });
-    world.close(DATABASE, async move { store.close().await });
+    world.close("database:user", async move { store.close().await });
     Ok(Domain { actor, get_user, outbox })
 }
 

@@ -1,9 +1,8 @@
 //! PostgreSQL 15 or later: one pool, and a transaction for each command, READ COMMITTED, that is answered after COMMIT.
 //!
 //! Invariant: whatever is done with a connection is done on the runtime that opened the pool, however short-lived the
-//! runtime of whoever asks, and takes no longer than its bound, whatever the server does. A transaction of which it is not
-//! known whether it was committed is told as that, and never repeated. Statements are never logged: they carry personal
-//! data.
+//! runtime of whoever asks, and takes no longer than its bound, whatever the server does. Of a transaction nobody may know
+//! whether it was committed: that is said, and it is never repeated. Statements are never logged: they carry personal data.
 
 mod error;
 mod migrate;
