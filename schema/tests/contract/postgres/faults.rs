@@ -12,20 +12,22 @@ use portico_kernel::{StoreError, UserId};
 use portico_schema::{postgres::Settings, user::Users};
 use portico_tests::{Servers, eventually};
 use portico_user::{Inserted, Store as _, registered};
+use sea_orm::sqlx::{self, postgres::PgConnection};
 use tokio::{task::JoinSet, time::timeout};
 
-use super::support::Database;
+use super::support::{Database, execute};
 use crate::values::{NOW, account};
 
 /// Longer than anything may hang: acquiring, working and committing, each to its bound, on a busy machine.
 const NO_HANG: Duration = Duration::from_secs(30);
 
 async fn opened(servers: &Servers) -> Arc<Users> {
-    let settings = Settings {
-        acquire_timeout: Duration::from_secs(1),
-        statement_timeout: Duration::from_secs(2),
-        ..Database::on(servers).settings()
-    };
+    opened_in(&Database::on(servers), Duration::from_secs(2)).await
+}
+
+async fn opened_in(database: &Database, statement_timeout: Duration) -> Arc<Users> {
+    let acquire_timeout = Duration::from_secs(1);
+    let settings = Settings { acquire_timeout, statement_timeout, ..database.settings() };
     let users = Users::connect(&settings).await.unwrap();
     users.migrate().await.unwrap();
     Arc::new(users)
@@ -129,6 +131,34 @@ async fn a_server_that_is_stopped_hangs_nobody_and_goes_on_where_it_was() {
     assert!(matches!(written, Err(StoreError::Unavailable(_) | StoreError::Uncertain(_))), "{written:?}");
     assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
     eventually("an answer", || async { insert(&users, "eve@example.com").await.ok() }).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_stopped_in_the_middle_of_statements_hangs_nobody() {
+    let servers = Servers::own(&["postgres"]);
+    let database = Database::on(&servers);
+    let users = opened_in(&database, Duration::from_secs(6)).await;
+    let mut other = database.connection().await;
+    execute(&mut other, "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").await;
+    let (writes, reads) = (Arc::clone(&users), Arc::clone(&users));
+    let written = tokio::spawn(async move { insert(&writes, "ann@example.com").await });
+    let read = tokio::spawn(async move { timeout(NO_HANG, reads.find(UserId::new())).await });
+    timeout(NO_HANG, both_wait(&mut database.connection().await)).await.expect("both wait");
+
+    servers.pause("postgres");
+    let (written, read) = (written.await.unwrap(), read.await.unwrap());
+    servers.resume("postgres");
+
+    assert!(matches!(written, Err(StoreError::Unavailable(_))), "{written:?}");
+    assert!(matches!(read, Ok(Err(StoreError::Unavailable(_)))), "{read:?}");
+}
+
+/// Returns once two statements wait for a lock.
+async fn both_wait(connection: &mut PgConnection) {
+    let query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'portico' AND wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(query).fetch_one(&mut *connection).await.unwrap() < 2 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]
