@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 use self::ports::Ports;
 use crate::{
-    ApplyUserEvent, Create, Delete, DeleteOthers, EnsureRevocable, Epoch, Error, Limits, List, Live, Opened, RaiseEpoch,
-    Rotate, Session, Store, Validate, View, log::logged,
+    ApplyUserEvent, Create, Delete, DeleteOthers, EnsureRevocable, Epoch, Error, Limits, List, Live, Opened,
+    RaiseEpoch, Rotate, Session, Store, Validate, View, log::logged,
 };
 
 /// How often expired sessions are purged.
