@@ -3,14 +3,17 @@
 //! Invariant: a password that is presented for no account costs what a wrong one costs: the same queue, the same pool and
 //! a hash with the current parameters. Hashes that another system made verify as they did there.
 
+mod memory;
+
 use std::{fmt, sync::Arc};
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
-    password_hash::{self, PasswordHasher as _, PasswordVerifier as _, phc},
+    password_hash::{self, PasswordVerifier as _, phc},
 };
 use portico_kernel::{Invalid, Pool, PoolError};
 
+use self::memory::{Claim, Memory};
 use crate::{
     Error, Password, PasswordHash,
     imported::{is_bcrypt, parse},
@@ -65,8 +68,8 @@ impl Hasher {
     /// # Errors
     /// [`Error::HashingOverloaded`] when too many passwords wait.
     pub async fn hash(&self, password: &Password) -> Result<PasswordHash, Error> {
-        let (scheme, password) = (Arc::clone(&self.scheme), password.clone());
-        self.pool.run(move || scheme.hash(&password)).await?
+        let (scheme, claim, password) = (Arc::clone(&self.scheme), self.scheme.memory.claim(), password.clone());
+        self.pool.run(move || scheme.hash(&password, &claim)).await?
     }
 
     /// Whether `password` is the one that `hash` was made of; without a hash it is wrong, in the same time.
@@ -74,8 +77,9 @@ impl Hasher {
     /// # Errors
     /// [`Error::HashingOverloaded`] when too many passwords wait, [`Error::Hashing`] for a damaged hash.
     pub async fn verify(&self, password: &Password, hash: Option<&PasswordHash>) -> Result<Verdict, Error> {
-        let (scheme, password, hash) = (Arc::clone(&self.scheme), password.clone(), hash.cloned());
-        self.pool.run(move || scheme.verify(&password, hash.as_ref())).await?
+        let (scheme, claim) = (Arc::clone(&self.scheme), self.scheme.memory.claim());
+        let (password, hash) = (password.clone(), hash.cloned());
+        self.pool.run(move || scheme.verify(&password, hash.as_ref(), &claim)).await?
     }
 }
 
@@ -98,6 +102,7 @@ impl From<PoolError> for Error {
 struct Scheme {
     argon2: Argon2<'static>,
     dummy: PasswordHash,
+    memory: Memory,
 }
 
 impl Scheme {
@@ -105,62 +110,99 @@ impl Scheme {
         let unknown = |_| Invalid::new("out_of_range", "must be parameters that argon2 knows (RFC 9106, section 3.1)");
         let params = Params::new(memory_kib, iterations, parallelism, None).map_err(unknown)?;
         let dummy = dummy(&params);
-        Ok(Self { argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params), dummy })
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        Ok(Self { argon2, dummy, memory: Memory::default() })
     }
 
-    fn hash(&self, password: &Password) -> Result<PasswordHash, Error> {
-        let hash = self.argon2.hash_password(password.expose().as_bytes()).map_err(|_| Error::Hashing)?;
-        Ok(PasswordHash::new(hash.to_string()))
+    fn hash(&self, password: &Password, claim: &Claim) -> Result<PasswordHash, Error> {
+        let salt = phc::Salt::generate();
+        let output = self.output(password.expose(), &salt, Params::DEFAULT_OUTPUT_LEN, claim)?;
+        Ok(PasswordHash::new(in_phc(self.argon2.params(), salt, output).to_string()))
     }
 
     /// A hash that was imported may have been made of the password as it was typed, before it was normalised.
-    fn verify(&self, password: &Password, hash: Option<&PasswordHash>) -> Result<Verdict, Error> {
-        let hash = hash.unwrap_or(&self.dummy).expose();
-        if self.matches(password.expose(), hash)? {
-            Ok(if self.is_current(hash) { Verdict::Right } else { Verdict::RightButDated })
-        } else if password.as_typed() != password.expose() && self.matches(password.as_typed(), hash)? {
+    fn verify(&self, password: &Password, hash: Option<&PasswordHash>, claim: &Claim) -> Result<Verdict, Error> {
+        let hash = Made::read(hash.unwrap_or(&self.dummy).expose(), self.argon2.params())?;
+        if self.matches(password.expose(), &hash, claim)? {
+            Ok(if matches!(hash, Made::AsToday { .. }) { Verdict::Right } else { Verdict::RightButDated })
+        } else if password.as_typed() != password.expose() && self.matches(password.as_typed(), &hash, claim)? {
             Ok(Verdict::RightButDated)
         } else {
             Ok(Verdict::Wrong)
         }
     }
 
-    fn matches(&self, password: &str, hash: &str) -> Result<bool, Error> {
-        if is_bcrypt(hash) {
+    fn matches(&self, password: &str, hash: &Made<'_>, claim: &Claim) -> Result<bool, Error> {
+        match hash {
             // Cuts the password at 72 bytes, as the systems did that such hashes come from.
-            return bcrypt::verify(password, hash).map_err(|_| Error::Hashing);
-        }
-        let phc = parse(hash).map_err(|_| Error::Hashing)?;
-        match self.argon2.verify_password(password.as_bytes(), &phc) {
-            Ok(()) => Ok(true),
-            Err(password_hash::Error::PasswordInvalid) => Ok(false),
-            Err(_) => Err(Error::Hashing),
+            Made::ByBcrypt(hash) => bcrypt::verify(password, hash).map_err(|_| Error::Hashing),
+            Made::Otherwise(phc) => match self.argon2.verify_password(password.as_bytes(), phc) {
+                Ok(()) => Ok(true),
+                Err(password_hash::Error::PasswordInvalid) => Ok(false),
+                Err(_) => Err(Error::Hashing),
+            },
+            // `Output` compares in constant time.
+            Made::AsToday { salt, output } => Ok(self.output(password, salt, output.len(), claim)? == *output),
         }
     }
 
-    /// Whether a hash was made as it would be made today. One that costs more is not: its time would tell it apart.
-    fn is_current(&self, hash: &str) -> bool {
-        let costs = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
-        parse(hash).is_ok_and(|phc| {
-            phc.algorithm == argon2::ARGON2ID_IDENT
-                && phc.version == Some(Version::V0x13.into())
-                && Params::try_from(&phc).is_ok_and(|params| costs(&params) == costs(self.argon2.params()))
+    fn output(&self, password: &str, salt: &[u8], length: usize, claim: &Claim) -> Result<phc::Output, Error> {
+        let mut output = [0; phc::Output::MAX_LENGTH];
+        let output = output.get_mut(..length).ok_or(Error::Hashing)?;
+        let made = claim.lend(self.argon2.params().block_count(), |blocks| {
+            self.argon2.hash_password_into_with_memory(password.as_bytes(), salt, output, blocks)
+        });
+        made.map_err(|_| Error::Hashing)?;
+        phc::Output::new(output).map_err(|_| Error::Hashing)
+    }
+}
+
+/// How a hash was made.
+enum Made<'a> {
+    /// As it would be made today. One that costs more was not: its time would tell it apart.
+    AsToday { salt: phc::Salt, output: phc::Output },
+    /// With argon2, and other parameters or another variant of it.
+    Otherwise(phc::PasswordHash),
+    ByBcrypt(&'a str),
+}
+
+impl<'a> Made<'a> {
+    fn read(hash: &'a str, today: &Params) -> Result<Self, Error> {
+        if is_bcrypt(hash) {
+            return Ok(Self::ByBcrypt(hash));
+        }
+        let phc = parse(hash).map_err(|_| Error::Hashing)?;
+        Ok(match (phc.salt, phc.hash) {
+            (Some(salt), Some(output)) if is_current(&phc, today) => Self::AsToday { salt, output },
+            _ => Self::Otherwise(phc),
         })
     }
+}
+
+fn is_current(phc: &phc::PasswordHash, today: &Params) -> bool {
+    let costs = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+    phc.algorithm == argon2::ARGON2ID_IDENT
+        && phc.version == Some(Version::V0x13.into())
+        && Params::try_from(phc).is_ok_and(|params| costs(&params) == costs(today) && params.data().is_empty())
 }
 
 /// A hash of random bytes instead of a password's: to verify against it costs the same and never succeeds.
 fn dummy(params: &Params) -> PasswordHash {
     let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
     getrandom::fill(&mut output).expect("the operating system has a random source");
-    let hash = phc::PasswordHash {
+    let output = phc::Output::new(&output).expect("32 bytes are an output");
+    PasswordHash::new(in_phc(params, phc::Salt::generate(), output).to_string())
+}
+
+/// An argon2id hash in the PHC string format.
+fn in_phc(params: &Params, salt: phc::Salt, output: phc::Output) -> phc::PasswordHash {
+    phc::PasswordHash {
         algorithm: argon2::ARGON2ID_IDENT,
         version: Some(Version::V0x13.into()),
         params: phc::ParamsString::try_from(params).expect("three numbers fit into a PHC string"),
-        salt: Some(phc::Salt::generate()),
-        hash: Some(phc::Output::new(&output).expect("32 bytes are an output")),
-    };
-    PasswordHash::new(hash.to_string())
+        salt: Some(salt),
+        hash: Some(output),
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Hashes of today, of yesterday and of other systems.
 
+use argon2::password_hash::PasswordHasher as _;
+
 use super::*;
 
 const CHEAP: HashParams = HashParams { memory_kib: 64, iterations: 2, parallelism: 1 };
@@ -9,7 +11,15 @@ fn scheme() -> Scheme {
 }
 
 fn verdict(password: &str, hash: &str) -> Verdict {
-    scheme().verify(&Password::parse(password).unwrap(), Some(&PasswordHash::import(hash).unwrap())).unwrap()
+    verify(&scheme(), password, Some(&PasswordHash::import(hash).unwrap())).unwrap()
+}
+
+fn verify(scheme: &Scheme, password: &str, hash: Option<&PasswordHash>) -> Result<Verdict, Error> {
+    scheme.verify(&Password::parse(password).unwrap(), hash, &scheme.memory.claim())
+}
+
+fn hash(scheme: &Scheme, password: &str) -> PasswordHash {
+    scheme.hash(&Password::parse(password).unwrap(), &scheme.memory.claim()).unwrap()
 }
 
 #[test]
@@ -19,7 +29,7 @@ fn the_default_is_what_owasp_advises() {
 
 #[test]
 fn a_new_hash_verifies_its_password_and_no_other_and_is_current() {
-    let hash = scheme().hash(&Password::parse("tide pool lantern").unwrap()).unwrap();
+    let hash = hash(&scheme(), "tide pool lantern");
 
     assert!(hash.expose().starts_with("$argon2id$v=19$m=64,t=2,p=1$"));
     assert_eq!(verdict("tide pool lantern", hash.expose()), Verdict::Right);
@@ -29,21 +39,51 @@ fn a_new_hash_verifies_its_password_and_no_other_and_is_current() {
 #[test]
 fn what_is_verified_without_an_account_costs_what_a_new_hash_costs() {
     let scheme = scheme();
-    let password = Password::parse("tide pool lantern").unwrap();
+    let password = "tide pool lantern";
 
-    let (dummy, hash) = (parse(scheme.dummy.expose()).unwrap(), scheme.hash(&password).unwrap());
+    let (dummy, hash) = (parse(scheme.dummy.expose()).unwrap(), hash(&scheme, password));
     let hash = parse(hash.expose()).unwrap();
 
     assert_eq!((dummy.algorithm, dummy.version, &dummy.params), (hash.algorithm, hash.version, &hash.params));
     assert_eq!(dummy.salt.unwrap().len(), hash.salt.unwrap().len());
     assert_eq!(dummy.hash.unwrap().len(), hash.hash.unwrap().len());
-    assert_eq!(scheme.verify(&password, None).unwrap(), Verdict::Wrong);
+    assert_eq!(verify(&scheme, password, None).unwrap(), Verdict::Wrong);
+}
+
+#[test]
+fn what_one_password_left_in_memory_changes_no_other_hash() {
+    let scheme = scheme();
+    let claim = scheme.memory.claim(); // keeps the memory
+
+    let first = hash(&scheme, "tide pool lantern");
+    let second = hash(&scheme, "reed warbler");
+
+    assert_eq!(verify(&scheme, "tide pool lantern", Some(&first)).unwrap(), Verdict::Right);
+    assert_eq!(verify(&self::scheme(), "reed warbler", Some(&second)).unwrap(), Verdict::Right);
+    drop(claim);
+}
+
+#[test]
+fn a_hash_of_another_length_or_with_associated_data_verifies() {
+    for params in [(Some(16), &b""[..]), (None, b"data")] {
+        let mut of = argon2::ParamsBuilder::new();
+        of.m_cost(64).t_cost(2).p_cost(1);
+        if let Some(length) = params.0 {
+            of.output_len(length);
+        }
+        of.data(argon2::AssociatedData::new(params.1).unwrap());
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, of.build().unwrap());
+        let hash = argon2.hash_password_with_salt(b"tide pool", b"salt of a lake").unwrap();
+
+        assert_ne!(verdict("tide pool", &hash.to_string()), Verdict::Wrong);
+        assert_eq!(verdict("tide pools", &hash.to_string()), Verdict::Wrong);
+    }
 }
 
 #[test]
 fn a_hash_with_other_parameters_verifies_and_is_dated_whether_it_costs_less_or_more() {
     for params in [HashParams { memory_kib: 32, ..CHEAP }, HashParams { iterations: 3, ..CHEAP }] {
-        let hash = Scheme::new(params).unwrap().hash(&Password::parse("tide pool").unwrap()).unwrap();
+        let hash = hash(&Scheme::new(params).unwrap(), "tide pool");
 
         assert_eq!(verdict("tide pool", hash.expose()), Verdict::RightButDated);
         assert_eq!(verdict("tide pools", hash.expose()), Verdict::Wrong);
@@ -102,7 +142,7 @@ fn only_hashes_that_can_be_verified_at_a_bearable_cost_are_imported() {
 fn a_damaged_hash_is_the_servers_fault_and_no_wrong_password() {
     let damaged = PasswordHash::new("$argon2id$v=19$m=64,t=2,p=1$!");
 
-    let error = scheme().verify(&Password::parse("x").unwrap(), Some(&damaged)).unwrap_err();
+    let error = verify(&scheme(), "x", Some(&damaged)).unwrap_err();
 
     assert!(matches!(error, Error::Hashing));
 }
