@@ -31,7 +31,7 @@ pub(super) struct Staged(Vec<(Run, u64)>);
 
 impl Marks {
     /// Whether a record is not held yet.
-    pub(super) fn is_new(&self, record: &Record) -> bool {
+    fn is_new(&self, record: &Record) -> bool {
         self.last.get(&run(record)).is_none_or(|mark| mark.sequence < record.sequence)
     }
 

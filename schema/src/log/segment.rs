@@ -5,12 +5,15 @@
 
 use std::{
     fs::File,
-    io::{self, Write},
+    io::{self, BufWriter, Write},
 };
 
 use portico_log::Record;
 
 use super::marks::{Marks, Staged};
+
+/// What is written at once: enough that the call costs little beside its bytes, and little enough to stay in a core's cache.
+const WRITE_BYTES: usize = 64 * 1024;
 
 /// What a segment needs of a file. A seam, so that a test's file can be full.
 pub(super) trait Medium: Write + Send {
@@ -64,25 +67,21 @@ impl Segment {
     /// there was nothing to write, the file is whole.
     pub(super) fn append(&mut self, records: &[&Record]) -> io::Result<()> {
         self.mend()?;
-        let bytes = records.iter().map(|record| record.line().len()).sum(); // growing would copy it several times
-        let (mut lines, mut staged) = (Vec::with_capacity(bytes), Staged::default());
-        for record in records {
-            if self.marks.stage(&mut staged, record) {
-                lines.extend_from_slice(record.line());
-            }
-        }
-        if lines.is_empty() {
+        let mut staged = Staged::default();
+        let new = records.iter().filter(|record| self.marks.stage(&mut staged, record));
+        let mut new = new.map(|record| record.line()).peekable();
+        if new.peek().is_none() {
             return Ok(());
         }
         self.torn = true;
-        let written = self.medium.write_all(&lines).and_then(|()| self.medium.sync());
-        if written.is_ok() {
-            (self.torn, self.length) = (false, self.length + lines.len() as u64);
+        let written = write(&mut *self.medium, new);
+        if let Ok(bytes) = written {
+            (self.torn, self.length) = (false, self.length + bytes);
             self.marks.raise(staged);
         } else {
             let _tried_again_before_the_next_append = self.mend();
         }
-        written
+        written.map(drop)
     }
 
     fn mend(&mut self) -> io::Result<()> {
@@ -92,6 +91,18 @@ impl Segment {
         }
         Ok(())
     }
+}
+
+/// Writes and syncs `lines`; answers their length in bytes.
+fn write<'a>(medium: &mut dyn Medium, lines: impl Iterator<Item = &'a [u8]>) -> io::Result<u64> {
+    let (mut out, mut bytes) = (BufWriter::with_capacity(WRITE_BYTES, medium), 0);
+    for line in lines {
+        out.write_all(line)?;
+        bytes += line.len() as u64;
+    }
+    out.flush()?;
+    out.get_mut().sync()?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

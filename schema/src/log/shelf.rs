@@ -15,7 +15,7 @@ use portico_log::{Record, Service};
 use time::Date;
 
 use super::{
-    marks::Marks,
+    marks::{Marks, Staged},
     name::{FileName, Form, list},
     recover,
     segment::Segment,
@@ -89,9 +89,9 @@ impl Shelf {
 
     /// Writes as many as belong into the open file, then the next file, and so on.
     fn fill(&self, open: &mut Open, records: &[&Record], today: Date) -> io::Result<()> {
-        let (mut pending, mut bytes) = (Vec::new(), 0);
+        let (mut pending, mut bytes, mut seen) = (Vec::with_capacity(records.len()), 0, Staged::default());
         for record in records {
-            if !open.segment.marks().is_new(record) {
+            if !open.segment.marks().stage(&mut seen, record) {
                 continue; // it must not begin a file
             }
             let (day, size) = (record.time.date().min(today), record.line().len() as u64);
