@@ -76,6 +76,11 @@ impl Blame for AskError {
 pub trait Callee<M: Message>: Send + Sync + 'static {
     /// Carries `message` and waits for its answer until `deadline`.
     fn call(&self, message: M, deadline: Deadline) -> BoxFuture<'static, Result<M::Result, AskError>>;
+
+    /// The same until `timeout` has passed, or the deadline of the work that is being done if that is sooner.
+    fn call_within(&self, message: M, timeout: Duration) -> BoxFuture<'static, Result<M::Result, AskError>> {
+        self.call(message, Deadline::within(timeout))
+    }
 }
 
 /// A typed call to whoever answers `M`. Cheap to clone; outlives the restarts of its callee.
@@ -118,7 +123,7 @@ where
     /// # Errors
     /// The callee's own, or an [`AskError`] that says whether the call ever ran.
     pub async fn ask(&self, message: M) -> Result<T, E> {
-        self.callee.call(message, Deadline::within(self.timeout)).await.unwrap_or_else(|error| Err(error.into()))
+        self.callee.call_within(message, self.timeout).await.unwrap_or_else(|error| Err(error.into()))
     }
 
     /// The same, but a call that provably never ran is repeated, after a short wait, while deadline and `budget` allow.

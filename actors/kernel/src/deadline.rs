@@ -16,7 +16,12 @@ pub struct Deadline(Instant);
 impl Deadline {
     /// `timeout` from now, or the current deadline if that is sooner.
     pub fn within(timeout: Duration) -> Self {
-        let own = Self(Instant::now() + timeout);
+        Self::after(Instant::now(), timeout)
+    }
+
+    /// The same where `now` is known.
+    pub(crate) fn after(now: Instant, timeout: Duration) -> Self {
+        let own = Self(now + timeout);
         Self::current().map_or(own, |current| current.min(own))
     }
 

@@ -14,7 +14,6 @@ mod works;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Waker,
-    thread,
 };
 
 use actix::{Actor, Handler, Message};
@@ -31,7 +30,7 @@ use self::{
     state::{Phase, State},
     ticket::Ticket,
 };
-use crate::{AskError, Deadline, Tracked, incarnation::Leash, panics::survive, tree::NodeCell};
+use crate::{AskError, Deadline, Tracked, incarnation::Leash, panics::survive, threads::own_id, tree::NodeCell};
 
 /// A bounded queue of calls of any type to actors of type `A`, one incarnation after the other.
 pub(crate) struct Mailbox<A: Actor> {
@@ -66,14 +65,19 @@ impl<A: Actor> Mailbox<A> {
     }
 
     /// Accepts a call, or says why it does not.
-    pub(crate) fn send<M>(self: &Arc<Self>, message: M, deadline: Deadline) -> Result<Waiting<A, M::Result>, AskError>
+    pub(crate) fn send<M>(
+        self: &Arc<Self>,
+        message: M,
+        deadline: Deadline,
+        now: Instant,
+    ) -> Result<Waiting<A, M::Result>, AskError>
     where
         A: Handler<M, Result: Tracked>,
         M: Message + Send + 'static,
         M::Result: Send,
     {
         let (answer, answered) = oneshot::channel();
-        let ticket = Arc::new(Ticket::new(deadline));
+        let ticket = Arc::new(Ticket::new(deadline, now));
         let letter = Letter::new(message, answer, Arc::clone(&ticket));
         let is_next = self.push(Box::new(letter), &ticket).inspect_err(|error| {
             if *error == AskError::Overloaded {
@@ -97,7 +101,7 @@ impl<A: Actor> Mailbox<A> {
         self.discard(swept);
         let Some(idle) = admitted? else { return Ok(false) };
         idle.waker.wake();
-        Ok(idle.thread == thread::current().id())
+        Ok(idle.thread == own_id())
     }
 
     /// The next call for the incarnation on `leash`; from here on it counts as begun. After the last one, `waker` is woken

@@ -11,12 +11,22 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
+    thread::{self, ThreadId},
 };
 
 use actix::Arbiter;
 
 pub use self::watchdog::Watchdog;
 use crate::incarnation::Leash;
+
+thread_local! {
+    static OWN_ID: ThreadId = thread::current().id();
+}
+
+/// The id of this thread. The standard library counts a reference for each look at it.
+pub(crate) fn own_id() -> ThreadId {
+    OWN_ID.with(|id| *id)
+}
 
 /// All Arbiters of one tree.
 pub(crate) struct Threads {

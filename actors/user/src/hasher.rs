@@ -160,7 +160,10 @@ impl Scheme {
 /// How a hash was made.
 enum Made<'a> {
     /// As it would be made today. One that costs more was not: its time would tell it apart.
-    AsToday { salt: phc::Salt, output: phc::Output },
+    AsToday {
+        salt: phc::Salt,
+        output: phc::Output,
+    },
     /// With argon2, and other parameters or another variant of it.
     Otherwise(phc::PasswordHash),
     ByBcrypt(&'a str),

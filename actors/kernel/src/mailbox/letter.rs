@@ -89,7 +89,8 @@ impl<A: Actor, T> Waiting<A, T> {
         let at_once = if self.is_next { within_a_turn(&mut self.answered).await } else { None };
         let answer = match at_once {
             Some(answer) => answer,
-            None => match timeout_at(self.ticket.deadline(), &mut self.answered).await {
+            // The timer in a place of its own: those that need none would carry its room about.
+            None => match Box::pin(timeout_at(self.ticket.deadline(), &mut self.answered)).await {
                 Ok(answer) => answer,
                 Err(_elapsed) => return Err(self.give_up()),
             },

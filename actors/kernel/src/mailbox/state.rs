@@ -1,11 +1,6 @@
 //! The state behind a mailbox's lock.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    task::Waker,
-    thread::{self, ThreadId},
-};
+use std::{collections::VecDeque, sync::Arc, task::Waker, thread::ThreadId};
 
 use actix::Actor;
 use tokio::time::Instant;
@@ -14,7 +9,7 @@ use super::{
     Envelope, Works,
     ticket::{Refusal, Ticket},
 };
-use crate::{AskError, incarnation::Leash};
+use crate::{AskError, incarnation::Leash, threads::own_id};
 
 /// Who waits, who serves, and whether anybody may still come.
 pub(super) struct State<A: Actor> {
@@ -92,7 +87,7 @@ impl<A: Actor> State<A> {
         }
         let next = self.queue.pop_front();
         if self.queue.is_empty() && self.idle.as_ref().is_none_or(|idle| !idle.waker.will_wake(waker)) {
-            self.idle = Some(Idle { waker: waker.clone(), thread: thread::current().id() });
+            self.idle = Some(Idle { waker: waker.clone(), thread: own_id() });
         }
         next
     }

@@ -33,8 +33,8 @@ pub(crate) enum Refusal {
 }
 
 impl Ticket {
-    pub(crate) fn new(deadline: Deadline) -> Self {
-        Self { fate: AtomicU8::new(WAITS), deadline, sent: Instant::now() }
+    pub(crate) fn new(deadline: Deadline, sent: Instant) -> Self {
+        Self { fate: AtomicU8::new(WAITS), deadline, sent }
     }
 
     pub(crate) fn sent(&self) -> Instant {
