@@ -22,9 +22,9 @@ use crate::{
     Asks, HttpMetrics, Problem, Serving, Settings,
     connection::{Connections, Observer, Work, accompany},
     docs,
-    limits::{Count, Limits, Time, bound_rate, shed_load},
+    limits::{Count, Limits, Time},
     listener,
-    middleware::{bound_head, dress, observe, same_site, watch_body},
+    middleware::{admit, dress, observe, same_site},
     problem::Code,
     routes,
     tls::{self, TlsError},
@@ -143,10 +143,7 @@ impl Gateway {
             .configure(|config| routes::all().register(config))
             .configure(docs::register)
             .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::new(Code::NotFound)) }))
-            .wrap(from_fn(watch_body))
-            .wrap(from_fn(bound_head))
-            .wrap(from_fn(shed_load))
-            .wrap(from_fn(bound_rate))
+            .wrap(from_fn(admit))
             .wrap(Condition::new(!settings.http.cors.allowed_origins.is_empty(), cors(&settings)))
             .wrap(from_fn(same_site))
             .wrap(from_fn(accompany))

@@ -1,6 +1,6 @@
 //! W3C trace context (<https://www.w3.org/TR/trace-context/>): which request a piece of work belongs to.
 
-use std::{fmt, future::Future, str::FromStr};
+use std::{fmt, future::Future, ops::Deref, str::FromStr};
 
 use tokio::task_local;
 
@@ -49,32 +49,54 @@ impl TraceContext {
     }
 
     /// The trace id as 32 lower-case hexadecimal digits.
-    pub fn trace_id(&self) -> String {
-        hex(&self.trace_id.to_be_bytes())
+    pub fn trace_id(&self) -> Hex<32> {
+        Hex::of(&self.trace_id.to_be_bytes())
     }
 
     /// The span id as 16 lower-case hexadecimal digits.
-    pub fn span_id(&self) -> String {
-        hex(&self.span_id.to_be_bytes())
+    pub fn span_id(&self) -> Hex<16> {
+        Hex::of(&self.span_id.to_be_bytes())
     }
 }
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{}-{}-{:02x}", self.trace_id(), self.span_id(), self.flags)
+        for part in ["00-", &self.trace_id(), "-", &self.span_id(), "-", &Hex::<2>::of(&[self.flags])] {
+            f.write_str(part)?;
+        }
+        Ok(())
     }
 }
 
-/// Lower-case hexadecimal. Every record and every answer has it, and the formatter of the standard library takes its time
-/// over 128 bits.
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.push(DIGITS[usize::from(byte >> 4)]);
-        text.push(DIGITS[usize::from(byte & 15)]);
+/// An id as `DIGITS` lower-case hexadecimal digits. Every record and every answer has some: they need no memory of their
+/// own, and the formatter of the standard library takes its time over 128 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hex<const DIGITS: usize>([u8; DIGITS]);
+
+impl<const DIGITS: usize> Hex<DIGITS> {
+    fn of(bytes: &[u8]) -> Self {
+        let mut digits = [b'0'; DIGITS];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+            for (digit, value) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
+                *digit = b"0123456789abcdef"[usize::from(value)];
+            }
+        }
+        Self(digits)
     }
-    text
+}
+
+impl<const DIGITS: usize> Deref for Hex<DIGITS> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        str::from_utf8(&self.0).expect("hexadecimal digits are ASCII")
+    }
+}
+
+impl<const DIGITS: usize> fmt::Display for Hex<DIGITS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
 }
 
 impl FromStr for TraceContext {
@@ -110,7 +132,7 @@ mod tests {
         let trace: TraceContext = text.parse().unwrap();
 
         assert_eq!(trace.to_string(), text);
-        assert_eq!(trace.child().trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(&*trace.child().trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //!
 //! Invariant: all text passes through a JSON encoder, so that no control character can break a line.
 
-use portico_kernel::TraceContext;
+use portico_kernel::{Hex, TraceContext};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
 use crate::{Origin, Service, Severity};
@@ -85,7 +85,7 @@ pub(crate) fn finish(line: &mut Vec<u8>, sequence: u64) {
 }
 
 /// The ids of the work that is being done, in hexadecimal.
-pub(crate) fn current_trace() -> Option<(String, String)> {
+pub(crate) fn current_trace() -> Option<(Hex<32>, Hex<16>)> {
     TraceContext::current().map(|trace| (trace.trace_id(), trace.span_id()))
 }
 

@@ -40,7 +40,11 @@ fn last_refusal_at(bytes: &[u8]) -> Option<usize> {
     if !bytes.ends_with(b"\r\n\r\n") {
         return None;
     }
-    let from = bytes.len().saturating_sub(LENGTH_MAX);
+    let tail = &bytes[bytes.len().saturating_sub(LENGTH_MAX)..];
+    if !tail.windows(BODILESS.len()).any(|window| window == BODILESS) {
+        return None; // as of nearly all that is written
+    }
+    let from = bytes.len() - tail.len();
     let start =
         (from..bytes.len()).rev().find(|at| REFUSALS.iter().any(|refusal| bytes[*at..].starts_with(refusal)))?;
     let own = &bytes[start..];

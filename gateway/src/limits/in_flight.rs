@@ -16,11 +16,9 @@ use std::{
 };
 
 use actix_web::{
-    Error, HttpMessage as _,
-    body::{BoxBody, MessageBody},
-    dev::{Payload, ServiceRequest, ServiceResponse},
+    HttpMessage as _,
+    dev::{Payload, ServiceRequest},
     http::Method,
-    middleware::Next,
     web::Data,
 };
 use futures_util::{StreamExt as _, stream};
@@ -29,23 +27,24 @@ use portico_kernel::AskError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{SignInGuard, bucket::Count};
-use crate::{Problem, middleware::refuse};
+use crate::Problem;
 
 /// Where a password is presented before anybody is signed in.
 const SIGN_IN_PATHS: [&str; 2] = ["/auth", "/reg"];
 
-/// Refuses a request that the worker could not serve in time.
-pub(crate) async fn shed_load<B: MessageBody + 'static>(
-    mut request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
+/// Refuses a request that the worker could not serve in time; else it is in flight from its body's last byte, at once if
+/// there is none, until what this answers is dropped.
+///
+/// # Errors
+/// The server's: `overloaded`.
+pub(crate) fn shed_load(request: &mut ServiceRequest) -> Result<Slot, Problem> {
     let in_flight: &Rc<InFlight> = request.app_data().expect("the gateway gives every worker its count");
-    let slot = Rc::new(Slot { in_flight: Rc::clone(in_flight), entered: Cell::new(false) });
-    if slot.in_flight.is_full() || is_shed_sign_in(&request) {
-        return Ok(refuse(request, &Problem::from(AskError::Overloaded)));
+    if in_flight.is_full() || is_shed_sign_in(request) {
+        return Err(AskError::Overloaded.into());
     }
-    enter_with_body(&mut request, &slot);
-    Ok(next.call(request).await?.map_into_boxed_body())
+    let slot = Slot(Rc::new(Place { in_flight: Rc::clone(in_flight), entered: Cell::new(false) }));
+    enter_with_body(request, &slot.0);
+    Ok(slot)
 }
 
 fn is_shed_sign_in(request: &ServiceRequest) -> bool {
@@ -53,20 +52,19 @@ fn is_shed_sign_in(request: &ServiceRequest) -> bool {
     request.method() == Method::POST && SIGN_IN_PATHS.contains(&request.path()) && !guard.has_room()
 }
 
-/// Enters the slot when the body is whole; at once if there is none.
-fn enter_with_body(request: &mut ServiceRequest, slot: &Rc<Slot>) {
-    slot.enter();
+fn enter_with_body(request: &mut ServiceRequest, place: &Rc<Place>) {
+    place.enter();
     let payload = request.take_payload();
     if matches!(payload, Payload::None) {
         return;
     }
-    let (waiting, slot) = (Rc::clone(slot), Rc::clone(slot));
+    let (waiting, place) = (Rc::clone(place), Rc::clone(place));
     let at_begin = stream::poll_fn(move |_| {
         waiting.leave(); // it is the client's turn
         Poll::Ready(None)
     });
     let at_end = stream::poll_fn(move |_| {
-        slot.enter();
+        place.enter();
         Poll::Ready(None)
     });
     request.set_payload(Payload::Stream { payload: Box::pin(at_begin.chain(payload).chain(at_end)) });
@@ -88,13 +86,15 @@ impl InFlight {
     }
 }
 
-/// A request's place among those in flight.
-struct Slot {
+/// A request's hold on its place among those in flight.
+pub(crate) struct Slot(Rc<Place>);
+
+struct Place {
     in_flight: Rc<InFlight>,
     entered: Cell<bool>,
 }
 
-impl Slot {
+impl Place {
     fn enter(&self) {
         if !self.entered.replace(true) {
             self.in_flight.count.update(|count| count + 1);
@@ -108,7 +108,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for Place {
     fn drop(&mut self) {
         self.leave();
     }

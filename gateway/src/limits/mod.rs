@@ -23,10 +23,9 @@ mod uploads;
 use std::sync::Arc;
 
 use actix_web::{
-    Error, HttpMessage as _, HttpRequest,
-    body::{BoxBody, MessageBody},
+    HttpMessage as _, HttpRequest,
+    body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
-    middleware::Next,
     web::{Data, ServiceConfig},
 };
 use portico_config::Config;
@@ -40,7 +39,7 @@ pub use self::{
 pub(crate) use self::{
     device::DEVICE_LIFETIME,
     guard::{Permit, Refused, SignInGuard},
-    in_flight::shed_load,
+    in_flight::{Slot, shed_load},
     uploads::UploadPlace,
 };
 
@@ -105,35 +104,25 @@ impl Limits {
     }
 }
 
-/// Counts every request of an address, and tells on every answer what is left. It comes before all work.
-pub(crate) async fn bound_rate<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let mut answer = match admit(request.request()) {
-        Ok(()) => next.call(request).await?.map_into_boxed_body(),
-        Err(problem) => refuse(request, &problem),
-    };
-    tell(&mut answer);
-    Ok(answer)
-}
-
 /// Refuses a request that does not come as far as [`bound_rate`]; it counts, and its answer tells, like any other.
 pub(crate) fn refuse_counted(request: ServiceRequest, problem: &Problem) -> ServiceResponse<BoxBody> {
-    let limited = admit(request.request()).err();
+    let limited = bound_rate(request.request()).err();
     let mut answer = refuse(request, limited.as_ref().unwrap_or(problem));
     tell(&mut answer);
     answer
 }
 
-/// Counts a request of an address.
-fn admit(request: &HttpRequest) -> Result<(), Problem> {
+/// Counts a request of an address. It comes before all work.
+///
+/// # Errors
+/// The client's: `rate_limited`.
+pub(crate) fn bound_rate(request: &HttpRequest) -> Result<(), Problem> {
     let address = AddressKey::from(client_address(request));
     note(request, Limits::of(request).requests_of_address.take(address))
 }
 
 /// Tells on the answer what is left.
-fn tell(answer: &mut ServiceResponse<BoxBody>) {
+pub(crate) fn tell(answer: &mut ServiceResponse<BoxBody>) {
     let standings = answer.request().extensions_mut().remove::<Standings>();
     if let Some(standings) = standings {
         standings.tell(answer.headers_mut());

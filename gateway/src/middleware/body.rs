@@ -6,11 +6,9 @@
 use std::{cell::Cell, io, rc::Rc, time::Duration};
 
 use actix_web::{
-    Error, HttpMessage as _, HttpRequest,
-    body::{BoxBody, MessageBody},
-    dev::{Payload, ServiceRequest, ServiceResponse},
+    HttpMessage as _, HttpRequest,
+    dev::{Payload, ServiceRequest},
     error::PayloadError,
-    middleware::Next,
     web::{Bytes, Data},
 };
 use futures_util::{Stream, StreamExt as _, stream};
@@ -27,23 +25,20 @@ use crate::{
 /// How long a body may come more slowly than the least rate, at its begin.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Bounds the pauses and the rate of the request's body.
-pub(crate) async fn watch_body<B: MessageBody + 'static>(
-    mut request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
+/// Bounds the pauses and the rate of the request's body, if it has one.
+pub(super) fn watch_body(request: &mut ServiceRequest) {
+    let payload = request.take_payload();
+    if matches!(payload, Payload::None) {
+        return;
+    }
     let watch = BodyWatch::default();
     let settings = request.app_data::<Data<Settings>>().expect("the gateway gives every application its settings");
     let deadlines = &settings.http.deadlines;
     let pace =
         Pace { idle: Duration::from_millis(deadlines.body_idle_ms), min_bytes_per_s: deadlines.body_min_bytes_per_s };
-    let payload = request.take_payload();
-    if !matches!(payload, Payload::None) {
-        let paced = paced(payload, pace, watch.clone(), progress_of(&request));
-        request.set_payload(Payload::Stream { payload: Box::pin(paced) });
-    }
+    let paced = paced(payload, pace, watch.clone(), progress_of(request));
+    request.set_payload(Payload::Stream { payload: Box::pin(paced) });
     request.extensions_mut().insert(watch);
-    Ok(next.call(request).await?.map_into_boxed_body())
 }
 
 /// How slow a body may be.
@@ -124,7 +119,7 @@ impl Default for BodyWatch {
 }
 
 impl BodyWatch {
-    /// The watch over the body of `request`.
+    /// The watch over the body of `request`; over none, if it has none, from now on.
     pub(crate) fn of(request: &HttpRequest) -> Self {
         request.extensions().get::<Self>().cloned().unwrap_or_default()
     }

@@ -3,34 +3,25 @@
 //! The connection itself refuses what is not read so far: a head past twice the bound or of more than 96 headers (431), and
 //! one that does not come in time (408).
 
-use actix_web::{
-    Error,
-    body::{BoxBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
-    http::header,
-    middleware::Next,
-    web::Data,
-};
+use actix_web::{dev::ServiceRequest, http::header, web::Data};
 
-use super::refuse;
 use crate::{Problem, problem::Code, settings::Settings};
 
 /// Refuses a request whose line and headers are larger than configured.
-pub(crate) async fn bound_head<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
+///
+/// # Errors
+/// The client's.
+pub(super) fn bound_head(request: &ServiceRequest) -> Result<(), Problem> {
     let settings = request.app_data::<Data<Settings>>().expect("the gateway gives every application its settings");
     let max_bytes = settings.http.limits.header_max_bytes;
-    if size(&request) > max_bytes {
-        let problem =
-            Problem::new(Code::HeaderTooLarge).detail(format!("request head is larger than {max_bytes} bytes"));
-        return Ok(refuse(request, &problem));
+    if size(request) > max_bytes {
+        let detail = format!("request head is larger than {max_bytes} bytes");
+        return Err(Problem::new(Code::HeaderTooLarge).detail(detail));
     }
-    if wants_websocket(&request) {
-        return Ok(refuse(request, &Problem::new(Code::MalformedRequest).detail("nothing here speaks WebSocket")));
+    if wants_websocket(request) {
+        return Err(Problem::new(Code::MalformedRequest).detail("nothing here speaks WebSocket"));
     }
-    Ok(next.call(request).await?.map_into_boxed_body())
+    Ok(())
 }
 
 /// The HTTP library takes everything behind such a head for the request's body, whatever its length says: a proxy that

@@ -1,6 +1,7 @@
 //! What happens around every request, from the outside in: `observe` (identity, trace, record, metrics), `dress` (headers
-//! of every answer), the limits, `head` (431), `same_site` (403), `body` (408).
+//! of every answer), `same_site` (403), `admit` (the limits, `head`, `body`).
 
+mod admit;
 mod body;
 pub(crate) mod dress;
 mod head;
@@ -14,9 +15,9 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
 };
 
-pub(crate) use body::{BodyWatch, watch_body};
+pub(crate) use admit::admit;
+pub(crate) use body::BodyWatch;
 pub(crate) use dress::dress;
-pub(crate) use head::bound_head;
 pub(crate) use observe::observe;
 pub(crate) use same_site::same_site;
 

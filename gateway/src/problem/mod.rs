@@ -211,7 +211,7 @@ impl Problem {
             detail: self.detail.as_deref().unwrap_or(self.code.cause()),
             code: self.code.name(),
             fault: if self.status.is_server_error() { Side::Server } else { Side::Client },
-            trace_id: TraceContext::current().map(|trace| trace.trace_id()).unwrap_or_default(),
+            trace_id: TraceContext::current().map(|trace| trace.trace_id().to_string()).unwrap_or_default(),
             errors: (!self.errors.is_empty()).then_some(&self.errors),
         }
     }

@@ -90,7 +90,7 @@ async fn a_servers_fault_tells_code_and_trace_id_and_nothing_of_its_cause() {
     let document: serde_json::Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(document["code"], "internal");
     assert_eq!(document["fault"], "server");
-    assert_eq!(document["trace_id"], trace.trace_id());
+    assert_eq!(document["trace_id"], *trace.trace_id());
     assert!(!String::from_utf8_lossy(&body).contains("ann@example.com"));
 }
 
