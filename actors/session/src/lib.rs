@@ -5,7 +5,8 @@
 //! epoch is raised past its own.
 //!
 //! `messages` is the domain's contract, `model` its values, `store` its port, `actor` its behaviour, `error` its faults.
-//! `view` is what the actor publishes of its sessions, so that validating one that is in use costs no hop.
+//! `view` is what the actor publishes of its sessions, so that validating one that is in use costs no hop. Where several
+//! processes change the same sessions, a [`Watch`] tells it of what the others did.
 //!
 //! A node wires it so (the view outlives the actor's restarts; every caller that validates gets the validator):
 //!
@@ -34,4 +35,4 @@ pub use error::Error;
 pub use messages::*;
 pub use model::*;
 pub use store::*;
-pub use view::View;
+pub use view::{LEASE, View, Watch};

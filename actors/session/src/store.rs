@@ -15,19 +15,14 @@ pub trait Store: Send + Sync + 'static {
     /// in one transaction. Nothing happens when its epoch is below the user's least or the account is deleted.
     async fn insert(&self, session: &Session, hash: TokenHash, per_user_max: u32) -> Result<Inserted, StoreError>;
 
-    /// The session that `hash` opens, live or not.
+    /// The session that `hash` opens. One that has ended may be found until it is purged.
     async fn find(&self, hash: TokenHash) -> Result<Option<Session>, StoreError>;
 
     /// A user's sessions that are live at `now`, latest first, at most `limit` of them.
     async fn list(&self, user: UserId, now: OffsetDateTime, limit: u32) -> Result<Vec<Session>, StoreError>;
 
-    /// Writes down that a session was used. Nothing happens to one that is gone.
-    async fn touch(
-        &self,
-        session: SessionId,
-        last_seen_at: OffsetDateTime,
-        expires_at: OffsetDateTime,
-    ) -> Result<(), StoreError>;
+    /// Writes down when a session was last used and when it ends for that. Nothing happens to one that is gone.
+    async fn touch(&self, used: &Session) -> Result<(), StoreError>;
 
     /// Ends a session; false when the user has none of that id.
     async fn delete(&self, user: UserId, session: SessionId) -> Result<bool, StoreError>;
@@ -44,7 +39,8 @@ pub trait Store: Send + Sync + 'static {
         replacement: Option<(&Session, TokenHash)>,
     ) -> Result<bool, StoreError>;
 
-    /// Deletes at most `limit` sessions that ended before `now`; answers how many. Least epochs stay for ever.
+    /// Deletes at most `limit` sessions that ended before `now`; answers how many. A store that forgets them by itself has
+    /// none to delete. Least epochs stay for ever.
     async fn purge(&self, now: OffsetDateTime, limit: u32) -> Result<u64, StoreError>;
 
     /// Proves that the store can be read and written: what readiness asks.

@@ -8,9 +8,13 @@
 //! bounds their memory: a shared mark costs a read from the store now and then, never a wrong answer.
 //!
 //! An epoch that is being raised counts at once, before the store has it (`floors`).
+//!
+//! Other processes may change the same sessions. The store then tells of it through a [`Watch`], whose word is a revocation
+//! like any other, and what was read is trusted only as long as that is known to have told everything (`watch`).
 
 mod floors;
 mod recent;
+mod watch;
 
 use std::{
     fmt,
@@ -18,13 +22,15 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Instant,
 };
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use portico_kernel::{Ask, AskError, Callee, Clock, Deadline, UserId};
 use time::OffsetDateTime;
 
-use self::{floors::Floors, recent::Recent};
+pub use self::watch::{LEASE, Watch};
+use self::{floors::Floors, recent::Recent, watch::Lease};
 use crate::{Epoch, Error, Live, Session, TokenHash, Validate};
 
 /// How many marks the users share: 32 KiB of them.
@@ -39,6 +45,8 @@ struct Shared {
     drawn: AtomicU64,
     marks: Box<[AtomicU64]>,
     floors: Floors,
+    /// None where nobody else changes these sessions.
+    lease: Option<Lease>,
 }
 
 /// What a hot check needs of a session and no more: there is one for each session in use.
@@ -54,11 +62,21 @@ struct Entry {
 pub(crate) struct Reading(u64);
 
 impl View {
-    /// A view of at most `entries_max` sessions, of about 150 bytes each.
+    /// A view of at most `entries_max` sessions, of about 150 bytes each, that nobody but this process changes.
     pub fn new(entries_max: u64) -> Self {
+        Self::with_lease(entries_max, None)
+    }
+
+    /// A view of sessions that other processes change too. It trusts nothing until the [`Watch`] vouches for it.
+    pub fn watched(entries_max: u64) -> (Self, Watch) {
+        let view = Self::with_lease(entries_max, Some(Lease::default()));
+        (view.clone(), Watch::of(view))
+    }
+
+    fn with_lease(entries_max: u64, lease: Option<Lease>) -> Self {
         let entries = Recent::new(entries_max);
         let marks = (0..MARKS).map(|_| AtomicU64::new(0)).collect();
-        Self(Arc::new(Shared { entries, drawn: AtomicU64::new(0), marks, floors: Floors::default() }))
+        Self(Arc::new(Shared { entries, drawn: AtomicU64::new(0), marks, floors: Floors::default(), lease }))
     }
 
     /// Answers [`Validate`] from `view` when it holds the session, else from the `actor`.
@@ -81,6 +99,11 @@ impl View {
 
     /// The session that `hash` opens at `now`, if that can be told without the store.
     pub(crate) fn get(&self, hash: TokenHash, now: OffsetDateTime) -> Option<Live> {
+        let is_trusted = self.0.lease.as_ref().is_none_or(|lease| lease.holds(Instant::now()));
+        if is_trusted { self.look_up(hash, now) } else { None }
+    }
+
+    fn look_up(&self, hash: TokenHash, now: OffsetDateTime) -> Option<Live> {
         let entry = self.0.entries.get(hash)?;
         (now < entry.good_until && self.holds(&entry)).then_some(entry.live)
     }
@@ -95,6 +118,14 @@ impl View {
         let entry = Entry { live: session.into(), good_until: fresh_until.min(session.expires_at), reading };
         if self.holds(&entry) {
             self.0.entries.insert(hash, entry);
+        }
+    }
+
+    /// Publishes a session that was kept just now. A watched view does not take it: a store tells of changes to what was
+    /// read from it, and this was not.
+    pub(crate) fn fill_kept(&self, hash: TokenHash, session: &Session, fresh_until: OffsetDateTime, reading: Reading) {
+        if self.0.lease.is_none() {
+            self.fill(hash, session, fresh_until, reading);
         }
     }
 
@@ -125,8 +156,20 @@ impl View {
 
     /// Has everything that was read of `user` until now be dead.
     fn revoke(&self, user: UserId) {
-        let number = self.0.drawn.fetch_add(1, Ordering::SeqCst) + 1;
+        let number = self.draw();
         self.mark(user).fetch_max(number, Ordering::SeqCst);
+    }
+
+    /// Has everything that was read until now be dead.
+    fn revoke_all(&self) {
+        let number = self.draw();
+        for mark in &self.0.marks {
+            mark.fetch_max(number, Ordering::SeqCst);
+        }
+    }
+
+    fn draw(&self) -> u64 {
+        self.0.drawn.fetch_add(1, Ordering::SeqCst) + 1
     }
 
     /// Whether nothing was revoked of the session's user since the entry was read.

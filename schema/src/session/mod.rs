@@ -79,13 +79,9 @@ impl Store for Sessions {
         rows.into_iter().map(session::Model::into_session).collect()
     }
 
-    async fn touch(
-        &self,
-        session: SessionId,
-        last_seen_at: OffsetDateTime,
-        expires_at: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        self.database.write(move |tx| Box::pin(commands::touch(tx, session, last_seen_at, expires_at))).await
+    async fn touch(&self, used: &Session) -> Result<(), StoreError> {
+        let (id, last_seen_at, expires_at) = (used.id, used.last_seen_at, used.expires_at);
+        self.database.write(move |tx| Box::pin(commands::touch(tx, id, last_seen_at, expires_at))).await
     }
 
     async fn delete(&self, user: UserId, session: SessionId) -> Result<bool, StoreError> {

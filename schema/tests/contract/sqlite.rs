@@ -67,6 +67,7 @@ mod outbox {
 
 mod session {
     session_contract!(super::sessions);
+    session_purge_contract!(super::sessions);
 }
 
 mod photo {

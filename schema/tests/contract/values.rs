@@ -8,8 +8,9 @@ use portico_session::{ClientInfo, Epoch, Session, SessionId, TokenHash};
 use portico_user::{Account, Email, Name, OneTime, PasswordHash, User};
 use time::{Duration, OffsetDateTime, macros::datetime};
 
-/// A moment with every digit that must survive.
-pub(crate) const NOW: OffsetDateTime = datetime!(2026-01-01 12:00:00.123_456_789 UTC);
+/// A moment with every digit that must survive. It is one that no server's clock has come to, for those that delete what
+/// ended by their own.
+pub(crate) const NOW: OffsetDateTime = datetime!(2126-01-01 12:00:00.123_456_789 UTC);
 
 /// An account under `email`.
 pub(crate) fn account(email: &str) -> Account {

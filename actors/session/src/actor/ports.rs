@@ -48,7 +48,7 @@ impl Ports {
         if !self.view.admits(&opened.session) {
             return Err(Error::Stale); // the store will end it once it has the epoch
         }
-        self.view.fill(hash, &opened.session, self.touch_due(&opened.session), reading);
+        self.view.fill_kept(hash, &opened.session, self.touch_due(&opened.session), reading);
         Ok(opened)
     }
 
@@ -103,7 +103,7 @@ impl Ports {
         session.expires_at = self.limits.lifetimes.expiry(session.created_at, now);
         let (store, seen) = (Arc::clone(&self.store), session.clone());
         actix::spawn(async move {
-            if let Err(error) = store.touch(seen.id, seen.last_seen_at, seen.expires_at).await {
+            if let Err(error) = store.touch(&seen).await {
                 tracing::warn!(user.id = %seen.user, error = &error as &dyn std::error::Error, "use of session not kept");
             }
             drop(permit);

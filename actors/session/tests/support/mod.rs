@@ -196,11 +196,11 @@ impl Store for Memory {
         Ok(live)
     }
 
-    async fn touch(&self, id: SessionId, seen: OffsetDateTime, expires: OffsetDateTime) -> Result<(), StoreError> {
+    async fn touch(&self, used: &Session) -> Result<(), StoreError> {
         let touched = self.write(|state| {
             state.touches += 1;
-            for session in state.sessions.values_mut().filter(|session| session.id == id) {
-                (session.last_seen_at, session.expires_at) = (seen, expires);
+            for session in state.sessions.values_mut().filter(|session| session.id == used.id) {
+                (session.last_seen_at, session.expires_at) = (used.last_seen_at, used.expires_at);
             }
         });
         self.touched.notify_one();
