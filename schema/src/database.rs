@@ -19,7 +19,10 @@ pub(crate) use self::{
     reader::Reader,
 };
 #[cfg(feature = "postgres")]
-use crate::postgres::{Postgres, Settings, Unopened};
+use crate::{
+    Unopened,
+    postgres::{Postgres, Settings},
+};
 use crate::{
     probe,
     sqlite::{self, Kind, Writer},

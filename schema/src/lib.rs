@@ -7,6 +7,7 @@
 //! - `database`: what an adapter sees of a relational database: a pool to read from, and commands that run inside of a
 //!   write transaction. Two are behind it: `sqlite`, one writer that commits in groups and a few readers beside it, and
 //!   `postgres` (the feature of that name), a pool with a transaction for each command.
+//! - `redis` (the feature of that name): sessions of several nodes, which hear of each other's changes.
 //!
 //! Everything is opened on a Tokio runtime that must live as long as what was opened. A time is stored as nanoseconds,
 //! a UUID as 16 bytes; queries go through SeaORM alone, so that another database can stand behind the same entities.
@@ -23,6 +24,13 @@ pub mod photo;
 pub mod postgres;
 mod probe;
 mod purge;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod session;
 mod sqlite;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod unopened;
 pub mod user;
+
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub use unopened::Unopened;

@@ -22,7 +22,7 @@ use uuid::Uuid;
 pub use self::content::*;
 use self::entities::{content_work, idempotency_key, owner, photo};
 #[cfg(feature = "postgres")]
-use crate::postgres::{Settings, Unopened};
+use crate::{Unopened, postgres::Settings};
 use crate::{
     database::{Database, store_error},
     moment::to_nanos,

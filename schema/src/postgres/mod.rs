@@ -18,11 +18,9 @@ use sea_orm_migration::MigratorTrait;
 use tokio::{runtime::Handle, sync::Notify, time::timeout};
 
 pub(crate) use self::error::of_server;
-pub use self::{
-    open::Unopened,
-    settings::{Settings, Tls},
-};
+pub use self::settings::{Settings, Tls};
 use crate::{
+    Unopened,
     database::{Work, store_error},
     sqlite::Kind,
 };

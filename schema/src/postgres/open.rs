@@ -11,7 +11,7 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-use super::{Settings, error::state};
+use super::{Settings, Unopened, error::state};
 
 /// The first version that will do, as the server counts.
 const OLDEST: i32 = 15_00_00;
@@ -19,29 +19,6 @@ const OLDEST: i32 = 15_00_00;
 const FIRST_ANSWERS: Duration = Duration::from_secs(5);
 /// How long a connection that comes back may take to answer before it is given up.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Why a database cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{detail}")]
-pub struct Unopened {
-    /// The setting that is to blame: `url` or `tls`.
-    pub key: &'static str,
-    /// What is wrong, in one line.
-    pub detail: String,
-    /// Whether it may mend by itself.
-    pub passes: bool,
-}
-
-impl Unopened {
-    /// It stays so until somebody changes something.
-    pub(super) fn for_good(key: &'static str, detail: impl Into<String>) -> Self {
-        Self { key, detail: detail.into(), passes: false }
-    }
-
-    fn for_now(detail: impl Into<String>) -> Self {
-        Self { key: "url", detail: detail.into(), passes: true }
-    }
-}
 
 /// A pool of connections to a server that was seen to be the right one. They are opened as they are needed.
 pub(super) async fn pool(settings: &Settings) -> Result<DatabaseConnection, Unopened> {

@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 
 use self::entities::{idempotency_key, user};
 #[cfg(feature = "postgres")]
-use crate::postgres::{Settings, Unopened};
+use crate::{Unopened, postgres::Settings};
 use crate::{
     database::{Database, store_error},
     moment::to_nanos,

@@ -26,5 +26,7 @@ mod session;
 mod user;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
 mod sqlite;
 mod values;

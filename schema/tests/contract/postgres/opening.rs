@@ -3,7 +3,8 @@
 use std::{path::Path, process::Command};
 
 use portico_schema::{
-    postgres::{Settings, Tls, Unopened},
+    Unopened,
+    postgres::{Settings, Tls},
     user::Users,
 };
 use portico_user::Store as _;

@@ -1,0 +1,81 @@
+//! The names of the keys.
+//!
+//! Invariant: everything of a user is in one slot of a cluster, so that one script may change it; a token, which must be
+//! found before its user is known, is not, and only says where to look (ADR 010).
+
+use portico_kernel::UserId;
+use portico_session::{SessionId, TokenHash};
+
+/// The key that readiness writes.
+pub(super) const PROBE: &str = "portico:probe";
+
+/// A user's least epoch.
+pub(super) fn least(user: UserId) -> String {
+    format!("portico:{{{user}}}:least")
+}
+
+/// A user's sessions, by when they were opened.
+pub(super) fn index(user: UserId) -> String {
+    format!("portico:{{{user}}}:sessions")
+}
+
+/// What begins the key of each of a user's sessions; its id follows.
+pub(super) fn sessions(user: UserId) -> String {
+    format!("portico:{{{user}}}:session:")
+}
+
+/// One session.
+pub(super) fn session(user: UserId, session: SessionId) -> String {
+    format!("{}{session}", sessions(user))
+}
+
+/// Where the session is that a token opens.
+pub(super) fn token(hash: &str) -> String {
+    format!("portico:token:{hash}")
+}
+
+/// A token's hash as it stands in keys and fields.
+pub(super) fn hash(TokenHash(hash): TokenHash) -> String {
+    hex::encode(hash)
+}
+
+/// Whose key it is; none of one that is no user's.
+pub(super) fn user_of(key: &str) -> Option<UserId> {
+    key.strip_prefix("portico:{")?.split_once('}')?.0.parse().ok()
+}
+
+/// What stands under a token: whose session it opens, and which.
+pub(super) fn place(user: UserId, session: SessionId) -> String {
+    format!("{user} {session}")
+}
+
+/// Reads what [`place`] wrote.
+pub(super) fn of_place(place: &str) -> Option<(UserId, SessionId)> {
+    let (user, session) = place.split_once(' ')?;
+    Some((user.parse().ok()?, session.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_a_user_says_whose_it_is_by_its_hash_tag() {
+        let (user, id) = (UserId::new(), SessionId::new());
+        let tag = format!("{{{user}}}");
+
+        for key in [least(user), index(user), session(user, id)] {
+            assert!(key.contains(&tag), "{key}");
+            assert_eq!(user_of(&key), Some(user));
+        }
+        assert_eq!([user_of(&token("00")), user_of(PROBE), user_of("portico:{ann}:least")], [None; 3]);
+    }
+
+    #[test]
+    fn a_place_reads_back() {
+        let (user, session) = (UserId::new(), SessionId::new());
+
+        assert_eq!(of_place(&place(user, session)), Some((user, session)));
+        assert_eq!(of_place("damaged"), None);
+    }
+}
