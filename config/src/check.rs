@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::{Adapter, Config, Gateway, Operator, Rate, Store, tls};
+use crate::{Adapter, Config, Content, ContentAdapter, Gateway, Operator, Rate, Store, tls};
 
 /// Every broken rule as (key, what is wrong).
 pub(crate) fn rules(config: &Config) -> Vec<(String, String)> {
@@ -12,6 +12,7 @@ pub(crate) fn rules(config: &Config) -> Vec<(String, String)> {
     rates(&config.gateway, &mut broken);
     store("user.store", &config.user.store, &mut broken);
     store("photo.store", &config.photo.store, &mut broken);
+    content(&config.photo.content, &mut broken);
     passwords(config, &mut broken);
     sessions(config, &mut broken);
     sizes(config, &mut broken);
@@ -151,6 +152,28 @@ fn store(section: &str, store: &Store, broken: &mut Broken) {
     {
         broken.unless(value >= 100, &format!("{section}.{key}"), "must be at least 100");
     }
+}
+
+fn content(content: &Content, broken: &mut Broken) {
+    let is_told_once = content.secret_access_key.is_some() != content.secret_access_key_file.is_some();
+    if content.adapter == ContentAdapter::S3 {
+        for (key, is_there, told) in [
+            ("endpoint", content.endpoint.is_some(), "is needed for s3"),
+            ("bucket", content.bucket.is_some(), "is needed for s3"),
+            ("access_key_id", content.access_key_id.is_some(), "is needed for s3"),
+            ("secret_access_key", is_told_once, "is needed for s3, or else secret_access_key_file"),
+        ] {
+            broken.unless(is_there, &format!("photo.content.{key}"), told);
+        }
+    }
+    let is_web = |text: &String| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    let endpoint = content.endpoint.as_ref().is_none_or(is_web);
+    broken.unless(endpoint, "photo.content.endpoint", "must be an address such as https://s3.example.org");
+    for (key, file) in [("secret_access_key_file", &content.secret_access_key_file), ("ca_file", &content.ca_file)] {
+        let exists = file.as_ref().is_none_or(|file| file.is_file());
+        broken.unless(exists, &format!("photo.content.{key}"), "names no file that there is");
+    }
+    broken.unless(content.timeout_ms >= 100, "photo.content.timeout_ms", "must be at least 100");
 }
 
 fn passwords(config: &Config, broken: &mut Broken) {

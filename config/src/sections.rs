@@ -306,6 +306,8 @@ pub struct Session {
 pub struct Photo {
     /// Where photos' rows are kept.
     pub store: Store,
+    /// Where their bytes are kept.
+    pub content: Content,
     /// The largest upload.
     pub upload_max_bytes: u64,
     /// The most pixels of a picture.
@@ -318,6 +320,46 @@ pub struct Photo {
     pub threads: Option<NonZeroUsize>,
     /// The most uploads at the same time.
     pub uploads_max: usize,
+}
+
+/// Where photos' bytes are kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Content {
+    /// In what. All that follows is of S3 alone.
+    pub adapter: ContentAdapter,
+    /// Where the storage is.
+    pub endpoint: Option<String>,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// The bucket.
+    pub bucket: Option<String>,
+    /// What all names in it begin with.
+    pub prefix: String,
+    /// The key's name.
+    pub access_key_id: Option<Secret>,
+    /// The key.
+    pub secret_access_key: Option<Secret>,
+    /// A file that holds it.
+    pub secret_access_key_file: Option<PathBuf>,
+    /// The authorities that vouch for the storage, beside the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// Whether the bucket is a part of the host's name.
+    pub virtual_host: bool,
+    /// How long the storage may take to answer, or be silent within an answer.
+    pub timeout_ms: u64,
+    /// How long storage that is away is waited for at the start.
+    pub retry_at_start_s: u64,
+}
+
+/// What photos' bytes can be kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContentAdapter {
+    /// A directory in the data directory.
+    Files,
+    /// A bucket of S3-compatible storage.
+    S3,
 }
 
 /// The log domain.

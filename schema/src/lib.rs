@@ -28,9 +28,9 @@ mod purge;
 pub mod redis;
 pub mod session;
 mod sqlite;
-#[cfg(any(feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "postgres", feature = "redis", feature = "s3"))]
 mod unopened;
 pub mod user;
 
-#[cfg(any(feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "postgres", feature = "redis", feature = "s3"))]
 pub use unopened::Unopened;

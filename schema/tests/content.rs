@@ -1,4 +1,4 @@
-//! The contract of the content store, against the local directory.
+//! What a local directory of content does besides keeping the contract.
 
 use std::{
     fs,
@@ -92,60 +92,6 @@ async fn a_write_whose_caller_has_gone_leaves_nothing_half_written() {
 }
 
 #[tokio::test]
-async fn what_was_put_is_read_back_whole_and_in_part() {
-    let (world, long) = (world(), bytes(1_000_000));
-    let key = world.key(Rendition::Original);
-
-    world.put(key, &long).await;
-
-    assert_eq!(world.read(key, 0..1_000_000).await.unwrap(), long);
-    assert_eq!(world.read(key, 0..1).await.unwrap(), long[..1]);
-    assert_eq!(world.read(key, 262_143..600_000).await.unwrap(), long[262_143..600_000]);
-    assert_eq!(world.read(key, 999_999..1_000_000).await.unwrap(), long[999_999..]);
-    assert!(world.read(key, 5..5).await.unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn renditions_are_kept_apart_and_a_later_put_replaces() {
-    let world = world();
-    let original = world.key(Rendition::Original);
-    let thumb = ContentKey { rendition: Rendition::Thumb, ..original };
-
-    world.put(original, b"original").await;
-    world.put(thumb, b"thumb").await;
-    world.put(original, b"replaced").await;
-
-    assert_eq!(world.read(original, 0..8).await.unwrap(), b"replaced");
-    assert_eq!(world.read(thumb, 0..5).await.unwrap(), b"thumb");
-}
-
-#[tokio::test]
-async fn what_was_never_put_is_none() {
-    let world = world();
-
-    let nothing = world.read(world.key(Rendition::Original), 0..1).await;
-    let empty = world.read(world.key(Rendition::Original), 0..0).await;
-
-    assert_eq!((nothing, empty), (None, None));
-}
-
-#[tokio::test]
-async fn a_deletion_is_repeatable_and_takes_only_its_own() {
-    let world = world();
-    let (gone, stays) = (world.key(Rendition::Original), world.key(Rendition::Original));
-    world.put(gone, b"gone").await;
-    world.put(stays, b"stays").await;
-
-    for _ in 0..2 {
-        world.content.delete(gone).await.unwrap();
-    }
-    world.content.delete(world.key(Rendition::Thumb)).await.unwrap();
-
-    assert_eq!(world.read(gone, 0..1).await, None);
-    assert_eq!(world.read(stays, 0..5).await.unwrap(), b"stays");
-}
-
-#[tokio::test]
 async fn the_last_deletion_removes_the_owners_directory() {
     let world = world();
     let key = world.key(Rendition::Original);
@@ -157,18 +103,6 @@ async fn the_last_deletion_removes_the_owners_directory() {
     let owner = world.owner.to_string();
     assert_eq!(before, 3, "the file, its owner's directory, and one of the 256 above");
     assert!(world.entries().iter().all(|entry| !entry.ends_with(&owner)));
-}
-
-#[tokio::test]
-async fn a_reader_reads_on_to_the_end_while_the_content_is_deleted() {
-    let (world, long) = (world(), bytes(1_000_000));
-    let key = world.key(Rendition::Original);
-    world.put(key, &long).await;
-
-    let stream = world.content.open(key, 0..1_000_000).await.unwrap().unwrap();
-    world.content.delete(key).await.unwrap();
-
-    assert_eq!(stream.try_collect::<Vec<_>>().await.unwrap().concat(), long);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -220,14 +154,9 @@ async fn a_put_that_fails_leaves_nothing_unfinished() {
 }
 
 #[tokio::test]
-async fn the_directory_is_its_owners_alone_and_a_check_leaves_the_content_as_it_was() {
+async fn the_directory_is_its_owners_alone() {
     let world = world();
-    let key = world.key(Rendition::Original);
-    world.put(key, b"bytes").await;
-
-    world.content.check().await.unwrap();
 
     let mode = fs::metadata(world.dir.path().join("content")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
-    assert_eq!(world.read(key, 0..5).await.unwrap(), b"bytes");
 }

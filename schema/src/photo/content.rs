@@ -1,24 +1,29 @@
-//! Where the bytes of photos are kept: a local directory now, an object store behind the same operator later.
+//! Where the bytes of photos are kept: in a local directory, or in S3-compatible storage (`objects`), through `OpenDAL`.
 //!
 //! Layout: `<last two digits of the owner's id>/<owner>/<photo>.orig` and `.thumb`. Ids begin with the time (UUID v7) and
 //! end at random, so that the first level spreads owners evenly over 256 directories.
 //!
 //! Invariant: once [`put`](ContentStore::put) or [`delete`](ContentStore::delete) has answered, a power cut undoes nothing
-//! of it. `OpenDAL` syncs a file before it renames it into place; the directories' entries are synced here (`local`).
+//! of it. `OpenDAL` syncs a file before it renames it into place; the directories' entries are synced here (`local`). An object
+//! store has made durable what it acknowledges.
 
 mod local;
+#[cfg(feature = "s3")]
+mod objects;
 
 use std::{io, ops::Range, path::Path};
 
 use async_trait::async_trait;
 use bytes::BytesMut;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use opendal::{Error, ErrorKind, Operator, Writer, services::Fs};
+use opendal::{Error, ErrorKind, Operator, Reader, Writer, services::Fs};
 use portico_kernel::{Source, StoreError};
 use portico_photo::{ByteStream, ContentKey, ContentStore, Rendition};
 use tokio::{fs::File, io::AsyncReadExt as _};
 
 use self::local::Directory;
+#[cfg(feature = "s3")]
+pub use self::objects::{ContentObjects, ObjectSettings};
 
 /// Bytes that are read or written at a time.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -49,15 +54,9 @@ impl ContentFiles {
         Ok(Self { operator: Operator::new(files).map_err(failed)?, directory })
     }
 
+    /// What an unfinished write leaves all the same is removed at the next start.
     async fn write(&self, path: &str, file: &Path) -> Result<(), Source> {
-        let mut file = File::open(file).await?;
-        let mut writer = self.operator.writer(path).await?;
-        let written = copy(&mut file, &mut writer).await;
-        if written.is_err() {
-            // What stays all the same is removed at the next start; the cause is what the caller must hear of.
-            let _unfinished = writer.abort().await;
-        }
-        written
+        write(file, self.operator.writer(path).await?).await
     }
 
     async fn keep(&self, path: &str, file: &Path) -> Result<(), StoreError> {
@@ -89,18 +88,8 @@ impl ContentStore for ContentFiles {
 
     async fn open(&self, key: ContentKey, range: Range<u64>) -> Result<Option<ByteStream>, StoreError> {
         let path = path(key);
-        if range.is_empty() {
-            let exists = self.operator.exists(&path).await.map_err(failed)?;
-            return Ok(exists.then(|| stream::empty().boxed()));
-        }
         let reader = self.operator.reader_with(&path).chunk(CHUNK_BYTES).await.map_err(failed)?;
-        let mut bytes = reader.into_bytes_stream(range).await.map_err(failed)?;
-        // The first chunk is read at once: it opens the file, which from then on can be read to its end, deleted or not.
-        match bytes.try_next().await {
-            Ok(first) => Ok(Some(stream::iter(first.map(Ok)).chain(bytes.map_err(failed)).boxed())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed(error)),
-        }
+        stream_of(&self.operator, &path, reader, range).await
     }
 
     async fn delete(&self, key: ContentKey) -> Result<(), StoreError> {
@@ -110,10 +99,44 @@ impl ContentStore for ContentFiles {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        self.operator.write(CHECK_PATH, "ok").await.map_err(failed)?;
-        self.operator.read(CHECK_PATH).await.map_err(failed)?;
-        Ok(())
+        check(&self.operator).await.map_err(failed)
     }
+}
+
+/// Streams a part of what `reader` reads. The first chunk is read at once: it opens the content, which from then on can be
+/// read to its end, deleted or not.
+async fn stream_of(
+    operator: &Operator,
+    path: &str,
+    reader: Reader,
+    range: Range<u64>,
+) -> Result<Option<ByteStream>, StoreError> {
+    if range.is_empty() {
+        let exists = operator.exists(path).await.map_err(failed)?;
+        return Ok(exists.then(|| stream::empty().boxed()));
+    }
+    let mut bytes = reader.into_bytes_stream(range).await.map_err(failed)?;
+    match bytes.try_next().await {
+        Ok(first) => Ok(Some(stream::iter(first.map(Ok)).chain(bytes.map_err(failed)).boxed())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+async fn check(operator: &Operator) -> Result<(), Error> {
+    operator.write(CHECK_PATH, "ok").await?;
+    operator.read(CHECK_PATH).await.map(drop)
+}
+
+/// Writes all of a local file. What a failed write leaves is taken back, as far as that can be done; the cause is what the
+/// caller must hear of.
+async fn write(file: &Path, mut writer: Writer) -> Result<(), Source> {
+    let mut file = File::open(file).await?;
+    let written = copy(&mut file, &mut writer).await;
+    if written.is_err() {
+        let _unfinished = writer.abort().await;
+    }
+    written
 }
 
 fn path(key: ContentKey) -> String {

@@ -17,6 +17,8 @@ macro_rules! sentences {
 
 // The macros that list a contract's sentences are seen by what comes after them.
 #[macro_use]
+mod content;
+#[macro_use]
 mod outbox;
 #[macro_use]
 mod photo;
@@ -24,6 +26,9 @@ mod photo;
 mod session;
 #[macro_use]
 mod user;
+mod files;
+#[cfg(feature = "s3")]
+mod objects;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "redis")]

@@ -1,0 +1,167 @@
+//! Content in S3-compatible storage: an object for each rendition, under the names that files have.
+//!
+//! Invariant: what is there is whole. An object appears when all of its parts are there and their checksums are right; the
+//! parts of a write that was cut off are nobody's object, and the bucket's lifecycle rule removes them.
+//!
+//! A call that fails for now is repeated a few times, each try within `timeout`; then the caller hears that the storage is
+//! unavailable. Repeating does no harm: a key is never reused, and means the same bytes each time.
+
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use opendal::{
+    ErrorKind, HttpTransporter, OperationContext, Operator,
+    layers::{RetryEvent, RetryLayer, TimeoutLayer},
+    services::S3,
+};
+use opendal_http_transport_reqwest::ReqwestTransport;
+use portico_kernel::{Source, StoreError};
+use portico_photo::{ByteStream, ContentKey, ContentStore};
+use reqwest::{Certificate, Client, redirect};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::Semaphore;
+
+use super::{absent, check, failed, path, stream_of, write};
+use crate::Unopened;
+
+/// The least size of a part that S3 takes, but for the last one. So much of each write lies in memory.
+const PART_BYTES: usize = 5 * 1024 * 1024;
+/// Writes at the same time: 80 MiB of parts.
+const WRITES_MAX: usize = 16;
+/// How often a call is repeated that failed for now.
+const REPEATS_MAX: usize = 2;
+/// The wait before the first repetition; the second is twice as long.
+const REPEAT_AFTER: Duration = Duration::from_millis(100);
+
+/// How S3-compatible storage is reached.
+#[derive(Debug, Clone)]
+pub struct ObjectSettings {
+    /// Where it is: `https://s3.eu-central-1.amazonaws.com`, `http://127.0.0.1:9000`.
+    pub endpoint: String,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// The bucket, which exists.
+    pub bucket: String,
+    /// What all names begin with; empty for none.
+    pub prefix: String,
+    /// The key's name.
+    pub access_key_id: SecretString,
+    /// The key.
+    pub secret_access_key: SecretString,
+    /// The authorities that vouch for the endpoint (PEM), beside the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// Whether the bucket is a part of the host's name rather than of the path.
+    pub virtual_host: bool,
+    /// How long one try of a call may take, and the storage may be silent within one.
+    pub timeout: Duration,
+}
+
+/// Keeps content in objects. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ContentObjects {
+    operator: Operator,
+    writes: Arc<Semaphore>,
+}
+
+impl ContentObjects {
+    /// Reaches the bucket, and proves that it can be written and read.
+    ///
+    /// # Errors
+    /// [`Unopened`] names the setting that is to blame.
+    pub async fn connect(settings: &ObjectSettings) -> Result<Self, Unopened> {
+        let operator = operator(settings)?;
+        check(&operator).await.map_err(|error| refused(&error))?;
+        Ok(Self { operator, writes: Arc::new(Semaphore::new(WRITES_MAX)) })
+    }
+
+    async fn keep(&self, path: &str, file: &Path) -> Result<(), Source> {
+        let _place = self.writes.acquire().await?;
+        let writer = self.operator.writer_with(path).chunk(PART_BYTES).await?;
+        write(file, writer).await
+    }
+}
+
+#[async_trait]
+impl ContentStore for ContentObjects {
+    async fn put(&self, key: ContentKey, file: &Path) -> Result<(), StoreError> {
+        // On a task of its own, for the reason that files have: what a caller that has gone leaves is whole or nothing.
+        let (objects, file) = (self.clone(), file.to_owned());
+        let kept = tokio::spawn(async move { objects.keep(&path(key), &file).await });
+        kept.await.map_err(failed)?.map_err(failed)
+    }
+
+    async fn open(&self, key: ContentKey, range: Range<u64>) -> Result<Option<ByteStream>, StoreError> {
+        let path = path(key);
+        let reader = self.operator.reader(&path).await.map_err(failed)?; // one request for all of the range
+        stream_of(&self.operator, &path, reader, range).await
+    }
+
+    async fn delete(&self, key: ContentKey) -> Result<(), StoreError> {
+        self.operator.delete(&path(key)).await.or_else(absent).map_err(failed)
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        check(&self.operator).await.map_err(failed)
+    }
+}
+
+fn operator(settings: &ObjectSettings) -> Result<Operator, Unopened> {
+    let service = S3::default()
+        .root(&settings.prefix)
+        .endpoint(&settings.endpoint)
+        .region(&settings.region)
+        .bucket(&settings.bucket)
+        .access_key_id(settings.access_key_id.expose_secret())
+        .secret_access_key(settings.secret_access_key.expose_secret())
+        .checksum_algorithm("crc32c")
+        .disable_config_load() // the node's own configuration is all that counts
+        .disable_ec2_metadata();
+    let service = if settings.virtual_host { service.enable_virtual_host_style() } else { service };
+    let transport = HttpTransporter::new(ReqwestTransport::new(client(settings)?));
+    let repeats = RetryLayer::new().with_max_times(REPEATS_MAX).with_min_delay(REPEAT_AFTER).with_jitter().with_notify(
+        |event: RetryEvent<'_>| {
+            tracing::debug!(error = event.err as &dyn std::error::Error, "object storage is asked again");
+        },
+    );
+    let operator = Operator::new(service).map_err(|error| Unopened::for_good("endpoint", error.to_string()))?;
+    Ok(operator
+        .with_context(OperationContext::new().with_http_transport(transport))
+        .layer(TimeoutLayer::new().with_timeout(settings.timeout).with_io_timeout(settings.timeout))
+        .layer(repeats))
+}
+
+fn client(settings: &ObjectSettings) -> Result<Client, Unopened> {
+    let mut client = Client::builder().connect_timeout(settings.timeout).redirect(redirect::Policy::none());
+    if let Some(file) = &settings.ca_file {
+        let unusable =
+            |error: &dyn std::fmt::Display| Unopened::for_good("ca_file", format!("{}: {error}", file.display()));
+        let pem = std::fs::read(file).map_err(|error| unusable(&error))?;
+        let authorities = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&error))?;
+        client = client.tls_certs_merge(authorities);
+    }
+    client.build().map_err(|error| Unopened::for_good("ca_file", format!("no TLS: {error}")))
+}
+
+/// What the storage says of the first write.
+fn refused(error: &opendal::Error) -> Unopened {
+    let told = |reason: &str| format!("the storage refuses: {reason}");
+    match error.kind() {
+        ErrorKind::PermissionDenied => {
+            Unopened::for_good("access_key_id", told("the key is wrong, or may not write there"))
+        }
+        ErrorKind::NotFound => Unopened::for_good("bucket", told("there is no such bucket")),
+        ErrorKind::ConfigInvalid => Unopened::for_good("endpoint", told(error.message())),
+        _ => Unopened::for_now(format!("the storage cannot be reached: {}", chain(error))),
+    }
+}
+
+/// The causes beneath, which `OpenDAL` leaves out of what it says in one line.
+fn chain(error: &opendal::Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    std::iter::once(error.message().to_owned()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
+}

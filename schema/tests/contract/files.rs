@@ -1,0 +1,18 @@
+//! A local directory keeps the contract of content.
+
+use portico_schema::photo::ContentFiles;
+use tempfile::TempDir;
+
+struct Opened {
+    store: ContentFiles,
+    _dir: TempDir,
+}
+
+async fn opened() -> Opened {
+    let dir = tempfile::tempdir().unwrap();
+    Opened { store: ContentFiles::local(&dir.path().join("content")).unwrap(), _dir: dir }
+}
+
+mod content {
+    content_contract!(super::opened);
+}
