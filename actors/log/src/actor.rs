@@ -19,15 +19,25 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// The actor of the log domain.
 pub struct Logs {
-    inbox: Inbox,
     store: Arc<dyn Store>,
+    own: Option<Own>,
+}
+
+/// The records of this node.
+struct Own {
+    inbox: Inbox,
     flush_interval: Duration,
 }
 
 impl Logs {
     /// Carries the records of `inbox` to `store`, each within `flush_interval` of being logged.
     pub fn new(inbox: Inbox, store: Arc<dyn Store>, flush_interval: Duration) -> Self {
-        Self { inbox, store, flush_interval }
+        Self { store, own: Some(Own { inbox, flush_interval }) }
+    }
+
+    /// Keeps what others append in `store`, and no records of this node.
+    pub fn of_others(store: Arc<dyn Store>) -> Self {
+        Self { store, own: None }
     }
 }
 
@@ -35,9 +45,11 @@ impl Actor for Logs {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let (inbox, store) = (self.inbox.clone(), Arc::clone(&self.store));
-        // Half of the interval to wait, the other half to write.
-        context.spawn(write(inbox, store, self.flush_interval / 2).into_actor(self));
+        if let Some(Own { inbox, flush_interval }) = &self.own {
+            // Half of the interval to wait, the other half to write.
+            let writing = write(inbox.clone(), Arc::clone(&self.store), *flush_interval / 2);
+            context.spawn(writing.into_actor(self));
+        }
         context.spawn(tend(Arc::clone(&self.store)).into_actor(self));
     }
 }
@@ -60,8 +72,13 @@ impl Handler<Flush> for Logs {
     type Result = ResponseFuture<Result<(), Error>>;
 
     fn handle(&mut self, _: Flush, _: &mut Context<Self>) -> Self::Result {
-        let inbox = self.inbox.clone();
-        ResponseFuture::new(async move { inbox.flushed().await })
+        let inbox = self.own.as_ref().map(|own| own.inbox.clone());
+        ResponseFuture::new(async move {
+            match inbox {
+                Some(inbox) => inbox.flushed().await,
+                None => Ok(()),
+            }
+        })
     }
 }
 

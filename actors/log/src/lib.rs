@@ -9,6 +9,8 @@
 //!   loses nothing.
 //! - [`Logs`] is the actor: it carries batches from the inbox to the [`Store`], again and again until the store takes
 //!   them. [`Append`] accepts records of other nodes, [`Flush`] waits until all that was offered is accepted.
+//! - Where records are carried to another node, the store is a [`Spool`] that gives them out again, oldest first; the node
+//!   that keeps them has a [`Logs`] without an inbox, and knows by its [`Positions`] how far it has come.
 //! - [`Record`] is a line with the names that decide where it goes and whether it was seen before.
 //! - [`is_secret`] knows the field names whose values are never written, for whatever else prints records.
 //!
@@ -34,8 +36,10 @@ mod layer;
 mod line;
 mod messages;
 mod model;
+mod positions;
 mod queue;
 mod secret;
+mod spool;
 mod stats;
 mod store;
 #[cfg(feature = "testkit")]
@@ -46,7 +50,9 @@ pub use error::Error;
 pub use layer::Layer;
 pub use messages::*;
 pub use model::*;
+pub use positions::{Offsets, Positions};
 pub use queue::{Inbox, Limits, channel};
 pub use secret::{REDACTED, is_secret};
+pub use spool::{Place, Spool, Waiting};
 pub use stats::Stats;
 pub use store::Store;

@@ -1,19 +1,20 @@
-//! Marks: the last sequence of each run of each node that a service's files hold.
+//! Marks: the last sequence of each run of each node that files hold, for each service that speaks in them.
 //!
 //! Invariant: a mark is raised once its record is durable, never before; and there are at most [`MARKS_MAX`], the least
 //! recently raised of which gives way.
 
 use std::{collections::HashMap, sync::Arc};
 
-use portico_log::Record;
+use portico_log::{Record, Service};
 use uuid::Uuid;
 
-/// The most runs that are remembered for one service.
+/// The most runs that are remembered.
 const MARKS_MAX: usize = 1_024;
 
-type Run = (Arc<str>, Uuid);
+/// What one service of a node says in one run.
+type Run = (Service, Arc<str>, Uuid);
 
-/// What a service's files hold.
+/// What files hold.
 #[derive(Default)]
 pub(super) struct Marks {
     last: HashMap<Run, Mark>,
@@ -37,8 +38,11 @@ impl Marks {
 
     /// Whether a record is neither held nor staged; it is staged then.
     pub(super) fn stage(&self, staged: &mut Staged, record: &Record) -> bool {
-        // A batch is of one run as a rule: no name is hashed or copied for each of its records.
-        match staged.0.iter_mut().find(|((instance, boot), _)| *boot == record.boot && *instance == record.instance) {
+        // A batch is of few runs as a rule: no name is hashed or copied for each of its records.
+        let is_its = |(service, instance, boot): &Run| {
+            *boot == record.boot && *service == record.service && *instance == record.instance
+        };
+        match staged.0.iter_mut().find(|(run, _)| is_its(run)) {
             Some((_, sequence)) if *sequence >= record.sequence => false,
             Some((_, sequence)) => {
                 *sequence = record.sequence;
@@ -55,14 +59,14 @@ impl Marks {
     /// Raises what was staged.
     pub(super) fn raise(&mut self, staged: Staged) {
         for (run, sequence) in staged.0 {
-            self.note(run.0, run.1, sequence);
+            self.note(run, sequence);
         }
     }
 
     /// Raises the mark of a run, unless it is higher already.
-    pub(super) fn note(&mut self, instance: Arc<str>, boot: Uuid, sequence: u64) {
+    pub(super) fn note(&mut self, run: Run, sequence: u64) {
         self.raised += 1;
-        let mark = self.last.entry((instance, boot)).or_insert(Mark { sequence, raised: 0 });
+        let mark = self.last.entry(run).or_insert(Mark { sequence, raised: 0 });
         *mark = Mark { sequence: mark.sequence.max(sequence), raised: self.raised };
         if self.last.len() > MARKS_MAX {
             let oldest = self.last.iter().min_by_key(|(_, mark)| mark.raised).map(|(run, _)| run.clone());
@@ -72,5 +76,5 @@ impl Marks {
 }
 
 fn run(record: &Record) -> Run {
-    (Arc::clone(&record.instance), record.boot)
+    (record.service.clone(), Arc::clone(&record.instance), record.boot)
 }

@@ -10,16 +10,19 @@
 //! - `segment` is one open file: append, sync, cut back what failed; `marks` knows what it has.
 //! - `shelf` is the open file of each service, and when the next one begins; `recover` opens after a crash.
 //! - `tidy` compresses and deletes; `name` is the grammar of file names.
+//! - `positions` is how far the streams were read that records came by; [`SpoolFiles`] has them wait that leave by one.
 //! - [`reader`] merges, filters, follows and prints: `portico logs`.
 //!
 //! All of it blocks, and so runs on the runtime's blocking threads; `tidy`, which may take long, on one of its own.
 
 mod marks;
 mod name;
+mod positions;
 pub mod reader;
 mod recover;
 mod segment;
 mod shelf;
+mod spool;
 mod tidy;
 
 use std::{
@@ -32,6 +35,8 @@ use std::{
 use async_trait::async_trait;
 use portico_kernel::{Clock, Pool, StoreError};
 use portico_log::{Record, Store};
+
+pub use self::spool::SpoolFiles;
 
 use self::shelf::Shelf;
 use crate::data_dir;
@@ -61,6 +66,7 @@ struct Shared {
     settings: LogSettings,
     clock: Arc<dyn Clock>,
     shelf: Mutex<Shelf>,
+    positions: Mutex<()>,
     tidying: Mutex<()>,
 }
 
@@ -72,14 +78,17 @@ impl LogFiles {
     pub fn open(settings: LogSettings, clock: Arc<dyn Clock>) -> io::Result<Self> {
         data_dir::make(&settings.dir)?;
         let shelf = Mutex::new(Shelf::new(settings.dir.clone(), settings.rotate_bytes));
-        let shared = Arc::new(Shared { settings, clock, shelf, tidying: Mutex::default() });
+        let shared =
+            Arc::new(Shared { settings, clock, shelf, positions: Mutex::default(), tidying: Mutex::default() });
         Ok(Self { shared, chores: Pool::new("log-chores", 1, 1) })
     }
 
-    async fn blocking(&self, work: impl FnOnce(&Shared) -> io::Result<()> + Send + 'static) -> Result<(), StoreError> {
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
-        let done = tokio::task::spawn_blocking(move || work(&shared)).await;
-        done.map_err(|crashed| StoreError::Broken(crashed.into()))?.map_err(store_error)
+        blocking(move || work(&shared)).await
     }
 }
 
@@ -126,6 +135,22 @@ fn probe(dir: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     }
+}
+
+/// Has a thread of the runtime that may block do the work.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, StoreError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|crashed| StoreError::Broken(crashed.into()))?.map_err(store_error)
+}
+
+/// Puts `text` in place of what `dir` has under `name`: whole and durable, or not at all.
+fn replace(dir: &Path, name: &str, text: &[u8]) -> io::Result<()> {
+    let unfinished = dir.join(format!("{name}.new"));
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    io::Write::write_all(&mut file, text)?;
+    file.sync_data()?;
+    fs::rename(unfinished, dir.join(name))?;
+    sync_dir(dir)
 }
 
 /// Makes names in `dir` durable.

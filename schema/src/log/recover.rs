@@ -85,9 +85,10 @@ fn scan(lines: &mut impl BufRead, marks: &mut Marks) -> io::Result<u64> {
         offset += line.len() as u64;
         if line.ends_with(b"\n")
             && let Ok(head) = Head::parse(&line)
+            && let Ok(service) = Service::parse(&head.resource.service)
         {
             whole = offset;
-            marks.note(Arc::from(&*head.resource.instance), head.boot, head.sequence);
+            marks.note((service, Arc::from(&*head.resource.instance), head.boot), head.sequence);
         }
         line.clear();
     }

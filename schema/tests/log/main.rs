@@ -5,5 +5,7 @@
 mod crashes;
 mod files;
 mod fuzz;
+mod positions;
 mod reader;
+mod spool;
 mod support;

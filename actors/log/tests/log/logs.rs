@@ -218,3 +218,16 @@ async fn the_lag_is_the_age_of_the_oldest_record_in_hand() {
 
     assert_eq!(world.inbox.stats().lag, time::Duration::seconds(7));
 }
+
+#[actix_rt::test]
+async fn an_actor_that_keeps_the_records_of_others_alone_has_nothing_to_flush() {
+    let world = world(Limits::default());
+    let store: Arc<dyn Store> = world.store.clone();
+    let logs = spawn(Logs::of_others(store));
+    let records: Arc<[Record]> = [record("user", &origin(1), 1, NOW, "hello")].into();
+
+    logs.ask::<Append>().ask(Append { records: Arc::clone(&records) }).await.unwrap();
+    logs.ask::<Flush>().ask(Flush).await.unwrap();
+
+    assert_eq!(world.store.records(), *records);
+}
