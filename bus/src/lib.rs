@@ -6,6 +6,8 @@
 //! two ports. `lanes` lets each subscriber have a courier of its own over the same outbox, so that none waits for another. Commands need no port of their own: a bridge to another node is a [`Callee`](portico_kernel::Callee) behind
 //! an [`Ask`](portico_kernel::Ask).
 //!
+//! `kafka` (the feature of that name) carries log records from every node to the one that keeps them.
+//!
 //! A node wires it so, once for each subscriber with a lane of its own, with the couriers after the subscribers and before
 //! whoever commits, since a drain goes backwards:
 //!
@@ -18,6 +20,8 @@
 #![deny(clippy::unwrap_used)] // here and not in the workspace's list, since integration tests may unwrap
 
 mod courier;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod lanes;
 mod local;
 mod ports;

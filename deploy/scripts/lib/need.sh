@@ -18,9 +18,18 @@ need_component() {
 
 # need_package PROGRAM PACKAGE: a program that a Debian package holds; root has it installed.
 need_package() {
-    command -v "$1" >/dev/null && return
+    command -v "$1" >/dev/null || install_package "$1 is not on PATH" "$2"
+}
+
+# need_header HEADER PACKAGE: what C is compiled against; the same.
+need_header() {
+    echo "#include <$1>" | "${CC:-cc}" -E - >/dev/null 2>&1 || install_package "no $1 for ${CC:-cc}" "$2"
+}
+
+# install_package LACK PACKAGE
+install_package() {
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         apt-get update -qq && apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends "$2" >/dev/null && return
     fi
-    missing "$1 is not on PATH: install $2 (Debian: apt-get install $2)"
+    missing "$1: install $2 (Debian: apt-get install $2)"
 }
