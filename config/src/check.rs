@@ -2,7 +2,10 @@
 
 use url::Url;
 
-use crate::{Adapter, Config, Content, ContentAdapter, Gateway, Operator, Rate, Store, tls};
+use crate::{
+    Adapter, Config, Content, ContentAdapter, Gateway, LogTransport, Operator, Rate, SaslMechanism, Store, TlsMode,
+    Transport, tls,
+};
 
 /// Every broken rule as (key, what is wrong).
 pub(crate) fn rules(config: &Config) -> Vec<(String, String)> {
@@ -17,6 +20,7 @@ pub(crate) fn rules(config: &Config) -> Vec<(String, String)> {
     sessions(config, &mut broken);
     sizes(config, &mut broken);
     log_level(&config.log.level, &mut broken);
+    log_transport(&config.log.transport, &mut broken);
     broken.0
 }
 
@@ -108,6 +112,38 @@ fn log_level(filter: &str, broken: &mut Broken) {
         "log.level",
         "must be trace, debug, info, warn, error or off, or such a level by module: info,portico_user=debug",
     );
+}
+
+fn log_transport(transport: &LogTransport, broken: &mut Broken) {
+    const NAME_MAX: usize = 249 - ".dead".len(); // Kafka's own bound
+    let LogTransport { kind, brokers, topic, sasl, tls, .. } = transport;
+    let named = brokers.as_ref().is_some_and(|brokers| !brokers.trim().is_empty());
+    broken.unless(named || *kind == Transport::Local, "log.transport.brokers", "is needed for kafka");
+    let is_name = (1..=NAME_MAX).contains(&topic.len())
+        && topic.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    broken.unless(is_name, "log.transport.topic", "must be 1 to 244 letters, digits, dots, dashes and underscores");
+    broken.unless(!transport.group.is_empty(), "log.transport.group", "must not be empty");
+    broken.unless(transport.partitions >= 1, "log.transport.partitions", "must be at least 1");
+    broken.unless(transport.replication != Some(0), "log.transport.replication", "must be at least 1");
+    for (key, file) in [("sasl.password_file", &sasl.password_file), ("tls.ca_file", &tls.ca_file)] {
+        let exists = file.as_ref().is_none_or(|file| file.is_file());
+        broken.unless(exists, &format!("log.transport.{key}"), "names no file that there is");
+    }
+    let told = usize::from(sasl.password.is_some()) + usize::from(sasl.password_file.is_some());
+    broken.unless(
+        told == usize::from(sasl.user.is_some()),
+        "log.transport.sasl",
+        "user goes together with password, or else password_file",
+    );
+    let readable = sasl.user.is_some() && sasl.mechanism == SaslMechanism::Plain && tls.mode == TlsMode::Disable;
+    broken.unless(
+        !readable,
+        "log.transport.sasl.mechanism",
+        "must not be plain without TLS: the password could be read",
+    );
+    // Twice what the queue gives out at once, so that it always fits sooner or later.
+    let enough = transport.spool_max_bytes >= 8 * 1024 * 1024;
+    broken.unless(enough, "log.transport.spool_max_bytes", "must be at least 8388608");
 }
 
 fn is_loopback_host(url: &Url) -> bool {

@@ -380,6 +380,70 @@ pub struct Log {
     pub flush_ms: u64,
     /// The most records that wait.
     pub queue_max: usize,
+    /// How records come to whoever keeps them.
+    pub transport: LogTransport,
+    /// Whether this node keeps what all nodes send by Kafka.
+    pub collect: bool,
+}
+
+/// How records come to whoever keeps them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogTransport {
+    /// By what. All that follows is of Kafka alone.
+    pub kind: Transport,
+    /// Brokers to begin with, separated by commas.
+    pub brokers: Option<String>,
+    /// The topic.
+    pub topic: String,
+    /// The consumer group of the nodes that collect.
+    pub group: String,
+    /// The partitions of a topic that has to be made.
+    pub partitions: u16,
+    /// The copies of such a topic's records.
+    pub replication: Option<u16>,
+    /// What brokers must prove.
+    pub tls: StoreTls,
+    /// Who the node is to them.
+    pub sasl: Sasl,
+    /// The most bytes that wait for Kafka.
+    pub spool_max_bytes: u64,
+}
+
+/// What carries log records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// Nothing: the node that logs writes the files.
+    Local,
+    /// Kafka.
+    Kafka,
+}
+
+/// A name and a password (SASL).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sasl {
+    /// How they are told.
+    pub mechanism: SaslMechanism,
+    /// The name; none where nobody asks.
+    pub user: Option<String>,
+    /// The password.
+    pub password: Option<Secret>,
+    /// A file that holds the password.
+    pub password_file: Option<PathBuf>,
+}
+
+/// How a password is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SaslMechanism {
+    /// As it is.
+    Plain,
+    /// By a proof that it is known, with SHA-256.
+    ScramSha256,
+    /// The same with SHA-512.
+    ScramSha512,
 }
 
 /// Whether records are also printed to standard error.

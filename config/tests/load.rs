@@ -45,6 +45,24 @@ impl World {
 }
 
 #[test]
+fn what_carries_log_records_is_named_in_full() {
+    let transport = |text: &str| {
+        let mistakes = world().file(&format!("log:\n  transport: {{ {text} }}\n")).mistakes();
+        mistakes.into_iter().map(|(_, key)| key).collect::<Vec<_>>()
+    };
+
+    assert_eq!(transport("kind: kafka"), ["log.transport.brokers"]);
+    assert_eq!(transport("topic: a/b, group: \"\""), ["log.transport.topic", "log.transport.group"]);
+    assert_eq!(transport("partitions: 0, replication: 0"), ["log.transport.partitions", "log.transport.replication"]);
+    assert_eq!(transport("sasl: { user: ann }"), ["log.transport.sasl"]);
+    assert_eq!(transport("sasl: { password: secret }"), ["log.transport.sasl"]);
+    assert_eq!(transport("sasl: { user: ann, password_file: nowhere }"), ["log.transport.sasl.password_file"]);
+    let plain = "tls: { mode: disable }, sasl: { mechanism: plain, user: ann, password: secret }";
+    assert_eq!(transport(plain), ["log.transport.sasl.mechanism"]);
+    assert_eq!(transport("spool_max_bytes: 1000"), ["log.transport.spool_max_bytes"]);
+}
+
+#[test]
 fn a_server_for_rows_is_named_once_and_its_files_exist() {
     let postgres = "user:\n  store:\n    adapter: postgres\n    pool_max: 1\n    tls: { ca_file: nowhere.pem }\n";
     let without = world().file(postgres);

@@ -9,6 +9,10 @@ need_component clippy clippy
 need_package strace strace
 # What tests/tests/servers speaks with RabbitMQ by.
 need_package amqp-get amqp-tools
+# What librdkafka is compiled with.
+need_package make make
+need_header openssl/ssl.h libssl-dev
+need_header zlib.h zlib1g-dev
 
 step() {
     printf '\n== %s: ' "$1"
@@ -22,7 +26,7 @@ step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 # The adapters that only a node of many has: what follows is built with them.
 distributed="--features portico-node/distributed,portico-tests/distributed"
 # shellcheck disable=SC2086 # words
-step "lints, distributed" cargo clippy -p portico-schema -p portico-node -p portico-tests --all-targets --locked $distributed -- -D warnings
+step "lints, distributed" cargo clippy -p portico-bus -p portico-schema -p portico-node -p portico-tests --all-targets --locked $distributed -- -D warnings
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 # Real ones, for tests/tests/servers: Debian packages, Kafka's jars, and some minutes of compiling; once.
 step "servers" deploy/scripts/servers.sh fetch

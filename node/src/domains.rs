@@ -86,9 +86,10 @@ impl Domains {
         Ok(Self { session, photo, user, bus: None, log })
     }
 
-    /// Starts the couriers that carry each domain's events to the others.
+    /// Starts the couriers that carry each domain's events to the others, and what carries records between nodes.
     pub(crate) fn start_couriers(&mut self, root: &Supervisor) {
         self.bus = Some(bus::start(root, &self.user, &self.session, &self.photo));
+        self.log.start_bridges(root);
     }
 
     /// What the gateway asks.
@@ -117,6 +118,14 @@ impl Domains {
     pub(crate) fn control(&self) -> Control {
         let user = &self.user.actor;
         Control { reset_password: user.ask(), sign_out: user.ask(), import: user.ask() }
+    }
+
+    /// Sees whether what the node sends can be sent at all.
+    ///
+    /// # Errors
+    /// The operator's: a setting that will never do.
+    pub(crate) async fn check_transports(&self) -> Result<(), Failure> {
+        self.log.check().await
     }
 
     /// Has every session refused that was ended before the node stopped, whatever kept that from being written down.

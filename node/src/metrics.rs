@@ -110,6 +110,22 @@ impl Metrics {
         self.gauge("portico.log.waiting", "Records that wait for the disk", reading(|stats| stats.waiting));
     }
 
+    /// Shows how much waits for Kafka.
+    #[cfg(feature = "distributed")]
+    pub(crate) fn observe_spool(&self, bytes: impl Fn() -> u64 + Send + Sync + 'static) {
+        let read = move || vec![(Vec::new(), bytes())];
+        self.gauge("portico.log.spool.bytes", "Bytes of records that Kafka has not confirmed", read);
+    }
+
+    /// Shows what came of the messages of Kafka's topic: how many were kept and set aside, and how many wait.
+    #[cfg(feature = "distributed")]
+    pub(crate) fn observe_collector<F: Fn() -> u64 + Send + Sync + 'static>(&self, [collected, dead, lag]: [F; 3]) {
+        let reading = |count: F| move || vec![(Vec::new(), count())];
+        self.counter("portico.log.collected", "Records taken from Kafka into files", reading(collected));
+        self.counter("portico.log.dead", "Messages from Kafka that were no records", reading(dead));
+        self.gauge("portico.log.lag", "Messages in Kafka that are not in files yet", reading(lag));
+    }
+
     /// Shows how much waits in a store; nothing while the store does not tell.
     pub(crate) fn observe_backlog<F>(
         &self,

@@ -103,9 +103,11 @@ impl Node {
     /// Does what must be done before anything is served.
     ///
     /// # Errors
-    /// The operator's: the session store cannot be told what was revoked. Nothing may be served then.
+    /// The operator's: the session store cannot be told what was revoked, or a setting that nothing was opened with yet will
+    /// never do. Nothing may be served then.
     pub(crate) async fn prepare(&self) -> Result<(), Failure> {
-        let prepared = self.domains.revoke_what_waits().await;
+        let prepared = self.domains.check_transports().await;
+        let prepared = if prepared.is_ok() { self.domains.revoke_what_waits().await } else { prepared };
         prepared.inspect_err(|failure| tracing::error!(%failure, "node does not serve"))
     }
 

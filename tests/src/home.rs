@@ -43,6 +43,12 @@ impl Home {
         }
     }
 
+    /// Another empty home with the same settings.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), settings: self.settings.clone() }
+    }
+
     /// Has the rows of users and photos kept by the PostgreSQL of `servers`, in schemas of their own.
     #[must_use]
     pub fn over(mut self, servers: &Servers) -> Self {

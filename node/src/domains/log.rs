@@ -1,9 +1,12 @@
 //! Starts the log domain.
 
+#[cfg(feature = "distributed")]
+mod kafka;
+
 use std::{sync::Arc, time::Duration};
 
-use portico_config::Log;
-use portico_kernel::{Clock, Ref, Spec};
+use portico_config::{Log, Transport};
+use portico_kernel::{Clock, Ref, Spec, Supervisor};
 use portico_log::{Flush, Inbox, Layer, Limits, Logs, Origin, Store, channel};
 use portico_schema::log::{LogFiles, LogSettings};
 
@@ -37,10 +40,45 @@ pub(crate) struct Domain {
     actor: Ref<Logs>,
     inbox: Inbox,
     store: Arc<dyn Store>,
+    bridges: Bridges,
 }
 
-/// Starts the log domain over its files.
+/// What carries records between this node and the one that keeps them.
+enum Bridges {
+    /// Nothing: they are the same.
+    None,
+    #[cfg(feature = "distributed")]
+    Kafka(kafka::Bridges),
+}
+
+/// Starts the log domain over its files, or over the spool of what goes elsewhere.
 pub(super) fn start(world: &mut World, journal: Journal) -> Result<Domain, Failure> {
+    let (store, bridges): (Arc<dyn Store>, _) = match world.config.log.transport.kind {
+        Transport::Local => (Arc::new(files(world)?), Bridges::None),
+        #[cfg(feature = "distributed")]
+        Transport::Kafka => {
+            let (spool, bridges) = kafka::open(world)?;
+            (Arc::new(spool), Bridges::Kafka(bridges))
+        }
+        #[cfg(not(feature = "distributed"))]
+        Transport::Kafka => {
+            return Err(Failure::config(
+                "log.transport.kind: kafka is not in this binary; build it with `--features distributed`, or say local",
+            ));
+        }
+    };
+    let (Journal(inbox), flush) = (journal, Duration::from_millis(world.config.log.flush_ms));
+    let actor = world.root.supervise(Spec::new("log").on("log"), {
+        let (inbox, store) = (inbox.clone(), Arc::clone(&store));
+        move || Logs::new(inbox.clone(), Arc::clone(&store), flush)
+    });
+    let observed = inbox.clone();
+    world.metrics.observe_log(move || observed.stats());
+    Ok(Domain { actor, inbox, store, bridges })
+}
+
+/// Opens the files that records are kept in.
+fn files(world: &mut World) -> Result<LogFiles, Failure> {
     let (directory, config) = (world.data("logs"), &world.config.log);
     let settings = LogSettings {
         dir: directory.clone(),
@@ -49,23 +87,36 @@ pub(super) fn start(world: &mut World, journal: Journal) -> Result<Domain, Failu
         keep_bytes: config.keep_bytes,
     };
     let files = LogFiles::open(settings, Arc::clone(&world.clock)).map_err(unopened(&directory))?;
-    let store: Arc<dyn Store> = Arc::new(files);
-    let (Journal(inbox), flush) = (journal, Duration::from_millis(config.flush_ms));
-    let actor = world.root.supervise(Spec::new("log").on("log"), {
-        let (inbox, store) = (inbox.clone(), Arc::clone(&store));
-        move || Logs::new(inbox.clone(), Arc::clone(&store), flush)
-    });
-    let observed = inbox.clone();
-    world.metrics.observe_log(move || observed.stats());
-    let probed = Arc::clone(&store);
+    let probed = files.clone();
     world.probe("files:log", move || {
-        let store = Arc::clone(&probed);
-        async move { store.check().await }
+        let files = probed.clone();
+        async move { files.check().await }
     });
-    Ok(Domain { actor, inbox, store })
+    Ok(files)
 }
 
 impl Domain {
+    /// Starts what carries records between nodes.
+    pub(super) fn start_bridges(&self, root: &Supervisor) {
+        match &self.bridges {
+            Bridges::None => _ = root,
+            #[cfg(feature = "distributed")]
+            Bridges::Kafka(bridges) => bridges.start(root),
+        }
+    }
+
+    /// Sees whether what carries them can be used at all.
+    ///
+    /// # Errors
+    /// The operator's: a setting that will never do, named with its key.
+    pub(super) async fn check(&self) -> Result<(), Failure> {
+        match &self.bridges {
+            Bridges::None => Ok(()),
+            #[cfg(feature = "distributed")]
+            Bridges::Kafka(bridges) => bridges.check().await,
+        }
+    }
+
     /// Has everything that was logged until now written down.
     pub(crate) async fn flush(&self) {
         let _told_by_the_actor = self.actor.ask().ask(Flush).await;
