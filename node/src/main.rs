@@ -52,6 +52,6 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Config(command) => commands::config::run(&cli.settings, command),
         Command::Openapi => output::print(portico_gateway::openapi_json()),
         Command::Logs(wanted) => commands::logs::run(&cli.settings.load()?, wanted),
-        Command::User(command) => commands::user::run(cli.settings.load()?, command).await,
+        Command::User(command) => Box::pin(commands::user::run(cli.settings.load()?, command)).await,
     }
 }

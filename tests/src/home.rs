@@ -60,6 +60,23 @@ impl Home {
         self
     }
 
+    /// Has the bytes of photos kept by the S3 server of `servers`, under a name of their own.
+    #[must_use]
+    pub fn with_content_in(self, servers: &Servers) -> Self {
+        let prefix = format!("p{:016x}/", fastrand::u64(..));
+        [
+            ("adapter", "s3"),
+            ("endpoint", servers.s3_url()),
+            ("region", servers.setting("S3_REGION")),
+            ("bucket", servers.setting("S3_BUCKET")),
+            ("prefix", &prefix),
+            ("access_key_id", servers.setting("S3_ACCESS_KEY")),
+            ("secret_access_key", servers.setting("S3_SECRET_KEY")),
+        ]
+        .into_iter()
+        .fold(self, |home, (key, value)| home.set(&format!("photo.content.{key}"), value))
+    }
+
     /// Sets a key of the configuration: `session.idle_s`.
     #[must_use]
     pub fn set(mut self, key: &str, value: &str) -> Self {

@@ -6,9 +6,8 @@ use portico_kernel::{Ask, Ref, Spec};
 use portico_photo::{
     Budget, ContentStore, Decoders, Fingerprints, Limits, Parts, Photos, Staging, Store, Summaries, Summarize, Uploads,
 };
-use portico_schema::photo::ContentFiles;
 
-use super::{World, store, unopened, user::threads};
+use super::{World, store, user::threads};
 use crate::exit::Failure;
 
 /// The running photo domain.
@@ -21,10 +20,9 @@ pub(super) struct Domain {
 
 /// Starts the photo domain over its database and its files.
 pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
-    let files = world.data("content");
     let store = Arc::new(store::photos(world).await?);
-    let content = Arc::new(ContentFiles::local(&files).map_err(unopened(&files))?);
-    let parts = parts(world, Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&content) as Arc<dyn ContentStore>)?;
+    let content = store::content(world).await?;
+    let parts = parts(world, Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&content))?;
     let summarize = parts.summaries.ask();
     let actor = world.root.supervise(Spec::new("photo").capacity(4096).on("photo"), move || Photos::new(parts.clone()));
     let probed = Arc::clone(&store);

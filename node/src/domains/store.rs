@@ -1,10 +1,20 @@
 //! Opens a domain's rows where its configuration says that they are.
 
 #[cfg(feature = "distributed")]
+mod objects;
+#[cfg(feature = "distributed")]
+mod patience;
+#[cfg(feature = "distributed")]
 mod server;
 
-use portico_config::Adapter;
-use portico_schema::{photo::Photos, user::Users};
+use std::sync::Arc;
+
+use portico_config::{Adapter, ContentAdapter};
+use portico_photo::ContentStore;
+use portico_schema::{
+    photo::{ContentFiles, Photos},
+    user::Users,
+};
 
 use super::{World, unopened};
 use crate::exit::Failure;
@@ -13,6 +23,8 @@ use crate::exit::Failure;
 pub(super) const USERS: &str = "user.db";
 /// The photos' rows of such a node.
 const PHOTOS: &str = "photo.db";
+/// The photos' bytes of such a node.
+const CONTENT: &str = "content";
 
 /// Opens the accounts, with tables of this version.
 pub(super) async fn users(world: &World) -> Result<Users, Failure> {
@@ -42,6 +54,20 @@ pub(super) async fn photos(world: &World) -> Result<Photos, Failure> {
     let store = Photos::open(&path).await.map_err(unopened(&path))?;
     store.migrate().await.map_err(unopened(&path))?;
     Ok(store)
+}
+
+/// Opens the photos' bytes.
+#[cfg_attr(not(feature = "distributed"), expect(clippy::unused_async, reason = "servers are waited for"))]
+pub(super) async fn content(world: &World) -> Result<Arc<dyn ContentStore>, Failure> {
+    let config = &world.config.photo.content;
+    if config.adapter == ContentAdapter::S3 {
+        #[cfg(feature = "distributed")]
+        return Box::pin(objects::open(config)).await;
+        #[cfg(not(feature = "distributed"))]
+        return Err(not_built("photo.content"));
+    }
+    let files = world.data(CONTENT);
+    Ok(Arc::new(ContentFiles::local(&files).map_err(unopened(&files))?))
 }
 
 #[cfg(not(feature = "distributed"))]

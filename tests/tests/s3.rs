@@ -1,0 +1,116 @@
+//! A node whose photos' bytes lie in S3-compatible storage: what its users and its operator meet when that is away or is
+//! not right.
+
+use std::time::{Duration, Instant};
+
+use portico_tests::{Home, Servers, eventually, pictures};
+use reqwest::StatusCode;
+
+#[tokio::test]
+async fn photos_are_kept_read_and_deleted_there_and_nothing_of_them_lies_in_the_data_directory() {
+    let servers = Servers::own(&["s3"]);
+    let home = Home::new().with_content_in(&servers);
+    let node = home.up().await;
+    let ann = node.register("ann").await;
+    let client = node.client().with_token(&ann.token);
+    let picture = pictures::png();
+
+    let photo = client.post("/me/photos").body("image/png", picture.clone()).await.expect(201);
+    let content = client.get(photo["content_url"].as_str().unwrap()).await;
+    let kept = objects(&servers);
+    client.delete(&format!("/me/photos/{}", photo["id"].as_str().unwrap())).await.expect(204);
+    eventually("the work list", || async { objects(&servers).is_empty().then_some(()) }).await;
+
+    assert_eq!(content.status, 200);
+    assert_eq!(kept.len(), 2, "the photo and its rendition: {kept:?}");
+    assert!(!home.data().join("content").exists());
+}
+
+#[tokio::test]
+async fn storage_that_is_killed_is_named_by_readiness_and_heals_with_all_that_was_acknowledged() {
+    let servers = Servers::own(&["s3"]);
+    let home = Home::new().with_content_in(&servers);
+    let node = home.up().await;
+    let ann = node.register("ann").await;
+    let client = node.client().with_token(&ann.token);
+    let photo = client.post("/me/photos").body("image/png", pictures::png()).await.expect(201);
+    let url = photo["content_url"].as_str().unwrap();
+
+    servers.kill("s3");
+    let read = client.get(url).await;
+    let upload = client.post("/me/photos").body("image/png", pictures::turned_jpeg(40, 30, "top-left")).await;
+    let me = client.get("/me").await;
+    let unready = node.operator_client().get("/readyz").await;
+    servers.up("s3");
+    eventually("readiness", || async { (node.readiness().await? == StatusCode::OK).then_some(()) }).await;
+
+    for refused in [read, upload] {
+        assert_eq!((refused.status, refused.header("retry-after")), (503, "1"), "{refused:?}");
+    }
+    assert_eq!(me.status, 200, "what needs no content is served");
+    let failed = |name: &str| {
+        unready.json()["checks"].as_array().unwrap().iter().any(|check| check["name"] == name && check["ok"] == false)
+    };
+    assert!(failed("content:photo") && !failed("database:photo"), "{unready:?}");
+    client.get(url).await.expect(200);
+    client.post("/me/photos").body("image/png", pictures::turned_jpeg(40, 30, "top-left")).await.expect(201);
+}
+
+#[tokio::test]
+async fn storage_that_is_stopped_hangs_no_request_past_its_deadline() {
+    let servers = Servers::own(&["s3"]);
+    let home = Home::new().with_content_in(&servers);
+    let node = home.up().await;
+    let ann = node.register("ann").await;
+    let client = node.client().with_token(&ann.token);
+    let photo = client.post("/me/photos").body("image/png", pictures::png()).await.expect(201);
+    let url = photo["content_url"].as_str().unwrap();
+
+    servers.pause("s3");
+    let began = Instant::now();
+    let status = client.get(url).await.status;
+    let waited = began.elapsed();
+    servers.resume("s3");
+
+    assert!([503, 504].contains(&status), "{status}");
+    assert!(waited < Duration::from_secs(30), "{waited:?}");
+    eventually("readiness", || async { (node.readiness().await? == StatusCode::OK).then_some(()) }).await;
+    client.get(url).await.expect(200);
+}
+
+#[test]
+fn what_does_not_mend_by_itself_ends_the_node_at_once_with_one_line_that_names_the_key() {
+    let servers = Servers::shared(&["s3"]);
+    let home = || Home::new().with_content_in(&servers);
+
+    for (key, value, told) in [
+        ("bucket", "nowhere", "photo.content.bucket: the storage refuses: there is no such bucket"),
+        ("access_key_id", "nobody", "photo.content.access_key_id: the storage refuses: the key is wrong"),
+        ("secret_access_key", "hunter2", "photo.content.access_key_id: the storage refuses: the key is wrong"),
+        ("endpoint", "ftp://localhost", "photo.content.endpoint"),
+    ] {
+        let exit = home().set(&format!("photo.content.{key}"), value).run(&["up"]);
+
+        assert_eq!(exit.code(), Some(78), "{exit:?}");
+        assert!(exit.stderr.contains(told) && !exit.stderr.contains("hunter2"), "{exit:?}");
+    }
+}
+
+/// The objects of the bucket, but for the one that readiness writes.
+fn objects(servers: &Servers) -> Vec<std::path::PathBuf> {
+    let root = servers.directory().join("s3");
+    let mut found = Vec::new();
+    let mut open = vec![root];
+    while let Some(dir) = open.pop() {
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let is_object = path.extension().is_some_and(|kind| kind == "orig" || kind == "thumb");
+            if path.is_dir() && !path.is_symlink() {
+                open.push(path);
+            } else if is_object {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
