@@ -3,8 +3,8 @@
 use url::Url;
 
 use crate::{
-    Adapter, Config, Content, ContentAdapter, Gateway, LogTransport, Operator, Rate, SaslMechanism, Store, TlsMode,
-    Transport, tls,
+    Adapter, Config, Content, ContentAdapter, Gateway, LogTransport, Operator, Rate, SaslMechanism, SessionAdapter,
+    Store, TlsMode, Transport, tls,
 };
 
 /// Every broken rule as (key, what is wrong).
@@ -227,6 +227,14 @@ fn passwords(config: &Config, broken: &mut Broken) {
 fn sessions(config: &Config, broken: &mut Broken) {
     const TEN_YEARS_S: u64 = 10 * 365 * 24 * 60 * 60;
     let session = &config.session;
+    let store = &session.store;
+    let is_told_once = store.url.is_some() != store.url_file.is_some();
+    let needed = store.adapter == SessionAdapter::Redis;
+    broken.unless(is_told_once || !needed, "session.store.url", "is needed for redis, or else url_file");
+    for (key, file) in [("session.store.url_file", &store.url_file), ("session.store.ca_file", &store.ca_file)] {
+        broken.unless(file.as_ref().is_none_or(|file| file.is_file()), key, "names no file that there is");
+    }
+    broken.unless(store.timeout_ms >= 100, "session.store.timeout_ms", "must be at least 100");
     broken.unless(session.idle_s >= 60, "session.idle_s", "must be at least 60");
     broken.unless(session.absolute_s >= session.idle_s, "session.absolute_s", "must not be less than session.idle_s");
     broken.unless(session.absolute_s <= TEN_YEARS_S, "session.absolute_s", "must be at most ten years");

@@ -290,6 +290,10 @@ impl Argon2 {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Session {
+    /// Where sessions are kept.
+    pub store: SessionStore,
+    /// Whether those that a server keeps are remembered here.
+    pub cache: SessionCache,
     /// Idle lifetime.
     pub idle_s: u64,
     /// Absolute lifetime.
@@ -298,6 +302,44 @@ pub struct Session {
     pub per_user_max: u32,
     /// The most sessions in memory.
     pub cache_max: u64,
+}
+
+/// Where sessions are kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionStore {
+    /// In what. All that follows is of Redis alone.
+    pub adapter: SessionAdapter,
+    /// Where that is.
+    pub url: Option<Secret>,
+    /// A file that says where.
+    pub url_file: Option<PathBuf>,
+    /// The authorities that vouch for it, beside the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// How long the server may take to answer.
+    pub timeout_ms: u64,
+    /// How long a server that is away is waited for at the start.
+    pub retry_at_start_s: u64,
+}
+
+/// What sessions can be kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionAdapter {
+    /// A file in the data directory.
+    Sqlite,
+    /// A server that several nodes share.
+    Redis,
+}
+
+/// Whether sessions that a server keeps are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionCache {
+    /// As long as the server tells of changes.
+    Tracked,
+    /// Not at all.
+    Off,
 }
 
 /// The photo domain.

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use portico_config::{Config, Mistakes, Origin, Sources, load};
+use portico_config::{Config, Mistakes, Origin, SessionCache, Sources, load};
 use tempfile::TempDir;
 
 struct World {
@@ -73,6 +73,27 @@ fn a_server_for_rows_is_named_once_and_its_files_exist() {
     let keys = |mistakes: &[(Origin, String)]| mistakes.iter().map(|(_, key)| key.clone()).collect::<Vec<_>>();
     assert_eq!(keys(&without), ["user.store.url", "user.store.tls.ca_file", "user.store.pool_max"]);
     assert_eq!(keys(&twice), ["photo.store.url", "photo.store.url_file"]);
+}
+
+#[test]
+fn a_server_for_sessions_is_named_once_and_its_files_exist() {
+    let without = world().file("session:\n  store: { adapter: redis, ca_file: nowhere.pem, timeout_ms: 99 }\n");
+    let twice = world().file("session:\n  store: { adapter: redis, url: a, url_file: nowhere }\n");
+
+    let (without, twice) = (without.mistakes(), twice.mistakes());
+
+    let keys = |mistakes: &[(Origin, String)]| mistakes.iter().map(|(_, key)| key.clone()).collect::<Vec<_>>();
+    assert_eq!(keys(&without), ["session.store.url", "session.store.ca_file", "session.store.timeout_ms"]);
+    assert_eq!(keys(&twice), ["session.store.url", "session.store.url_file"]);
+}
+
+#[test]
+fn a_session_cache_is_tracked_or_off() {
+    let off = world().file("session: { cache: off }\n").load().unwrap();
+
+    assert_eq!(off.session.cache, SessionCache::Off);
+    assert_eq!(world().load().unwrap().session.cache, SessionCache::Tracked);
+    assert_eq!(world().file("session: { cache: on }\n").mistakes().len(), 1);
 }
 
 #[test]

@@ -11,7 +11,8 @@ use tempfile::TempDir;
 
 use crate::{Exit, Node, Servers, binary, output::Output, servers::content};
 
-/// Says where the homes of all tests keep their rows: `postgres` for schemas of their own on a real server.
+/// Says which real servers the homes of all tests keep things in: `postgres` rows, in schemas of their own; `redis` sessions;
+/// `s3` photos' bytes. Several are separated by commas.
 const STORES: &str = "PORTICO_TEST_STORES";
 
 /// Where a node lives: a data directory of its own, and settings. Drop it last: the directory goes with it.
@@ -36,26 +37,29 @@ impl Home {
         let wide = |home: Self, limit: &str| home.set(&format!("gateway.rate_limits.{limit}.burst"), "100000");
         let home = limits.into_iter().fold(home, wide);
         let home = home.set("gateway.listen", "127.0.0.1:0").set("operator.listen", "127.0.0.1:0");
-        match env::var(STORES).as_deref() {
-            Err(_) => home,
-            Ok("postgres") => home.over(shared_postgres()),
-            Ok(other) => panic!("{STORES}={other}: there is postgres alone"),
+        match shared() {
+            Some(servers) => home.over(servers),
+            None => home,
         }
     }
 
-    /// Another empty home with the same settings.
-    #[must_use]
-    pub fn another(&self) -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), settings: self.settings.clone() }
-    }
-
-    /// Has the rows of users and photos kept by the PostgreSQL of `servers`, in schemas of their own.
+    /// Has everything kept by `servers` that they are for: rows of users and photos by PostgreSQL, in schemas of their own,
+    /// sessions by Redis, and the bytes of photos by S3.
     #[must_use]
     pub fn over(mut self, servers: &Servers) -> Self {
-        for (section, domain) in [("user.store", "USER"), ("photo.store", "PHOTO")] {
-            self = self.set(&format!("{section}.adapter"), "postgres");
-            self = self.set(&format!("{section}.url"), &servers.schema(domain));
-            self = self.set(&format!("{section}.tls.ca_file"), servers.ca().to_str().expect("its name is plain"));
+        let ca = servers.ca().to_str().expect("its name is plain");
+        if servers.has("POSTGRES_URL") {
+            for (section, domain) in [("user.store", "USER"), ("photo.store", "PHOTO")] {
+                self = self.set(&format!("{section}.adapter"), "postgres");
+                self = self.set(&format!("{section}.url"), &servers.schema(domain));
+                self = self.set(&format!("{section}.tls.ca_file"), ca);
+            }
+        }
+        if servers.has("S3_URL") {
+            self = self.with_content_in(servers);
+        }
+        if servers.has("REDIS_URL") {
+            self = self.set("session.store.ca_file", ca).with_sessions_at(servers.redis_tls_url());
         }
         self
     }
@@ -75,6 +79,18 @@ impl Home {
         ]
         .into_iter()
         .fold(self, |home, (key, value)| home.set(&format!("photo.content.{key}"), value))
+    }
+
+    /// Has sessions kept by the Redis of `url`.
+    #[must_use]
+    pub fn with_sessions_at(self, url: &str) -> Self {
+        self.set("session.store.adapter", "redis").set("session.store.url", url)
+    }
+
+    /// Another home over the same servers, with the same settings and a data directory of its own.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), settings: self.settings.clone() }
     }
 
     /// Sets a key of the configuration: `session.idle_s`.
@@ -101,9 +117,9 @@ impl Home {
         files(&self.data())
     }
 
-    /// Everything that a server keeps for this home, as text; nothing where no server does.
+    /// Every row that a server keeps for this home, as text; nothing where no server does.
     pub fn rows(&self) -> String {
-        self.stores().map(content).collect()
+        self.stores().filter(|url| url.starts_with("postgres")).map(content).collect()
     }
 
     /// The passwords that its nodes tell servers.
@@ -169,9 +185,16 @@ impl Home {
     }
 }
 
-fn shared_postgres() -> &'static Servers {
-    static SHARED: LazyLock<Servers> = LazyLock::new(|| Servers::shared(&["postgres"]));
-    &SHARED
+/// The servers that [`STORES`] names.
+fn shared() -> Option<&'static Servers> {
+    static SHARED: LazyLock<Option<Servers>> = LazyLock::new(|| {
+        let names = env::var(STORES).ok()?;
+        let names: Vec<_> = names.split(',').collect();
+        let known = names.iter().all(|name| ["postgres", "redis", "s3"].contains(name));
+        assert!(known, "{STORES}={}: there are postgres, redis and s3", names.join(","));
+        Some(Servers::shared(&names))
+    });
+    SHARED.as_ref()
 }
 
 impl Default for Home {

@@ -8,6 +8,7 @@
 //! - [`Raw`]: a connection for what no well-behaved client sends.
 //! - [`SmallDisk`]: a disk that can be filled while a node runs on it.
 //! - [`Servers`]: real servers, to be shared or to be killed.
+//! - [`Proxy`]: the way to a server, which can be blocked and cut.
 //! - [`pictures`]: uploads, good and evil.
 //! - [`abuse`]: attacks, each with what must come of it.
 //! - [`crash`]: kills and crashes under load, and what must be left standing.
@@ -23,6 +24,7 @@ mod home;
 mod node;
 mod output;
 pub mod pictures;
+mod proxy;
 mod raw;
 mod servers;
 mod small_disk;
@@ -34,6 +36,7 @@ pub use client::{Account, Answer, Client, PASSWORD};
 pub use home::Home;
 pub use node::{Exit, Node};
 pub use output::eventually;
+pub use proxy::Proxy;
 pub use raw::Raw;
 pub use servers::Servers;
 pub use small_disk::{Refusal, SmallDisk};

@@ -134,6 +134,16 @@ impl Servers {
         self.setting("REDIS_URL")
     }
 
+    /// Redis with TLS.
+    pub fn redis_tls_url(&self) -> &str {
+        self.setting("REDIS_TLS_URL")
+    }
+
+    /// Whether the set has what `PORTICO_TEST_<name>` tells of.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.settings.contains_key(name)
+    }
+
     /// RabbitMQ without TLS.
     pub fn rabbitmq_url(&self) -> &str {
         self.setting("RABBITMQ_URL")

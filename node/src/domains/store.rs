@@ -1,26 +1,32 @@
-//! Opens a domain's rows where its configuration says that they are.
+//! Opens what a domain keeps where its configuration says that it is.
 
 #[cfg(feature = "distributed")]
 mod objects;
 #[cfg(feature = "distributed")]
 mod patience;
 #[cfg(feature = "distributed")]
+mod redis;
+#[cfg(feature = "distributed")]
 mod server;
 
 use std::sync::Arc;
 
-use portico_config::{Adapter, ContentAdapter};
+use portico_config::{Adapter, ContentAdapter, SessionAdapter};
 use portico_photo::ContentStore;
 use portico_schema::{
     photo::{ContentFiles, Photos},
+    session::Sessions,
     user::Users,
 };
+use portico_session::{Store, View};
 
 use super::{World, unopened};
 use crate::exit::Failure;
 
 /// The accounts of a node that is all by itself, in the data directory.
 pub(super) const USERS: &str = "user.db";
+/// The sessions of such a node.
+const SESSIONS: &str = "session.db";
 /// The photos' rows of such a node.
 const PHOTOS: &str = "photo.db";
 /// The photos' bytes of such a node.
@@ -33,7 +39,7 @@ pub(super) async fn users(world: &World) -> Result<Users, Failure> {
         #[cfg(feature = "distributed")]
         return server::open("user.store", config, Users::connect, Users::migrate).await;
         #[cfg(not(feature = "distributed"))]
-        return Err(not_built("user.store"));
+        return Err(not_built("user.store", "postgres", "sqlite"));
     }
     let path = world.data(USERS);
     let store = Users::open(&path).await.map_err(unopened(&path))?;
@@ -48,7 +54,7 @@ pub(super) async fn photos(world: &World) -> Result<Photos, Failure> {
         #[cfg(feature = "distributed")]
         return server::open("photo.store", config, Photos::connect, Photos::migrate).await;
         #[cfg(not(feature = "distributed"))]
-        return Err(not_built("photo.store"));
+        return Err(not_built("photo.store", "postgres", "sqlite"));
     }
     let path = world.data(PHOTOS);
     let store = Photos::open(&path).await.map_err(unopened(&path))?;
@@ -64,15 +70,36 @@ pub(super) async fn content(world: &World) -> Result<Arc<dyn ContentStore>, Fail
         #[cfg(feature = "distributed")]
         return Box::pin(objects::open(config)).await;
         #[cfg(not(feature = "distributed"))]
-        return Err(not_built("photo.content"));
+        return Err(not_built("photo.content", "s3", "files"));
     }
     let files = world.data(CONTENT);
     Ok(Arc::new(ContentFiles::local(&files).map_err(unopened(&files))?))
 }
 
+/// Opens the sessions, with the view of them that suits the store; tells readiness of it, and closes it in the end.
+pub(super) async fn sessions(world: &mut World) -> Result<(Arc<dyn Store>, View), Failure> {
+    if world.config.session.store.adapter == SessionAdapter::Redis {
+        #[cfg(feature = "distributed")]
+        return redis::sessions(world).await;
+        #[cfg(not(feature = "distributed"))]
+        return Err(not_built("session.store", "redis", "sqlite"));
+    }
+    let path = world.data(SESSIONS);
+    let store = Arc::new(Sessions::open(&path).await.map_err(unopened(&path))?);
+    store.migrate().await.map_err(unopened(&path))?;
+    let probed = Arc::clone(&store);
+    world.probe("database:session", move || {
+        let store = Arc::clone(&probed);
+        async move { store.check().await }
+    });
+    let closed = Arc::clone(&store);
+    world.close(SESSIONS, async move { closed.close().await });
+    Ok((store, View::new(world.config.session.cache_max)))
+}
+
 #[cfg(not(feature = "distributed"))]
-fn not_built(section: &str) -> Failure {
+fn not_built(section: &str, adapter: &str, here: &str) -> Failure {
     Failure::config(format!(
-        "{section}.adapter: postgres is not in this binary; build it with `--features distributed`, or say sqlite"
+        "{section}.adapter: {adapter} is not in this binary; build it with `--features distributed`, or say {here}"
     ))
 }

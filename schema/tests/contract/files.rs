@@ -1,5 +1,6 @@
 //! A local directory keeps the contract of content.
 
+use portico_photo::ContentStore as _;
 use portico_schema::photo::ContentFiles;
 use tempfile::TempDir;
 
@@ -10,7 +11,9 @@ struct Opened {
 
 async fn opened() -> Opened {
     let dir = tempfile::tempdir().unwrap();
-    Opened { store: ContentFiles::local(&dir.path().join("content")).unwrap(), _dir: dir }
+    let store = ContentFiles::local(&dir.path().join("content")).unwrap();
+    store.check().await.unwrap();
+    Opened { store, _dir: dir }
 }
 
 mod content {
