@@ -20,8 +20,8 @@ const BATCH_MAX: u32 = 100;
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// The wait after a first failed delivery; each further one doubles it.
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
-/// The longest wait between two failed deliveries.
-const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// The longest wait between two failed deliveries: so long after the broker's return all is delivered.
+const BACKOFF_MAX: Duration = Duration::from_secs(4);
 
 /// Carries events from one outbox to one broker. At most one may run over an outbox.
 ///

@@ -2,9 +2,10 @@
 //!
 //! `ports` is what a broker of events must be able to do, at the sending end ([`Broker`]) and at the receiving end
 //! ([`Intake`]); `courier` carries committed events from the outbox to whichever broker there is; `subscribers` hands an
-//! event to the domains that must know. `local` is the broker within one process; RabbitMQ and Kafka implement the same
-//! two ports. `lanes` lets each subscriber have a courier of its own over the same outbox, so that none waits for another. Commands need no port of their own: a bridge to another node is a [`Callee`](portico_kernel::Callee) behind
-//! an [`Ask`](portico_kernel::Ask).
+//! event to the domains that must know, and `receiver` hands on what an intake brings. `local` is the broker within one
+//! process; `rabbitmq` (the feature of that name) implements both ports over a server. `lanes` lets each subscriber have a
+//! courier of its own over the same outbox, so that none waits for another. Commands need no port of their own: a bridge to
+//! another node is a [`Callee`](portico_kernel::Callee) behind an [`Ask`](portico_kernel::Ask).
 //!
 //! `kafka` (the feature of that name) carries log records from every node to the one that keeps them.
 //!
@@ -25,10 +26,14 @@ pub mod kafka;
 mod lanes;
 mod local;
 mod ports;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
+mod receiver;
 mod subscribers;
 
 pub use courier::{Courier, Deliver, Error};
 pub use lanes::lanes;
 pub use local::LocalBroker;
 pub use ports::{Broker, Delivery, Intake, Reason, Refused};
+pub use receiver::Receiver;
 pub use subscribers::Subscribers;

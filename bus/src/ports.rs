@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 use portico_kernel::{Event, Source};
 
-/// Takes committed events on their way. Local delivery implements it; RabbitMQ (publisher confirms) and Kafka will.
+/// Takes committed events on their way. Local delivery implements it, and RabbitMQ with publisher confirms.
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {
     /// Publishes `events` in order, without waiting for one's confirm before the next. Ok once all are confirmed.
@@ -36,8 +36,7 @@ pub enum Reason {
     Poison(String),
 }
 
-/// Brings events that another node published. RabbitMQ (one queue a domain) and Kafka (one group a domain) implement it
-/// for nodes whose domains do not share a process with the outbox.
+/// Brings events that some node published. RabbitMQ implements it, with one queue a domain.
 #[async_trait]
 pub trait Intake: Send + Sync + 'static {
     /// The next event, as soon as there is one. Cancelling the wait loses none.

@@ -3,8 +3,8 @@
 use url::Url;
 
 use crate::{
-    Adapter, Config, Content, ContentAdapter, Gateway, LogTransport, Operator, Rate, SaslMechanism, SessionAdapter,
-    Store, TlsMode, Transport, tls,
+    Adapter, Broker, BrokerAdapter, Config, Content, ContentAdapter, Gateway, LogTransport, Operator, Rate, SaslMechanism,
+    SessionAdapter, Store, TlsMode, Transport, tls,
 };
 
 /// Every broken rule as (key, what is wrong).
@@ -16,6 +16,7 @@ pub(crate) fn rules(config: &Config) -> Vec<(String, String)> {
     store("user.store", &config.user.store, &mut broken);
     store("photo.store", &config.photo.store, &mut broken);
     content(&config.photo.content, &mut broken);
+    events(&config.bus.broker, &mut broken);
     passwords(config, &mut broken);
     sessions(config, &mut broken);
     sizes(config, &mut broken);
@@ -210,6 +211,23 @@ fn content(content: &Content, broken: &mut Broken) {
         broken.unless(exists, &format!("photo.content.{key}"), "names no file that there is");
     }
     broken.unless(content.timeout_ms >= 100, "photo.content.timeout_ms", "must be at least 100");
+}
+
+fn events(over: &Broker, broken: &mut Broken) {
+    let is_told_once = over.url.is_some() != over.url_file.is_some();
+    let needed = over.adapter == BrokerAdapter::Rabbitmq;
+    broken.unless(is_told_once || !needed, "bus.broker.url", "is needed for rabbitmq, or else url_file");
+    for (key, file) in [("url_file", &over.url_file), ("tls.ca_file", &over.tls.ca_file)] {
+        let exists = file.as_ref().is_none_or(|file| file.is_file());
+        broken.unless(exists, &format!("bus.broker.{key}"), "names no file that there is");
+    }
+    let prefix = &over.prefix;
+    let is_plain = prefix.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter));
+    broken.unless(
+        (1..=64).contains(&prefix.len()) && is_plain && !prefix.starts_with("amq."),
+        "bus.broker.prefix",
+        "must be 1 to 64 letters, digits, dots, hyphens and underscores, and not begin with amq.",
+    );
 }
 
 fn passwords(config: &Config, broken: &mut Broken) {

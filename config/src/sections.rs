@@ -23,6 +23,8 @@ pub struct Config {
     pub session: Session,
     /// The photo domain.
     pub photo: Photo,
+    /// What carries events between the domains.
+    pub bus: Bus,
     /// The log domain.
     pub log: Log,
     /// How the node stops.
@@ -402,6 +404,50 @@ pub enum ContentAdapter {
     Files,
     /// A bucket of S3-compatible storage.
     S3,
+}
+
+/// What carries events between the domains.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bus {
+    /// Over what.
+    pub broker: Broker,
+}
+
+/// Over what events are carried. All but the adapter is of RabbitMQ alone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Broker {
+    /// Within the process, or over a server.
+    pub adapter: BrokerAdapter,
+    /// Where that is.
+    pub url: Option<Secret>,
+    /// A file that says where.
+    pub url_file: Option<PathBuf>,
+    /// Whether the server must prove who it is.
+    pub tls: BrokerTls,
+    /// What the names of everything on the server begin with.
+    pub prefix: String,
+    /// How long a server that is away is waited for at the start.
+    pub retry_at_start_s: u64,
+}
+
+/// Over what events are carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BrokerAdapter {
+    /// Within the process.
+    Local,
+    /// A server.
+    Rabbitmq,
+}
+
+/// TLS to a broker: where its URL asks for it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerTls {
+    /// The authorities that vouch for it, beside the public ones.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// The log domain.

@@ -97,6 +97,19 @@ fn a_session_cache_is_tracked_or_off() {
 }
 
 #[test]
+fn a_server_for_events_is_named_once_and_the_names_on_it_are_plain() {
+    let without = world().file("bus: { broker: { adapter: rabbitmq, prefix: 'a b' } }\n");
+    let twice =
+        world().file("bus: { broker: { adapter: rabbitmq, url: a, url_file: nowhere, prefix: amq.portico } }\n");
+
+    let (without, twice) = (without.mistakes(), twice.mistakes());
+
+    let keys = |mistakes: &[(Origin, String)]| mistakes.iter().map(|(_, key)| key.clone()).collect::<Vec<_>>();
+    assert_eq!(keys(&without), ["bus.broker.url", "bus.broker.prefix"]);
+    assert_eq!(keys(&twice), ["bus.broker.url", "bus.broker.url_file", "bus.broker.prefix"]);
+}
+
+#[test]
 fn a_secret_is_shown_nowhere() {
     let config = world().flag("user.store.url", "postgres://ann:hunter2@localhost/db").load().unwrap();
 

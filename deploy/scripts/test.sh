@@ -35,7 +35,7 @@ step "servers" deploy/scripts/servers.sh fetch
 step "binary" cargo build --workspace --bins --tests --locked $distributed
 # shellcheck disable=SC2086 # words
 step "tests" cargo test --workspace --locked $distributed
-# The same black-box tests, with rows in PostgreSQL, sessions in Redis and content in S3.
+# The same black-box tests, with rows in PostgreSQL, sessions in Redis, content in S3 and events over RabbitMQ.
 # shellcheck disable=SC2086 # words
-step "tests over servers" env PORTICO_TEST_STORES=postgres,redis,s3 cargo test --workspace --locked $distributed \
+step "tests over servers" env PORTICO_TEST_STORES=postgres,redis,s3,rabbitmq cargo test --workspace --locked $distributed \
     --test journey --test bad_input --test canary --test durability --test escalation --test shutdown

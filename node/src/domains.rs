@@ -18,7 +18,7 @@ use portico_gateway::Asks;
 use portico_kernel::{Clock, Pool, StoreError, Supervisor};
 
 pub(crate) use self::{log::Journal, user::has_accounts};
-use crate::{control::Control, exit::Failure, metrics::Metrics, readiness::Probe};
+use crate::{control::Control, exit::Failure, metrics::Metrics, readiness::Dependency};
 
 /// What every domain is started with.
 pub(crate) struct World {
@@ -35,7 +35,7 @@ pub(crate) struct World {
     /// The pools of threads, by name.
     pub(crate) pools: Vec<(&'static str, Pool)>,
     /// Asks each dependency whether it works.
-    pub(crate) probes: Vec<(&'static str, Probe)>,
+    pub(crate) probes: Vec<Dependency>,
     /// What to close once every actor has stopped, the first one first.
     pub(crate) closers: Vec<BoxFuture<'static, ()>>,
 }
@@ -50,7 +50,7 @@ impl World {
     where
         F: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
-        self.probes.push((name, Box::new(move || Box::pin(probe()))));
+        self.probes.push(Dependency { name, probe: Box::new(move || Box::pin(probe())), is_needed: true });
     }
 
     fn close(&mut self, name: &'static str, closer: impl Future<Output = Result<(), StoreError>> + Send + 'static) {
@@ -86,10 +86,14 @@ impl Domains {
         Ok(Self { session, photo, user, bus: None, log })
     }
 
-    /// Starts the couriers that carry each domain's events to the others, and what carries records between nodes.
-    pub(crate) fn start_couriers(&mut self, root: &Supervisor) {
-        self.bus = Some(bus::start(root, &self.user, &self.session, &self.photo));
-        self.log.start_bridges(root);
+    /// Starts what carries each domain's events to the others, and log records between nodes.
+    ///
+    /// # Errors
+    /// The operator's: a server that they go over cannot be used.
+    pub(crate) async fn start_couriers(&mut self, world: &mut World) -> Result<(), Failure> {
+        self.bus = Some(bus::start(world, &self.user, &self.session, &self.photo).await?);
+        self.log.start_bridges(&world.root);
+        Ok(())
     }
 
     /// What the gateway asks.

@@ -39,9 +39,7 @@ impl Node {
     /// # Errors
     /// The operator's: the directory is held by another process or cannot be made, or a store cannot be opened.
     pub(crate) async fn start(config: Config) -> Result<Self, Failure> {
-        let mut node = Self::open(config).await?;
-        node.domains.start_couriers(&node.root);
-        Ok(node)
+        Self::open(config, true).await
     }
 
     /// Starts a node that serves one command of its operator, who waits for the result: no event is carried, each stays
@@ -53,10 +51,10 @@ impl Node {
         if config.log.console == Console::Auto {
             config.log.console = Console::Never;
         }
-        Self::open(config).await
+        Self::open(config, false).await
     }
 
-    async fn open(config: Config) -> Result<Self, Failure> {
+    async fn open(config: Config, has_couriers: bool) -> Result<Self, Failure> {
         let data = take(&config.data.dir)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (layer, journal) = Journal::new(&config.log, Arc::clone(&clock));
@@ -66,7 +64,10 @@ impl Node {
         let (pools, probes, closers) = (Vec::new(), Vec::new(), Vec::new());
         let secret = data.secret();
         let mut world = World { config, clock, secret, root, metrics, pools, probes, closers };
-        let domains = Domains::start(&mut world, journal).await?;
+        let mut domains = Domains::start(&mut world, journal).await?;
+        if has_couriers {
+            domains.start_couriers(&mut world).await?;
+        }
         let World { config, root, metrics, pools, probes, closers, .. } = world;
         metrics.observe_pools(pools);
         metrics.observe_tree(&root.tree());

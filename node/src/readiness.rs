@@ -1,6 +1,7 @@
 //! Whether the node can serve: what `/readyz` answers.
 //!
-//! A node is ready when it is not draining, every actor runs and every dependency answers.
+//! A node is ready when it is not draining, every actor runs and every dependency answers that requests need. One that they
+//! can do without for a while is told of, and does not keep requests away.
 
 use std::{
     sync::{
@@ -23,13 +24,23 @@ const KEPT: Duration = Duration::from_millis(500);
 /// Asks a dependency whether it works.
 pub(crate) type Probe = Box<dyn Fn() -> BoxFuture<'static, Result<(), StoreError>> + Send + Sync>;
 
+/// What a node depends on.
+pub(crate) struct Dependency {
+    /// `database:session`.
+    pub(crate) name: &'static str,
+    /// Asks it.
+    pub(crate) probe: Probe,
+    /// Whether requests cannot be answered without it.
+    pub(crate) is_needed: bool,
+}
+
 /// What readiness is made of. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Readiness(Arc<Inner>);
 
 struct Inner {
     tree: TreeHandle,
-    dependencies: Vec<(&'static str, Probe)>,
+    dependencies: Vec<Dependency>,
     draining: AtomicBool,
     kept: Mutex<Option<(Instant, Report)>>,
 }
@@ -52,13 +63,15 @@ pub(crate) struct Check {
     pub(crate) name: String,
     /// Whether it works.
     pub(crate) ok: bool,
+    /// Whether the node is not ready without it.
+    pub(crate) needed: bool,
     /// What is wrong, or the actor's state.
     pub(crate) detail: String,
 }
 
 impl Readiness {
     /// Made of all actors of `tree` and of `dependencies`.
-    pub(crate) fn new(tree: TreeHandle, dependencies: Vec<(&'static str, Probe)>) -> Self {
+    pub(crate) fn new(tree: TreeHandle, dependencies: Vec<Dependency>) -> Self {
         let (draining, kept) = (AtomicBool::new(false), Mutex::new(None));
         Self(Arc::new(Inner { tree, dependencies, draining, kept }))
     }
@@ -74,9 +87,9 @@ impl Readiness {
         if let Some(report) = self.fresh(draining) {
             return report;
         }
-        let mut checks = join_all(self.0.dependencies.iter().map(|(name, probe)| check(name, probe))).await;
+        let mut checks = join_all(self.0.dependencies.iter().map(check)).await;
         checks.extend(self.actors());
-        let ready = !draining && checks.iter().all(|check| check.ok);
+        let ready = !draining && checks.iter().all(|check| check.ok || !check.needed);
         let report = Report { ready, draining, checks };
         *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), report.clone()));
         report
@@ -92,18 +105,20 @@ impl Readiness {
         let actor = |(path, node): (String, Node)| Check {
             name: format!("actor:{path}"),
             ok: node.state.is_running(),
+            needed: true,
             detail: node.state.to_string(),
         };
         self.0.tree.snapshot().actors().into_iter().map(actor).collect()
     }
 }
 
-async fn check(name: &str, probe: &Probe) -> Check {
-    let answer = tokio::time::timeout(CHECK_TIMEOUT, probe()).await;
+async fn check(dependency: &Dependency) -> Check {
+    let answer = tokio::time::timeout(CHECK_TIMEOUT, (dependency.probe)()).await;
     let detail = match &answer {
         Ok(Ok(())) => "answers".to_owned(),
         Ok(Err(error)) => error.to_string(),
         Err(_) => "does not answer".to_owned(),
     };
-    Check { name: name.to_owned(), ok: matches!(answer, Ok(Ok(()))), detail }
+    let (name, needed) = (dependency.name.to_owned(), dependency.is_needed);
+    Check { name, ok: matches!(answer, Ok(Ok(()))), needed, detail }
 }

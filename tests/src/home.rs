@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::{Exit, Node, Servers, binary, output::Output, servers::content};
 
 /// Says which real servers the homes of all tests keep things in: `postgres` rows, in schemas of their own; `redis` sessions;
-/// `s3` photos' bytes. Several are separated by commas.
+/// `s3` photos' bytes; and that `rabbitmq` carries events. Several are separated by commas.
 const STORES: &str = "PORTICO_TEST_STORES";
 
 /// Where a node lives: a data directory of its own, and settings. Drop it last: the directory goes with it.
@@ -44,7 +44,7 @@ impl Home {
     }
 
     /// Has everything kept by `servers` that they are for: rows of users and photos by PostgreSQL, in schemas of their own,
-    /// sessions by Redis, and the bytes of photos by S3.
+    /// sessions by Redis, the bytes of photos by S3; and has RabbitMQ carry events.
     #[must_use]
     pub fn over(mut self, servers: &Servers) -> Self {
         let ca = servers.ca().to_str().expect("its name is plain");
@@ -54,6 +54,9 @@ impl Home {
                 self = self.set(&format!("{section}.url"), &servers.schema(domain));
                 self = self.set(&format!("{section}.tls.ca_file"), ca);
             }
+        }
+        if servers.has("RABBITMQ_URL") {
+            self = self.over_rabbitmq(servers);
         }
         if servers.has("S3_URL") {
             self = self.with_content_in(servers);
@@ -93,6 +96,14 @@ impl Home {
         Self { directory: tempfile::tempdir().unwrap(), settings: self.settings.clone() }
     }
 
+    /// Has events carried by the RabbitMQ of `servers`, under names of their own.
+    #[must_use]
+    pub fn over_rabbitmq(self, servers: &Servers) -> Self {
+        let prefix = format!("t{:016x}", fastrand::u64(..));
+        let home = self.set("bus.broker.adapter", "rabbitmq").set("bus.broker.prefix", &prefix);
+        home.set("bus.broker.url", servers.rabbitmq_url())
+    }
+
     /// Sets a key of the configuration: `session.idle_s`.
     #[must_use]
     pub fn set(mut self, key: &str, value: &str) -> Self {
@@ -123,13 +134,18 @@ impl Home {
     }
 
     /// The passwords that its nodes tell servers.
-    pub fn store_passwords(&self) -> Vec<String> {
+    pub fn server_passwords(&self) -> Vec<String> {
         let password = |url: &str| Some(url.split_once('@')?.0.rsplit_once(':')?.1.to_owned());
-        self.stores().filter_map(password).collect()
+        self.urls("__URL").filter_map(password).collect()
     }
 
     fn stores(&self) -> impl Iterator<Item = &str> {
-        let urls = self.settings.iter().filter(|(name, _)| name.ends_with("__STORE__URL"));
+        self.urls("__STORE__URL")
+    }
+
+    /// The values of settings whose names end so.
+    fn urls(&self, end: &str) -> impl Iterator<Item = &str> {
+        let urls = self.settings.iter().filter(move |(name, _)| name.ends_with(end));
         urls.map(|(_, url)| url.as_str())
     }
 
@@ -190,8 +206,8 @@ fn shared() -> Option<&'static Servers> {
     static SHARED: LazyLock<Option<Servers>> = LazyLock::new(|| {
         let names = env::var(STORES).ok()?;
         let names: Vec<_> = names.split(',').collect();
-        let known = names.iter().all(|name| ["postgres", "redis", "s3"].contains(name));
-        assert!(known, "{STORES}={}: there are postgres, redis and s3", names.join(","));
+        let known = names.iter().all(|name| ["postgres", "rabbitmq", "redis", "s3"].contains(name));
+        assert!(known, "{STORES}={}: there are postgres, rabbitmq, redis and s3", names.join(","));
         Some(Servers::shared(&names))
     });
     SHARED.as_ref()

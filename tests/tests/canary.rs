@@ -70,7 +70,7 @@ async fn no_password_token_or_cookie_is_ever_written_even_when_requests_fail() {
     assert!(reset_to.len() >= 8, "{reset:?}");
     secrets.extend([token, rotated, reset_to]);
     assert_eq!(secrets.len(), 8, "session and device cookie are among them");
-    secrets.extend(home.store_passwords());
+    secrets.extend(home.server_passwords());
     let exit = node.stop().await;
 
     let written = everything(&home, &(exit.stdout + &exit.stderr + &reset.stderr));

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use cargo_metadata::MetadataCommand;
+use cargo_metadata::{CargoOpt, MetadataCommand};
 use portico_tests::repository;
 use spdx::{Expression, LicenseReq, ParseMode};
 use toml_edit::DocumentMut;
@@ -18,7 +18,8 @@ fn allowed() -> BTreeSet<String> {
 fn every_dependency_has_a_licence_that_is_allowed() {
     let allowed = allowed();
     let is_allowed = |licence: &LicenseReq| allowed.contains(&licence.to_string());
-    let metadata = MetadataCommand::new().current_dir(repository()).exec().unwrap();
+    let all = CargoOpt::AllFeatures;
+    let metadata = MetadataCommand::new().current_dir(repository()).features(all).exec().unwrap();
 
     for package in metadata.packages.iter().filter(|package| package.source.is_some()) {
         let licence = package.license.as_deref().unwrap_or_else(|| panic!("{} names no licence", package.name));

@@ -1,6 +1,7 @@
-//! What the courier promises, with local delivery behind it.
+//! What the courier promises, with local delivery behind it, and what the receiver does.
 
 mod lanes;
+mod receiver;
 mod support;
 
 use std::{sync::Arc, time::Duration};
@@ -89,7 +90,7 @@ async fn what_failed_is_tried_again_after_waits_that_grow_to_a_cap() {
 
     assert!(waits[0] >= Duration::from_millis(100) && waits[0] < Duration::from_millis(110), "{waits:?}");
     assert!(waits.windows(2).all(|pair| pair[0] <= pair[1]), "{waits:?}");
-    assert!(*waits.last().unwrap() >= Duration::from_secs(30) && *waits.last().unwrap() < Duration::from_secs(31));
+    assert!(*waits.last().unwrap() >= Duration::from_secs(4) && *waits.last().unwrap() < Duration::from_secs(5));
     assert_eq!(consumer.applied().len(), 1);
 }
 

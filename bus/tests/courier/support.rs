@@ -92,7 +92,7 @@ impl Consumer {
         self.state.lock().unwrap().traces.clone()
     }
 
-    async fn apply(self: Arc<Self>, event: Event) -> Result<(), Error> {
+    pub(crate) async fn apply(self: Arc<Self>, event: Event) -> Result<(), Error> {
         let answer = self.answer(event);
         self.calls.add_permits(1);
         self.answers.clone().wait_for(|go_on| *go_on).await.unwrap();

@@ -1,12 +1,19 @@
-//! Starts the bridges: here a courier for each domain that must know of user events, so that none waits for another.
+//! Starts the bridges: a courier for each way that user events go, so that none waits for another.
+//!
+//! The session domain is told within the process in any case, since what was ended must be refused before anything is served,
+//! whatever else is away. Photo is told so too, or over a server.
+
+#[cfg(feature = "distributed")]
+mod rabbitmq;
 
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use portico_bus::{Broker, Courier, Deliver, LocalBroker, Subscribers, lanes};
-use portico_kernel::{Outbox, Ref, Spec, Supervisor};
+use portico_config::BrokerAdapter;
+use portico_kernel::{Outbox, Ref, Spec};
 
-use super::{chain, photo, session, user};
+use super::{World, chain, photo, session, user};
 use crate::exit::Failure;
 
 /// How often the session domain is told of what waits for it before the node gives up.
@@ -18,29 +25,32 @@ const REVOCATIONS_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// The running bridges.
 pub(super) struct Domain {
-    session: Ref<Courier>,
-    photo: Ref<Courier>,
+    to_session: Ref<Courier>,
+    to_others: Ref<Courier>,
 }
 
 /// Starts the couriers over the outbox of the user domain.
-pub(super) fn start(
-    root: &Supervisor,
+pub(super) async fn start(
+    world: &mut World,
     user: &user::Domain,
     session: &session::Domain,
     photo: &photo::Domain,
-) -> Domain {
-    let mut lanes = lanes(Arc::clone(&user.outbox), 2).into_iter();
-    let mut courier = |name, subscribers| {
-        let lane: Arc<dyn Outbox> = lanes.next().expect("there is a lane for each courier");
-        let broker = Arc::new(LocalBroker::new(subscribers)) as Arc<dyn Broker>;
-        let spec = Spec::new(name).on("bus");
-        root.supervise(spec, move || Courier::new(Arc::clone(&lane), Arc::clone(&broker)))
-    };
+) -> Result<Domain, Failure> {
     let of = Subscribers::default;
-    Domain {
-        session: courier("courier-session", of().with("session", session.actor.ask(), portico_session::ApplyUserEvent)),
-        photo: courier("courier-photo", of().with("photo", photo.actor.ask(), portico_photo::ApplyUserEvent)),
-    }
+    let sessions = of().with("session", session.actor.ask(), portico_session::ApplyUserEvent);
+    let photos = of().with("photo", photo.actor.ask(), portico_photo::ApplyUserEvent);
+    let (name, others) = match world.config.bus.broker.adapter {
+        BrokerAdapter::Local => ("courier-photo", Arc::new(LocalBroker::new(photos)) as Arc<dyn Broker>),
+        BrokerAdapter::Rabbitmq => ("courier-rabbitmq", rabbitmq::start(world, photos).await?),
+    };
+    let mut lanes = lanes(Arc::clone(&user.outbox), 2).into_iter();
+    let mut courier = |name, broker: Arc<dyn Broker>| {
+        let lane: Arc<dyn Outbox> = lanes.next().expect("there is a lane for each courier");
+        let spec = Spec::new(name).on("bus");
+        world.root.supervise(spec, move || Courier::new(Arc::clone(&lane), Arc::clone(&broker)))
+    };
+    let to_session = courier("courier-session", Arc::new(LocalBroker::new(sessions)));
+    Ok(Domain { to_session, to_others: courier(name, others) })
 }
 
 impl Domain {
@@ -49,7 +59,7 @@ impl Domain {
     /// # Errors
     /// The operator's: it cannot be told, so that sessions that were ended would work.
     pub(super) async fn revoke_what_waits(&self) -> Result<(), Failure> {
-        let deliver = self.session.ask().timeout(REVOCATIONS_TIMEOUT);
+        let deliver = self.to_session.ask().timeout(REVOCATIONS_TIMEOUT);
         let mut failures = 0;
         while let Err(error) = deliver.ask(Deliver).await {
             failures += 1;
@@ -67,7 +77,7 @@ impl Domain {
 
     /// Delivers what is in the outbox. What cannot be delivered stays there for the next start.
     pub(super) async fn flush(&self) {
-        for delivered in join_all([&self.session, &self.photo].map(deliver_all)).await {
+        for delivered in join_all([&self.to_session, &self.to_others].map(deliver_all)).await {
             if let Err(error) = delivered {
                 tracing::warn!(error = &error as &dyn std::error::Error, "events are left for the next start");
             }
@@ -77,4 +87,18 @@ impl Domain {
 
 async fn deliver_all(courier: &Ref<Courier>) -> Result<(), portico_bus::Error> {
     courier.ask().ask(Deliver).await
+}
+
+/// What a binary without it says.
+#[cfg(not(feature = "distributed"))]
+mod rabbitmq {
+    use std::future::{Ready, ready};
+
+    use super::{Arc, Broker, Failure, Subscribers, World};
+
+    pub(super) fn start(_: &mut World, _: Subscribers) -> Ready<Result<Arc<dyn Broker>, Failure>> {
+        ready(Err(Failure::config(
+            "bus.broker.adapter: rabbitmq is not in this binary; build it with `--features distributed`, or say local",
+        )))
+    }
 }

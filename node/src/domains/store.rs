@@ -3,7 +3,7 @@
 #[cfg(feature = "distributed")]
 mod objects;
 #[cfg(feature = "distributed")]
-mod patience;
+pub(super) mod patience;
 #[cfg(feature = "distributed")]
 mod redis;
 #[cfg(feature = "distributed")]
@@ -12,6 +12,7 @@ mod server;
 use std::sync::Arc;
 
 use portico_config::{Adapter, ContentAdapter, SessionAdapter};
+use portico_kernel::Outbox;
 use portico_photo::ContentStore;
 use portico_schema::{
     photo::{ContentFiles, Photos},
@@ -45,6 +46,17 @@ pub(super) async fn users(world: &World) -> Result<Users, Failure> {
     let store = Users::open(&path).await.map_err(unopened(&path))?;
     store.migrate().await.map_err(unopened(&path))?;
     Ok(store)
+}
+
+/// The events that wait in the database of `users`: where several nodes share that, one of them carries all.
+pub(super) fn outbox(world: &mut World, users: &Arc<Users>) -> Arc<dyn Outbox> {
+    match world.config.user.store.adapter {
+        Adapter::Sqlite => Arc::clone(users) as Arc<dyn Outbox>,
+        #[cfg(feature = "distributed")]
+        Adapter::Postgres => server::outbox(world, users),
+        #[cfg(not(feature = "distributed"))]
+        Adapter::Postgres => unreachable!("it was refused when it should have been opened"),
+    }
 }
 
 /// Opens the photos' rows, with tables of this version.

@@ -47,7 +47,7 @@ pub(super) async fn start(world: &mut World, session: &session::Domain) -> Resul
         let store = Arc::clone(&probed);
         async move { Store::check(&*store).await }
     });
-    let outbox = Arc::clone(&store) as Arc<dyn Outbox>;
+    let outbox = store::outbox(world, &store);
     let counted = Arc::clone(&outbox);
     world.metrics.observe_backlog("portico.outbox.depth", "Events that not every domain has yet", move || {
         let outbox = Arc::clone(&counted);

@@ -11,14 +11,20 @@ use sea_orm_migration::{
     },
 };
 
-use super::positions;
+use super::{lease, positions};
 use crate::{migration::create_clustered, probe};
 
 pub(super) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First), Box::new(OneTimePasswords), Box::new(OutboxColumns), Box::new(OutboxPositions)]
+        vec![
+            Box::new(First),
+            Box::new(OneTimePasswords),
+            Box::new(OutboxColumns),
+            Box::new(OutboxPositions),
+            Box::new(Leases),
+        ]
     }
 }
 
@@ -112,6 +118,26 @@ impl MigrationName for OutboxPositions {
 impl MigrationTrait for OutboxPositions {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         positions::create(manager).await
+    }
+}
+
+/// Who carries the events, where several processes could.
+struct Leases;
+
+impl MigrationName for Leases {
+    fn name(&self) -> &'static str {
+        "m0005_leases"
+    }
+}
+
+#[async_trait]
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait's own signature elides it, and async_trait tells the two apart"
+)]
+impl MigrationTrait for Leases {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        lease::create(manager).await
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod commands;
 mod entities;
+mod lease;
 mod migrations;
 mod outbox;
 mod positions;
@@ -18,6 +19,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Select};
 use time::OffsetDateTime;
 
 use self::entities::{idempotency_key, user};
+pub use self::lease::Leased;
 #[cfg(feature = "postgres")]
 use crate::{Unopened, postgres::Settings};
 use crate::{

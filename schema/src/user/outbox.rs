@@ -1,8 +1,9 @@
 //! The outbox: events that were committed beside the change they tell of.
 //!
-//! Invariant: events come out in the order in which they were committed (`positions`). What an event makes sessions end for, and photos go, stands in columns of its own beside
-//! its text, and they decide: where the text is damaged, the event is made of them anew. A row of the first version, which
-//! has none, is set aside then, so that it does not hold up the others.
+//! Invariant: events come out in the order in which they were committed (`positions`), to one process at a time where
+//! several share the database (`lease`). What an event makes sessions end for, and photos go, stands in columns of its own
+//! beside its text, and they decide: where the text is damaged, the event is made of them anew. A row of the first version,
+//! which has none, is set aside then, so that it does not hold up the others.
 
 use async_trait::async_trait;
 use portico_kernel::{Event, Outbox, StoreError};
@@ -133,12 +134,12 @@ fn data_of(event: &Event) -> Result<UserEventData, serde_json::Error> {
     UserEventData::deserialize(&event.data)
 }
 
-async fn forget(tx: &DatabaseTransaction, ids: Vec<Uuid>) -> Result<(), Rollback<()>> {
+pub(super) async fn forget(tx: &DatabaseTransaction, ids: Vec<Uuid>) -> Result<(), Rollback<()>> {
     outbox::Entity::delete_many().filter(outbox::Column::Id.is_in(ids)).exec(tx).await?;
     Ok(())
 }
 
-async fn move_aside(tx: &DatabaseTransaction, id: Uuid, reason: String) -> Result<(), Rollback<()>> {
+pub(super) async fn move_aside(tx: &DatabaseTransaction, id: Uuid, reason: String) -> Result<(), Rollback<()>> {
     // Not the whole row: it may have no position yet.
     let text = outbox::Entity::find().select_only().column(outbox::Column::Event).filter(outbox::Column::Id.eq(id));
     let Some(event) = text.into_tuple::<String>().one(tx).await? else { return Ok(()) };

@@ -2,6 +2,7 @@
 
 mod commits;
 mod faults;
+mod lease;
 mod migrations;
 mod opening;
 mod support;

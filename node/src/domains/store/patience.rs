@@ -15,7 +15,7 @@ use crate::exit::Failure;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Connects to the server of `section`, which may be away for `retry_s`.
-pub(super) async fn patiently<S>(
+pub(in crate::domains) async fn patiently<S>(
     section: &str,
     retry_s: u64,
     connect: impl AsyncFn() -> Result<S, Unopened>,
@@ -24,25 +24,28 @@ pub(super) async fn patiently<S>(
     loop {
         match connect().await {
             Ok(store) => return Ok(store),
-            Err(refused) if refused.passes && Instant::now() < until => {
-                tracing::warn!(section, reason = %refused, "server is away; it is tried again");
+            Err(error) if error.passes && Instant::now() < until => {
+                tracing::warn!(section, reason = %error, "server is away; it is tried again");
                 tokio::time::sleep(RETRY).await;
             }
-            Err(refused) => {
-                let failure = if refused.passes { Failure::unavailable } else { Failure::config };
-                return Err(failure(format!("{section}.{}: {refused}", refused.key)));
-            }
+            Err(error) => return Err(refused(section, &error)),
         }
     }
 }
 
+/// A server that is not waited for any longer.
+pub(in crate::domains) fn refused(section: &str, error: &Unopened) -> Failure {
+    let failure = if error.passes { Failure::unavailable } else { Failure::config };
+    failure(format!("{section}.{}: {error}", error.key))
+}
+
 /// The URL of `section`'s server: as it was configured, or what a file holds.
-pub(super) fn url(section: &str, url: Option<&Secret>, file: Option<&Path>) -> Result<String, Failure> {
+pub(in crate::domains) fn url(section: &str, url: Option<&Secret>, file: Option<&Path>) -> Result<String, Failure> {
     secret(section, "url", url, file)
 }
 
 /// A secret of `section`: as it was configured, or what a file holds.
-pub(super) fn secret(section: &str, key: &str, value: Option<&Secret>, file: Option<&Path>) -> Result<String, Failure> {
+pub(in crate::domains) fn secret(section: &str, key: &str, value: Option<&Secret>, file: Option<&Path>) -> Result<String, Failure> {
     if let Some(value) = value {
         return Ok(value.expose().to_owned());
     }

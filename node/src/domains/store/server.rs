@@ -1,16 +1,21 @@
 //! Opens rows that a PostgreSQL server keeps, and waits for it as long as configured.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use portico_config::{Store, TlsMode};
-use portico_kernel::StoreError;
+use portico_kernel::{Outbox, StoreError};
 use portico_schema::{
     Unopened,
     postgres::{Settings, Tls},
+    user::{Leased, Users},
 };
+use sha2::{Digest as _, Sha256};
 
 use super::patience::{patiently, url};
-use crate::{domains::chain, exit::Failure};
+use crate::{
+    domains::{World, chain},
+    exit::Failure,
+};
 
 /// Connects to the database of `section` and brings its tables up to date.
 pub(super) async fn open<S>(
@@ -29,6 +34,15 @@ pub(super) async fn open<S>(
         }
     })?;
     Ok(store)
+}
+
+/// The outbox of `users`, for one node at a time. A node is known by its data directory, of which it has one to itself.
+pub(super) fn outbox(world: &mut World, users: &Arc<Users>) -> Arc<dyn Outbox> {
+    let node = Sha256::new().chain_update("portico outbox lease").chain_update(world.secret).finalize();
+    let leased = Arc::new(Leased::new(Arc::clone(users), node.into()));
+    let released = Arc::clone(&leased);
+    world.close("outbox", async move { released.release().await });
+    leased
 }
 
 fn settings(section: &str, config: &Store) -> Result<Settings, Failure> {

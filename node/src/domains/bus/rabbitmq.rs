@@ -1,0 +1,56 @@
+//! Carries user events to photo over a RabbitMQ server, which is waited for at the start as long as configured.
+
+use std::sync::Arc;
+
+use portico_bus::{
+    Broker, Intake, Receiver, Subscribers,
+    rabbitmq::{RabbitBroker, RabbitIntake, Settings, Topology, Unusable},
+};
+use portico_kernel::{Spec, StoreError};
+use portico_schema::Unopened;
+
+use crate::{
+    domains::{
+        World,
+        store::patience::{patiently, refused, url},
+    },
+    exit::Failure,
+    readiness::Dependency,
+};
+
+const SECTION: &str = "bus.broker";
+/// The domains that hear of users over the server.
+const CONSUMERS: [&str; 1] = ["photo"];
+
+/// Connects to the server, has `photos` hear of what comes from there, and answers what brings events there.
+pub(super) async fn start(world: &mut World, photos: Subscribers) -> Result<Arc<dyn Broker>, Failure> {
+    let config = &world.config.bus.broker;
+    let url = url(SECTION, config.url.as_ref(), config.url_file.as_deref())?;
+    let settings = Settings { url: url.into(), ca_file: config.tls.ca_file.clone() };
+    let topology = Topology::new(config.prefix.as_str(), &CONSUMERS);
+    let connect = async || RabbitBroker::connect(&settings, topology.clone()).await.map_err(unusable);
+    let broker = Arc::new(patiently(SECTION, config.retry_at_start_s, connect).await?);
+    let [photo] = CONSUMERS;
+    let intake = RabbitIntake::new(&settings, topology, photo);
+    let intake = Arc::new(intake.map_err(|error| refused(SECTION, &unusable(error)))?);
+    let received = Arc::clone(&intake) as Arc<dyn Intake>;
+    let spec = Spec::new("receiver-photo").on("bus");
+    world.root.supervise(spec, move || Receiver::new(Arc::clone(&received), photos.clone()));
+    let probed = Arc::clone(&broker);
+    let probe = move || {
+        let broker = Arc::clone(&probed);
+        async move { broker.check().await.map_err(|error| StoreError::Unavailable(error.into())) }
+    };
+    // Without it events wait, and requests are answered all the same.
+    world.probes.push(Dependency { name: "rabbitmq", probe: Box::new(move || Box::pin(probe())), is_needed: false });
+    let closed = Arc::clone(&broker);
+    world.close("rabbitmq", async move {
+        let (out, within) = tokio::join!(closed.close(), intake.close());
+        out.and(within).map_err(|error| StoreError::Unavailable(error.into()))
+    });
+    Ok(broker)
+}
+
+fn unusable(Unusable { key, detail, passes }: Unusable) -> Unopened {
+    Unopened { key, detail, passes }
+}
