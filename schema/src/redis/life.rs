@@ -17,7 +17,10 @@ use fred::{
 use portico_session::{LEASE, Watch};
 use tokio::{
     select,
-    sync::broadcast::{Receiver, error::RecvError},
+    sync::broadcast::{
+        Receiver,
+        error::{RecvError, TryRecvError},
+    },
     time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -76,14 +79,22 @@ impl Life {
     async fn beat(&mut self, watch: Option<&Watch>) -> Result<(), Reason> {
         let (asked, client) = (Instant::now(), self.connection.client.clone());
         self.hear_until(watch, client.ping::<()>(None)).await??;
-        // Whatever the server told before its answer has come before it, and waits here.
-        while let Ok(told) = self.changes.try_recv() {
-            hear(watch, &told);
-        }
+        self.hear_all(watch); // whatever the server told before its answer has come before it, and waits
         if let Some(watch) = watch {
             watch.complete(asked);
         }
         self.hear_until(watch, sleep(BEAT.saturating_sub(asked.elapsed()))).await
+    }
+
+    /// Passes on what has come already.
+    fn hear_all(&mut self, watch: Option<&Watch>) {
+        loop {
+            match self.changes.try_recv() {
+                Ok(told) => hear(watch, &told),
+                Err(TryRecvError::Lagged(_)) => watch.into_iter().for_each(Watch::lost),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+            }
+        }
     }
 
     /// Passes on what the server tells until `event` has happened.

@@ -95,13 +95,18 @@ async fn keep(first: Life, settings: Settings, watch: Option<Watch>, current: Cu
     }
 }
 
-/// The next connection, however long it takes.
+/// The next connection, however long it takes. Why there is none is logged each time that it is for another reason.
 async fn next(settings: &Settings, is_watched: bool) -> Life {
+    let mut known = String::new();
     loop {
         tokio::time::sleep(RETRY).await;
         match Life::begin(settings, is_watched).await {
             Ok(life) => return life,
-            Err(refused) => tracing::debug!(reason = %refused, "no connection to Redis yet"),
+            Err(refused) if refused.detail != known => {
+                tracing::warn!(reason = %refused, "no connection to Redis yet");
+                known = refused.detail;
+            }
+            Err(_known) => {}
         }
     }
 }

@@ -129,7 +129,7 @@ async fn a_server_that_is_stopped_hangs_nobody_and_is_soon_refused_without_a_wai
 
     let (trusted, after): (Vec<_>, Vec<_>) = answers.iter().partition(|(asked, _)| *asked < Duration::from_secs(1));
     assert!(trusted.iter().all(|(_, status)| [200, 503].contains(status)), "{trusted:?}");
-    assert!(after.len() > 50 && after.iter().all(|(_, status)| *status == 503), "at once: {}", after.len());
+    assert!(after.len() > 10 && after.iter().all(|(_, status)| *status == 503), "at once: {}", after.len());
     assert_eq!(unready, ["redis:session"]);
     eventually("an answer", || async { (ann.get("/me").await.status == 200).then_some(()) }).await;
     is_ready(&node).await;

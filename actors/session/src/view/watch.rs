@@ -33,12 +33,8 @@ impl Watch {
         self.0.revoke(user);
     }
 
-    /// Anything may have changed untold: everything that was read until now is dead, and nothing is served until the next
-    /// [`Self::complete`].
+    /// Anything may have changed untold: everything that was read until now is dead, readings that are under way included.
     pub fn lost(&self) {
-        if let Some(lease) = &self.0.0.lease {
-            lease.end();
-        }
         self.0.revoke_all();
     }
 
@@ -59,7 +55,7 @@ impl fmt::Debug for Watch {
 /// Until when a view is trusted, readable without a lock.
 pub(super) struct Lease {
     begun: Instant,
-    /// After `begun`; 0 for not at all.
+    /// After `begun`.
     until_ns: AtomicU64,
 }
 
@@ -76,10 +72,6 @@ impl Lease {
 
     fn renew(&self, asked: Instant) {
         self.until_ns.store(self.since_begun(asked + LEASE), Ordering::SeqCst);
-    }
-
-    fn end(&self) {
-        self.until_ns.store(0, Ordering::SeqCst);
     }
 
     fn since_begun(&self, moment: Instant) -> u64 {
