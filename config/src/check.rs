@@ -3,8 +3,8 @@
 use url::Url;
 
 use crate::{
-    Adapter, Broker, BrokerAdapter, Config, Content, ContentAdapter, Gateway, LogTransport, Operator, Rate, SaslMechanism,
-    SessionAdapter, Store, TlsMode, Transport, tls,
+    Adapter, Broker, BrokerAdapter, Config, Content, ContentAdapter, Gateway, LogTransport, Operator, Rate,
+    SaslMechanism, SessionAdapter, Store, TlsMode, Transport, tls,
 };
 
 /// Every broken rule as (key, what is wrong).

@@ -41,7 +41,7 @@ pub(super) async fn start(
     let photos = of().with("photo", photo.actor.ask(), portico_photo::ApplyUserEvent);
     let (name, others) = match world.config.bus.broker.adapter {
         BrokerAdapter::Local => ("courier-photo", Arc::new(LocalBroker::new(photos)) as Arc<dyn Broker>),
-        BrokerAdapter::Rabbitmq => ("courier-rabbitmq", rabbitmq::start(world, photos).await?),
+        BrokerAdapter::Rabbitmq => ("courier-rabbitmq", Box::pin(rabbitmq::start(world, photos)).await?),
     };
     let mut lanes = lanes(Arc::clone(&user.outbox), 2).into_iter();
     let mut courier = |name, broker: Arc<dyn Broker>| {

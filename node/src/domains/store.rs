@@ -38,7 +38,7 @@ pub(super) async fn users(world: &World) -> Result<Users, Failure> {
     let config = &world.config.user.store;
     if config.adapter == Adapter::Postgres {
         #[cfg(feature = "distributed")]
-        return server::open("user.store", config, Users::connect, Users::migrate).await;
+        return Box::pin(server::open("user.store", config, Users::connect, Users::migrate)).await;
         #[cfg(not(feature = "distributed"))]
         return Err(not_built("user.store", "postgres", "sqlite"));
     }
@@ -64,7 +64,7 @@ pub(super) async fn photos(world: &World) -> Result<Photos, Failure> {
     let config = &world.config.photo.store;
     if config.adapter == Adapter::Postgres {
         #[cfg(feature = "distributed")]
-        return server::open("photo.store", config, Photos::connect, Photos::migrate).await;
+        return Box::pin(server::open("photo.store", config, Photos::connect, Photos::migrate)).await;
         #[cfg(not(feature = "distributed"))]
         return Err(not_built("photo.store", "postgres", "sqlite"));
     }
@@ -92,7 +92,7 @@ pub(super) async fn content(world: &World) -> Result<Arc<dyn ContentStore>, Fail
 pub(super) async fn sessions(world: &mut World) -> Result<(Arc<dyn Store>, View), Failure> {
     if world.config.session.store.adapter == SessionAdapter::Redis {
         #[cfg(feature = "distributed")]
-        return redis::sessions(world).await;
+        return Box::pin(redis::sessions(world)).await;
         #[cfg(not(feature = "distributed"))]
         return Err(not_built("session.store", "redis", "sqlite"));
     }

@@ -45,7 +45,12 @@ pub(in crate::domains) fn url(section: &str, url: Option<&Secret>, file: Option<
 }
 
 /// A secret of `section`: as it was configured, or what a file holds.
-pub(in crate::domains) fn secret(section: &str, key: &str, value: Option<&Secret>, file: Option<&Path>) -> Result<String, Failure> {
+pub(in crate::domains) fn secret(
+    section: &str,
+    key: &str,
+    value: Option<&Secret>,
+    file: Option<&Path>,
+) -> Result<String, Failure> {
     if let Some(value) = value {
         return Ok(value.expose().to_owned());
     }
