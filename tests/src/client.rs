@@ -8,6 +8,13 @@ use serde_json::{Value, json};
 /// The password of everybody that [`Node::register`](crate::Node::register) makes.
 pub const PASSWORD: &str = "quartz violin umbrella";
 
+/// An HTTP client to be, which trusts nobody over TLS. Where the node is built with TLS for its own calls, so is every client
+/// beside it: it wants to know whose cryptography to use, and would read the system's certificates each time.
+pub fn http() -> reqwest::ClientBuilder {
+    let _installed_before = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().tls_certs_only([])
+}
+
 /// Somebody who calls the API, with a cookie jar and perhaps a bearer token. Cheap to clone: the jar is shared.
 #[derive(Clone)]
 pub struct Client {
@@ -19,7 +26,7 @@ pub struct Client {
 impl Client {
     /// Somebody with an empty cookie jar.
     pub fn new(base: String) -> Self {
-        Self { http: reqwest::Client::builder().cookie_store(true).build().unwrap(), base, token: None }
+        Self { http: http().cookie_store(true).build().unwrap(), base, token: None }
     }
 
     /// The same address for somebody with an empty cookie jar and this bearer token.

@@ -32,7 +32,7 @@ mod terminal;
 mod tool;
 
 pub use binary::binary;
-pub use client::{Account, Answer, Client, PASSWORD};
+pub use client::{Account, Answer, Client, PASSWORD, http};
 pub use home::Home;
 pub use node::{Exit, Node};
 pub use output::eventually;

@@ -83,7 +83,8 @@ impl Node {
 
     /// What `/readyz` answers; none when nothing listens.
     pub async fn readiness(&self) -> Option<StatusCode> {
-        Some(reqwest::get(format!("{}/readyz", self.operator)).await.ok()?.status())
+        let client = crate::http().build().ok()?;
+        Some(client.get(format!("{}/readyz", self.operator)).send().await.ok()?.status())
     }
 
     /// Standard output and standard error until now.

@@ -82,6 +82,8 @@ pub(crate) async fn world_at(
     let gateway = Gateway::new(&config, asks, SECRET, Arc::clone(&draining), Arc::clone(&seen) as Arc<dyn HttpMetrics>);
     let gateway = gateway.by_clock(&config, &time.clone().into());
     let serving = gateway.serve().unwrap();
+    // A build of the whole workspace may give this client TLS, which then asks whose cryptography to use.
+    let _installed_before = rustls::crypto::ring::default_provider().install_default();
     let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     World { url: format!("http://{}", serving.address), address: serving.address, http, draining, serving, seen }
 }

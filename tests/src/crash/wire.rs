@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Findings;
-use crate::Answer;
+use crate::{Answer, client::http};
 
 /// How long an answer may take: far longer than the node's own deadline.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -107,7 +107,7 @@ impl<'a> Call<'a> {
 
 impl Wire {
     pub(super) fn new(base: &str, findings: &Arc<Findings>, mode: Mode) -> Self {
-        let http = reqwest::Client::builder().timeout(PATIENCE).build().expect("a client without TLS can be built");
+        let http = http().timeout(PATIENCE).build().expect("a client without TLS can be built");
         Self { http, base: base.into(), findings: Arc::clone(findings), mode, latest: Arc::default() }
     }
 
