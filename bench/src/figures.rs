@@ -4,6 +4,8 @@ pub mod ask_local;
 pub mod footprint;
 pub mod hot;
 pub mod log;
+#[cfg(feature = "distributed")]
+pub mod log_collect;
 pub mod overload;
 pub mod photo_upload;
 mod pictures;
@@ -40,6 +42,8 @@ pub const ALL: &[Group] = &[
     Group { names: &["thumbnail"], measure: thumbnail::measure },
     Group { names: &["log_ingest"], measure: log::ingest },
     Group { names: &["log_call"], measure: log::call },
+    #[cfg(feature = "distributed")]
+    Group { names: &["log_collect"], measure: log_collect::measure },
     Group { names: &["ask_local_other_thread", "ask_local_same_thread"], measure: ask_local::measure },
     Group { names: &["idle_memory", "memory_100k_sessions", "start_ms", "binary_mb"], measure: footprint::measure },
 ];

@@ -6,11 +6,14 @@ cd "$(dirname "$0")/../.."
 
 profile=release
 measures=yes
+features=
 for argument in "$@"; do
     case "$argument" in
         # A profile needs the names of functions, and frames that can be walked, which the release build leaves out.
         --profile) profile=profiling && export RUSTFLAGS="${RUSTFLAGS:-} -C force-frame-pointers=yes" ;;
         --short | --help | -h | --list) measures=no ;;
+        # It starts a Kafka, and wants what librdkafka is compiled with.
+        log_collect) features="--features portico-bench/distributed" ;;
     esac
 done
 # What the figure `thumbnail` is measured against; without it that figure has missed its floor, and says so.
@@ -22,5 +25,8 @@ if [ "$measures" = yes ] && ! command -v vipsthumbnail >/dev/null; then
         echo "portico: vipsthumbnail is not installed (Debian: libvips-tools): thumbnail will not be measured" >&2
     fi
 fi
-cargo build --profile "$profile" --locked --package portico-node --package portico-bench --bins
+# One after the other, so that the node has no features but its own.
+cargo build --profile "$profile" --locked --package portico-node --bins
+# shellcheck disable=SC2086 # words
+cargo build --profile "$profile" --locked --package portico-bench --bins $features
 exec "target/$profile/bench" "$@"

@@ -98,6 +98,12 @@ async fn what_a_node_logs_stands_in_the_files_of_the_node_that_collects() {
     let accepted = settled(&node, &collects.data().join("logs")).await;
 
     assert!(accepted > 0);
+    eventually("the files to have caught up", async || {
+        let collected = metric(&keeper, "portico_log_collected_total").await?;
+        let lag = metric(&keeper, "portico_log_lag").await?;
+        (collected >= accepted && lag == 0).then_some(())
+    })
+    .await;
     assert!(!sends.data().join("logs").exists(), "a node that does not collect has no files");
     assert!(node.stop().await.status.success() && keeper.stop().await.status.success());
     whole(&collects.data().join("logs"));

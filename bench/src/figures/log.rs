@@ -60,6 +60,14 @@ pub fn ingest(run: &Run) -> Result<Vec<Figure>, Failure> {
     ])
 }
 
+/// Lines as they are written.
+#[cfg(feature = "distributed")]
+pub(super) fn lines(scratch: &std::path::Path) -> Result<Vec<String>, Failure> {
+    let ((), written) = pipeline::run(scratch, |inbox| pipeline::log_paced(1_000, inbox))?;
+    let sample = written.sample.ok_or_else(|| Failure::said("the log wrote nothing"))?;
+    Ok(sample.iter().map(|record| String::from_utf8_lossy(record.line()).into_owned()).collect())
+}
+
 /// Measures `log_call`.
 ///
 /// # Errors

@@ -3,14 +3,18 @@
 use std::{
     fs,
     path::PathBuf,
-    sync::{Arc, LazyLock},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use portico_bus::kafka::{Collector, Counts, Parts, Sender, Settings, Tls};
-use portico_kernel::{Deadline, Intensity, Spec, Strategy, Supervisor, testkit::ManualClock};
+use portico_kernel::{Deadline, Intensity, Spec, StoreError, Strategy, Supervisor, testkit::ManualClock};
 use portico_log::{
-    Logs, Positions, Record, Spool, Store as _,
+    Logs, Place, Positions, Record, Spool, Store as _, Waiting,
     testkit::{contract::NOW, origin, record},
 };
 use portico_schema::log::{LogFiles, LogSettings, SpoolFiles};
@@ -44,15 +48,39 @@ pub(crate) fn settings(servers: &Servers) -> Settings {
 pub(crate) struct Node {
     pub(crate) spool: SpoolFiles,
     pub(crate) settings: Arc<Settings>,
+    taken: Arc<AtomicU64>,
     dir: TempDir,
     root: Supervisor,
+}
+
+/// A spool that counts the records which are given out.
+struct Watched {
+    spool: SpoolFiles,
+    taken: Arc<AtomicU64>,
+}
+
+#[async_trait]
+impl Spool for Watched {
+    async fn oldest(&self) -> Result<Waiting, StoreError> {
+        let waiting = self.spool.oldest().await?;
+        self.taken.fetch_add(waiting.records.len() as u64, Relaxed);
+        Ok(waiting)
+    }
+
+    async fn forget(&self, place: Place) -> Result<(), StoreError> {
+        self.spool.forget(place).await
+    }
+
+    async fn appended(&self) {
+        self.spool.appended().await;
+    }
 }
 
 impl Node {
     pub(crate) fn new(settings: &Settings) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let spool = open(&dir);
-        Self { spool, settings: Arc::new(settings.clone()), dir, root: root() }
+        Self { spool, settings: Arc::new(settings.clone()), taken: Arc::default(), dir, root: root() }
     }
 
     pub(crate) async fn log(&self, records: &[Record]) {
@@ -60,16 +88,28 @@ impl Node {
     }
 
     pub(crate) fn send(&self) {
-        let (spool, settings) = (Arc::new(self.spool.clone()) as Arc<dyn Spool>, Arc::clone(&self.settings));
+        let watched = Watched { spool: self.spool.clone(), taken: Arc::clone(&self.taken) };
+        let (spool, settings) = (Arc::new(watched) as Arc<dyn Spool>, Arc::clone(&self.settings));
         let spec = Spec::new("sender").on("sender");
         self.root.supervise(spec, move || Sender::new(Arc::clone(&spool), Arc::clone(&settings)));
     }
 
-    /// The same node after a crash that cost it the note of what it had sent.
+    /// How many records the sender has taken, whatever became of them.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Relaxed)
+    }
+
+    /// The same node in its next run, whatever its sender was doing.
+    pub(crate) async fn again(self) -> Self {
+        self.root.drain(Deadline::within(PATIENCE)).await;
+        Self { spool: open(&self.dir), taken: Arc::default(), root: root(), ..self }
+    }
+
+    /// The same after a crash that cost it the note of what it had sent.
     pub(crate) async fn forgetful(self) -> Self {
         self.root.drain(Deadline::within(PATIENCE)).await;
         fs::remove_file(self.dir.path().join("sent")).unwrap();
-        Self { spool: open(&self.dir), root: root(), ..self }
+        self.again().await
     }
 
     pub(crate) async fn sent(&self) {

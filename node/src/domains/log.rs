@@ -2,6 +2,9 @@
 
 #[cfg(feature = "distributed")]
 mod kafka;
+#[cfg(not(feature = "distributed"))]
+#[path = "log/unbuilt.rs"]
+mod kafka;
 
 use std::{sync::Arc, time::Duration};
 
@@ -40,31 +43,17 @@ pub(crate) struct Domain {
     actor: Ref<Logs>,
     inbox: Inbox,
     store: Arc<dyn Store>,
-    bridges: Bridges,
-}
-
-/// What carries records between this node and the one that keeps them.
-enum Bridges {
-    /// Nothing: they are the same.
-    None,
-    #[cfg(feature = "distributed")]
-    Kafka(kafka::Bridges),
+    /// What carries records to the node that keeps them; none where this is the one.
+    bridges: Option<kafka::Bridges>,
 }
 
 /// Starts the log domain over its files, or over the spool of what goes elsewhere.
 pub(super) fn start(world: &mut World, journal: Journal) -> Result<Domain, Failure> {
     let (store, bridges): (Arc<dyn Store>, _) = match world.config.log.transport.kind {
-        Transport::Local => (Arc::new(files(world)?), Bridges::None),
-        #[cfg(feature = "distributed")]
+        Transport::Local => (Arc::new(files(world)?), None),
         Transport::Kafka => {
             let (spool, bridges) = kafka::open(world)?;
-            (Arc::new(spool), Bridges::Kafka(bridges))
-        }
-        #[cfg(not(feature = "distributed"))]
-        Transport::Kafka => {
-            return Err(Failure::config(
-                "log.transport.kind: kafka is not in this binary; build it with `--features distributed`, or say local",
-            ));
+            (Arc::new(spool), Some(bridges))
         }
     };
     let (Journal(inbox), flush) = (journal, Duration::from_millis(world.config.log.flush_ms));
@@ -98,10 +87,8 @@ fn files(world: &mut World) -> Result<LogFiles, Failure> {
 impl Domain {
     /// Starts what carries records between nodes.
     pub(super) fn start_bridges(&self, root: &Supervisor) {
-        match &self.bridges {
-            Bridges::None => _ = root,
-            #[cfg(feature = "distributed")]
-            Bridges::Kafka(bridges) => bridges.start(root),
+        if let Some(bridges) = &self.bridges {
+            bridges.start(root);
         }
     }
 
@@ -112,9 +99,8 @@ impl Domain {
     #[cfg_attr(not(feature = "distributed"), expect(clippy::unused_async, reason = "servers are waited for"))]
     pub(super) async fn check(&self) -> Result<(), Failure> {
         match &self.bridges {
-            Bridges::None => Ok(()),
-            #[cfg(feature = "distributed")]
-            Bridges::Kafka(bridges) => bridges.check().await,
+            Some(bridges) => bridges.check().await,
+            None => Ok(()),
         }
     }
 
