@@ -115,8 +115,9 @@ impl Settings {
         config.set("group.id", &self.group).set("partition.assignment.strategy", "range");
         config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
         config.set("auto.offset.reset", "earliest");
-        // Whoever is dead is replaced after this; it is asked for signs of life three times as often.
-        config.set("session.timeout.ms", "10000").set("heartbeat.interval.ms", "3000");
+        // Whoever is dead is replaced after this, the least that brokers allow by default; also one that comes back under
+        // another name, as after an outage.
+        config.set("session.timeout.ms", "6000").set("heartbeat.interval.ms", "2000");
         config.set("queued.max.messages.kbytes", "16384").set("statistics.interval.ms", "1000");
         config
     }

@@ -19,6 +19,7 @@ async fn a_collector_goes_on_at_the_offset_beside_its_files_whatever_was_committ
     node.log(&all[200..]).await;
 
     keeper.holds("user", &all).await;
+    eventually("them to be counted", || keeper.counts.collected() >= 100).await;
     assert_eq!(keeper.counts.collected(), 100, "only what was new was read");
 }
 
