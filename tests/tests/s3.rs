@@ -84,7 +84,6 @@ fn what_does_not_mend_by_itself_ends_the_node_at_once_with_one_line_that_names_t
     let home = || Home::new().with_content_in(&servers);
 
     for (key, value, told) in [
-        ("bucket", "nowhere", "photo.content.bucket: the storage refuses: there is no such bucket"),
         ("access_key_id", "nobody", "photo.content.access_key_id: the storage refuses: the key is wrong"),
         ("secret_access_key", "hunter2", "photo.content.access_key_id: the storage refuses: the key is wrong"),
         ("endpoint", "ftp://localhost", "photo.content.endpoint"),

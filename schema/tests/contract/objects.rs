@@ -118,13 +118,12 @@ async fn what_is_wrong_at_the_start_is_told_with_its_key() {
     let wrong = [
         ("access_key_id", ObjectSettings { access_key_id: "nobody".into(), ..right.clone() }),
         ("access_key_id", ObjectSettings { secret_access_key: "hunter2".into(), ..right.clone() }),
-        ("bucket", ObjectSettings { bucket: "nowhere".to_owned(), ..right.clone() }),
         ("ca_file", ObjectSettings { ca_file: Some(no_pem), ..right.clone() }),
         ("ca_file", ObjectSettings { ca_file: Some("/no/such/file".into()), ..right.clone() }),
     ];
 
     for (key, settings) in wrong {
-        let refused = connect(&settings).await.unwrap_err();
+        let refused = connect(&settings).await.expect_err(key);
         assert_eq!((refused.key, refused.passes), (key, false), "{refused}");
         assert!(!refused.detail.contains('\n') && !refused.detail.contains("hunter2"), "{refused}");
     }

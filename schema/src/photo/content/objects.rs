@@ -165,3 +165,17 @@ fn chain(error: &opendal::Error) -> String {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     std::iter::once(error.message().to_owned()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_that_is_not_there_is_told_as_such() {
+        let error = opendal::Error::new(ErrorKind::NotFound, "NoSuchBucket"); // the tests' server makes one
+
+        let refused = refused(&error);
+
+        assert_eq!((refused.key, refused.passes), ("bucket", false));
+    }
+}
