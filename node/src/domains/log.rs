@@ -96,7 +96,6 @@ impl Domain {
     ///
     /// # Errors
     /// The operator's: a setting that will never do, named with its key.
-    #[cfg_attr(not(feature = "distributed"), expect(clippy::unused_async, reason = "servers are waited for"))]
     pub(super) async fn check(&self) -> Result<(), Failure> {
         match &self.bridges {
             Some(bridges) => bridges.check().await,
