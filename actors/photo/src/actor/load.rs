@@ -118,13 +118,13 @@ async fn prepare(parts: &Parts, received: Received) -> Result<Prepared, Error> {
     let turn = parts.decoders.queue_up(header.pixels(), by)?;
     let memory = parts.budget.reserve(needed, by).await?;
     let (original, thumb) = (parts.staging.file(), parts.staging.file());
-    let paths = (original.path().to_owned(), thumb.path().to_owned());
+    // The work holds memory and files until it has ended, even if nobody waits for it any more: it writes the files late.
     let work = move || {
-        let _memory = memory; // until the work has ended, even if nobody waits for it any more
-        process(upload.path(), &header, &limits, &paths.0, &paths.1)
+        let _memory = memory;
+        let facts = process(upload.path(), &header, &limits, original.path(), thumb.path())?;
+        Ok(Prepared { original, thumb, facts })
     };
-    let facts = parts.decoders.run(turn, by, work).await??;
-    Ok(Prepared { original, thumb, facts })
+    parts.decoders.run(turn, by, work).await?
 }
 
 /// How many pixels of the same kind of picture the whole budget would do for.

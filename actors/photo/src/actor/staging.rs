@@ -97,9 +97,8 @@ pub(super) async fn receive(
     max_bytes: u64,
     fingerprint: Option<Fingerprint>,
 ) -> Result<Received, Error> {
-    let file = staging.file();
-    let path = file.path().to_owned();
-    let mut sink = blocking(move || Ok(Sink { file: create(&path)?, fingerprint })).await?;
+    let staged = staging.file();
+    let mut sink = blocking(move || Ok(Sink { file: create(staged.path())?, staged, fingerprint })).await?;
     let mut size_bytes = 0;
     while let Some(chunk) = timeout(IDLE_MAX, upload.0.recv()).await.map_err(|_| Error::Aborted)? {
         let chunk = chunk.map_err(|_| Error::Aborted)?;
@@ -109,12 +108,14 @@ pub(super) async fn receive(
         }
         sink = blocking(move || sink.take(&chunk)).await?;
     }
-    Ok(Received { file, size_bytes, fingerprint: sink.fingerprint.map(Fingerprint::finish) })
+    Ok(Received { file: sink.staged, size_bytes, fingerprint: sink.fingerprint.map(Fingerprint::finish) })
 }
 
-/// Where an upload's bytes go. It blocks, on threads of its own: hashing on the actor's would delay all its neighbours.
+/// Where an upload's bytes go. It blocks, on threads of its own: hashing on the actor's would delay all its neighbours. What
+/// runs there holds the file's guard, since nobody may wait for it any more when it makes the file.
 struct Sink {
     file: File,
+    staged: Staged,
     fingerprint: Option<Fingerprint>,
 }
 
