@@ -61,7 +61,10 @@ async fn metric(node: &Node, name: &str) -> Option<u64> {
 
 /// Waits until all that a node accepted stands in files, and answers how much that was. It is the latest of so many runs.
 async fn settled(node: &Node, logs: &Path, of_runs: usize) -> u64 {
-    let accepted = metric(node, "portico_log_accepted_total").await.unwrap();
+    let accepted = eventually("the first records to be accepted", async || {
+        metric(node, "portico_log_accepted_total").await.filter(|accepted| *accepted > 0)
+    })
+    .await;
     for _ in 0..4 {
         // What has to come to life again first takes longer than one wait: a broker, a group without its dead member.
         let looked = async {
