@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use portico_tests::{Home, Servers, eventually, pictures};
+use portico_tests::{Client, Home, Node, Servers, eventually, pictures};
 use reqwest::StatusCode;
 
 #[tokio::test]
@@ -31,13 +31,10 @@ async fn storage_that_is_killed_is_named_by_readiness_and_heals_with_all_that_wa
     let servers = Servers::own(&["s3"]);
     let home = Home::new().with_content_in(&servers);
     let node = home.up().await;
-    let ann = node.register("ann").await;
-    let client = node.client().with_token(&ann.token);
-    let photo = client.post("/me/photos").body("image/png", pictures::png()).await.expect(201);
-    let url = photo["content_url"].as_str().unwrap();
+    let (client, url) = with_a_photo(&node).await;
 
     servers.kill("s3");
-    let read = client.get(url).await;
+    let read = client.get(&url).await;
     let upload = client.post("/me/photos").body("image/png", pictures::turned_jpeg(40, 30, "top-left")).await;
     let me = client.get("/me").await;
     let unready = node.operator_client().get("/readyz").await;
@@ -52,7 +49,7 @@ async fn storage_that_is_killed_is_named_by_readiness_and_heals_with_all_that_wa
         unready.json()["checks"].as_array().unwrap().iter().any(|check| check["name"] == name && check["ok"] == false)
     };
     assert!(failed("content:photo") && !failed("database:photo"), "{unready:?}");
-    client.get(url).await.expect(200);
+    client.get(&url).await.expect(200);
     client.post("/me/photos").body("image/png", pictures::turned_jpeg(40, 30, "top-left")).await.expect(201);
 }
 
@@ -61,21 +58,18 @@ async fn storage_that_is_stopped_hangs_no_request_past_its_deadline() {
     let servers = Servers::own(&["s3"]);
     let home = Home::new().with_content_in(&servers);
     let node = home.up().await;
-    let ann = node.register("ann").await;
-    let client = node.client().with_token(&ann.token);
-    let photo = client.post("/me/photos").body("image/png", pictures::png()).await.expect(201);
-    let url = photo["content_url"].as_str().unwrap();
+    let (client, url) = with_a_photo(&node).await;
 
     servers.pause("s3");
     let began = Instant::now();
-    let status = client.get(url).await.status;
+    let status = client.get(&url).await.status;
     let waited = began.elapsed();
     servers.resume("s3");
 
     assert!([503, 504].contains(&status), "{status}");
     assert!(waited < Duration::from_secs(30), "{waited:?}");
     eventually("readiness", || async { (node.readiness().await? == StatusCode::OK).then_some(()) }).await;
-    client.get(url).await.expect(200);
+    client.get(&url).await.expect(200);
 }
 
 #[test]
@@ -93,6 +87,13 @@ fn what_does_not_mend_by_itself_ends_the_node_at_once_with_one_line_that_names_t
         assert_eq!(exit.code(), Some(78), "{exit:?}");
         assert!(exit.stderr.contains(told) && !exit.stderr.contains("hunter2"), "{exit:?}");
     }
+}
+
+/// Somebody new, and where the content of their photo is.
+async fn with_a_photo(node: &Node) -> (Client, String) {
+    let client = node.client().with_token(&node.register("ann").await.token);
+    let photo = client.post("/me/photos").body("image/png", pictures::png()).await.expect(201);
+    (client, photo["content_url"].as_str().unwrap().to_owned())
 }
 
 /// The objects of the bucket, but for the one that readiness writes.
