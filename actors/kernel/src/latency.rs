@@ -7,15 +7,40 @@ use std::{
 
 use serde::Serialize;
 
-/// Upper bounds of the buckets in seconds, inclusive; slower calls count in one more. From a local mailbox to the
-/// longest deadline, in the steps that OpenTelemetry's semantic conventions advise for durations, with finer ones below.
-pub const LATENCY_BOUNDS: [f64; 14] =
-    [0.000_05, 0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+/// From a local mailbox to the longest deadline, in the steps that OpenTelemetry's semantic conventions advise for
+/// durations, with finer ones below.
+const BOUNDS: [Duration; 14] = [
+    Duration::from_micros(50),
+    Duration::from_micros(100),
+    Duration::from_micros(500),
+    Duration::from_millis(1),
+    Duration::from_micros(2500),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(25),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+];
+
+/// Upper bounds of the buckets in seconds, inclusive; slower calls count in one more.
+pub const LATENCY_BOUNDS: [f64; BOUNDS.len()] = {
+    let mut seconds = [0.0; BOUNDS.len()];
+    let mut bound = 0;
+    while bound < BOUNDS.len() {
+        seconds[bound] = BOUNDS[bound].as_secs_f64();
+        bound += 1;
+    }
+    seconds
+};
 
 /// A histogram of durations.
 #[derive(Debug, Default)]
 pub(crate) struct Histogram {
-    buckets: [AtomicU64; LATENCY_BOUNDS.len() + 1],
+    buckets: [AtomicU64; BOUNDS.len() + 1],
     sum_ns: AtomicU64,
 }
 
@@ -30,8 +55,7 @@ pub struct Latency {
 
 impl Histogram {
     pub(crate) fn record(&self, duration: Duration) {
-        let seconds = duration.as_secs_f64();
-        let bucket = LATENCY_BOUNDS.partition_point(|bound| *bound < seconds);
+        let bucket = BOUNDS.partition_point(|bound| *bound < duration);
         self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
         let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.sum_ns.fetch_add(ns, Ordering::Relaxed);

@@ -41,7 +41,7 @@ pub(crate) struct Mailbox<A: Actor> {
 
 /// A call for the actor.
 pub(crate) struct Next<A: Actor> {
-    pub(crate) envelope: Box<dyn Envelope<A>>,
+    pub(crate) envelope: Arc<dyn Envelope<A>>,
     pub(crate) call: Call,
     /// Whether it was the last that waited.
     pub(crate) is_last: bool,
@@ -77,22 +77,21 @@ impl<A: Actor> Mailbox<A> {
         M::Result: Send,
     {
         let (answer, answered) = oneshot::channel();
-        let ticket = Arc::new(Ticket::new(deadline, now));
-        let letter = Letter::new(message, answer, Arc::clone(&ticket));
-        let is_next = self.push(Box::new(letter), &ticket).inspect_err(|error| {
+        let letter: Arc<dyn Envelope<A>> = Arc::new(Letter::new(message, answer, Ticket::new(deadline, now)));
+        let is_next = self.push(Arc::clone(&letter)).inspect_err(|error| {
             if *error == AskError::Overloaded {
                 self.node.overloaded();
             }
         })?;
-        Ok(Waiting::new(answered, ticket, Arc::clone(self), is_next))
+        Ok(Waiting::new(answered, letter, Arc::clone(self), is_next))
     }
 
     /// Whether the actor was idle, on this thread.
-    fn push(&self, letter: Box<dyn Envelope<A>>, ticket: &Ticket) -> Result<bool, AskError> {
+    fn push(&self, letter: Arc<dyn Envelope<A>>) -> Result<bool, AskError> {
         let (admitted, swept) = {
             let mut state = self.lock();
             let swept = state.make_room(self.capacity);
-            let admitted = state.admit(ticket, self.capacity);
+            let admitted = state.admit(letter.ticket(), self.capacity);
             if admitted.is_ok() {
                 state.queue.push_back(letter);
             }
@@ -184,9 +183,9 @@ impl<A: Actor> Mailbox<A> {
 
     /// Drops messages that will not run. A panic in that is nobody's here: neither the supervisor's, nor the actor's, nor
     /// that of a caller who happens to sweep.
-    fn discard(&self, envelopes: impl IntoIterator<Item = Box<dyn Envelope<A>>>) {
+    fn discard(&self, envelopes: impl IntoIterator<Item = Arc<dyn Envelope<A>>>) {
         for envelope in envelopes {
-            if let Err(panic) = survive(|| drop(envelope)) {
+            if let Err(panic) = survive(|| envelope.empty()) {
                 tracing::error!(actor = self.node.path(), panic, "message panicked when dropped");
             }
         }

@@ -3,7 +3,7 @@
 use std::{
     future::{Future, poll_fn},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::Poll,
 };
 
@@ -13,26 +13,39 @@ use tokio::{sync::oneshot, time::timeout_at};
 use super::{Call, Mailbox, ticket::Ticket};
 use crate::{AskError, Deadline, Tracked, chaos, scope::Scope};
 
-/// A message of any type for actors of type `A`.
-pub(crate) trait Envelope<A: Actor>: Send {
+/// A message of any type for actors of type `A`, shared by the queue and the caller who waits.
+pub(crate) trait Envelope<A: Actor>: Send + Sync {
     fn ticket(&self) -> &Ticket;
 
     /// Has the actor handle the message. A panic in the handler passes through.
-    fn open(self: Box<Self>, actor: &mut A, context: &mut A::Context, call: Call);
+    fn open(&self, actor: &mut A, context: &mut A::Context, call: Call);
+
+    /// Drops the message, which may do anything, and tells the caller that no answer will come.
+    fn empty(&self);
 }
 
-/// A message of type `M` with what its handling needs.
+/// A message of type `M` with what is known of its call.
+///
+/// Invariant: the contents are taken once, by whoever took the letter from the queue.
 pub(crate) struct Letter<M: Message> {
+    ticket: Ticket,
+    contents: Mutex<Option<Contents<M>>>,
+}
+
+struct Contents<M: Message> {
     message: M,
     answer: oneshot::Sender<M::Result>,
-    ticket: Arc<Ticket>,
     scope: Scope,
 }
 
 impl<M: Message> Letter<M> {
-    pub(crate) fn new(message: M, answer: oneshot::Sender<M::Result>, ticket: Arc<Ticket>) -> Self {
+    pub(crate) fn new(message: M, answer: oneshot::Sender<M::Result>, ticket: Ticket) -> Self {
         let scope = Scope::with_deadline(Deadline::at(ticket.deadline()));
-        Self { message, answer, ticket, scope }
+        Self { ticket, contents: Mutex::new(Some(Contents { message, answer, scope })) }
+    }
+
+    fn take(&self) -> Option<Contents<M>> {
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -46,8 +59,8 @@ where
         &self.ticket
     }
 
-    fn open(self: Box<Self>, actor: &mut A, context: &mut A::Context, call: Call) {
-        let Self { message, answer, scope, .. } = *self;
+    fn open(&self, actor: &mut A, context: &mut A::Context, call: Call) {
+        let Some(Contents { message, answer, scope }) = self.take() else { return };
         call.during(|| {
             scope.enter(|| {
                 chaos::crash("before a handler");
@@ -61,6 +74,10 @@ where
             });
         });
     }
+
+    fn empty(&self) {
+        drop(self.take());
+    }
 }
 
 /// A caller's end of an accepted call.
@@ -68,7 +85,7 @@ where
 /// Invariant: dropped early, it cancels the call if that has not begun.
 pub(crate) struct Waiting<A: Actor, T> {
     answered: oneshot::Receiver<T>,
-    ticket: Arc<Ticket>,
+    letter: Arc<dyn Envelope<A>>,
     mailbox: Arc<Mailbox<A>>,
     /// Whether the actor was idle, on this thread, and so handles it as soon as this one waits.
     is_next: bool,
@@ -77,11 +94,11 @@ pub(crate) struct Waiting<A: Actor, T> {
 impl<A: Actor, T> Waiting<A, T> {
     pub(crate) fn new(
         answered: oneshot::Receiver<T>,
-        ticket: Arc<Ticket>,
+        letter: Arc<dyn Envelope<A>>,
         mailbox: Arc<Mailbox<A>>,
         is_next: bool,
     ) -> Self {
-        Self { answered, ticket, mailbox, is_next }
+        Self { answered, letter, mailbox, is_next }
     }
 
     /// Waits for the answer until the deadline.
@@ -90,19 +107,19 @@ impl<A: Actor, T> Waiting<A, T> {
         let answer = match at_once {
             Some(answer) => answer,
             // The timer in a place of its own: those that need none would carry its room about.
-            None => match Box::pin(timeout_at(self.ticket.deadline(), &mut self.answered)).await {
+            None => match Box::pin(timeout_at(self.letter.ticket().deadline(), &mut self.answered)).await {
                 Ok(answer) => answer,
                 Err(_elapsed) => return Err(self.give_up()),
             },
         };
-        answer.map_err(|_gone| self.ticket.without_answer())
+        answer.map_err(|_gone| self.letter.ticket().without_answer())
     }
 
     fn give_up(&self) -> AskError {
         if self.cancel() {
             return AskError::Unavailable;
         }
-        match self.ticket.without_answer() {
+        match self.letter.ticket().without_answer() {
             AskError::Crashed => {
                 self.mailbox.node().late();
                 AskError::Late
@@ -112,7 +129,7 @@ impl<A: Actor, T> Waiting<A, T> {
     }
 
     fn cancel(&self) -> bool {
-        let cancelled = self.ticket.cancel();
+        let cancelled = self.letter.ticket().cancel();
         if cancelled {
             self.mailbox.cancelled();
         }

@@ -13,7 +13,7 @@ use crate::{AskError, incarnation::Leash, threads::own_id};
 
 /// Who waits, who serves, and whether anybody may still come.
 pub(super) struct State<A: Actor> {
-    pub(super) queue: VecDeque<Box<dyn Envelope<A>>>,
+    pub(super) queue: VecDeque<Arc<dyn Envelope<A>>>,
     /// About how many of the queue were cancelled by their callers.
     pub(super) cancelled: usize,
     pub(super) phase: Phase,
@@ -81,7 +81,7 @@ impl<A: Actor> State<A> {
     }
 
     /// Takes the next call from the queue, for the incarnation on `leash`, which `waker` wakes.
-    pub(super) fn next(&mut self, leash: &Arc<Leash>, waker: &Waker) -> Option<Box<dyn Envelope<A>>> {
+    pub(super) fn next(&mut self, leash: &Arc<Leash>, waker: &Waker) -> Option<Arc<dyn Envelope<A>>> {
         if !self.serves(leash) {
             return None;
         }
@@ -100,13 +100,13 @@ impl<A: Actor> State<A> {
     }
 
     /// Sweeps those that were given up, if nothing else makes room for one more.
-    pub(super) fn make_room(&mut self, capacity: usize) -> Vec<Box<dyn Envelope<A>>> {
+    pub(super) fn make_room(&mut self, capacity: usize) -> Vec<Arc<dyn Envelope<A>>> {
         if self.cancelled > 0 && self.is_full(capacity) { self.sweep(|_| false) } else { Vec::new() }
     }
 
     /// Takes the envelopes that were given up, and those whose ticket is `out`, from the queue, to be dropped without
     /// the lock.
-    pub(super) fn sweep(&mut self, out: impl Fn(&Ticket) -> bool) -> Vec<Box<dyn Envelope<A>>> {
+    pub(super) fn sweep(&mut self, out: impl Fn(&Ticket) -> bool) -> Vec<Arc<dyn Envelope<A>>> {
         let out = |ticket: &Ticket| !ticket.waits() || out(ticket);
         let (swept, kept): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|envelope| out(envelope.ticket()));
         self.queue = kept.into();
