@@ -3,10 +3,11 @@
 use portico_kernel::UserId;
 use portico_session::{Epoch, Inserted, LAST_EPOCH, Session, SessionId, TokenHash};
 use sea_orm::{
+    ActiveModelTrait as _,
     ActiveValue::Set,
-    ColumnTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, QueryTrait as _,
-    sea_query::{Expr, OnConflict},
+    ColumnTrait as _, Condition, ConnectionTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, Iterable as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
+    sea_query::{Expr, OnConflict, Query},
 };
 use time::OffsetDateTime;
 
@@ -19,12 +20,35 @@ pub(super) async fn insert(
     hash: TokenHash,
     per_user_max: u32,
 ) -> Result<Inserted, Rollback<Inserted>> {
-    let least = least_epoch(tx, session.user).await?;
-    if least.is_some_and(|least| session.epoch < least || least == LAST_EPOCH) {
+    if !keep_unless_stale(tx, &session, hash).await? {
         return Ok(Inserted::Stale);
     }
-    keep(tx, &session, hash).await?;
     Ok(Inserted::Kept { ended: make_room(tx, session.user, hash, per_user_max).await? })
+}
+
+/// Keeps `session` unless its user's least epoch forbids it, and answers whether it did. One statement: each is a way to the
+/// connection's thread and back, which costs a sign-in more than the statement itself.
+async fn keep_unless_stale(tx: &DatabaseTransaction, session: &Session, hash: TokenHash) -> Result<bool, DbErr> {
+    let forbidden = Query::select()
+        .expr(Expr::value(1))
+        .from(epoch::Entity)
+        .and_where(epoch::Column::UserId.eq(session.user.uuid()))
+        .cond_where(
+            Condition::any().add(epoch::Column::Least.gt(session.epoch)).add(epoch::Column::Least.eq(LAST_EPOCH)),
+        )
+        .take();
+    let row = session::ActiveModel::of(session, hash);
+    let (columns, values): (Vec<_>, Vec<_>) = session::Column::iter()
+        .filter_map(|column| row.get(column).into_value().map(|value| (column, Expr::value(value))))
+        .unzip();
+    let kept = Query::select().exprs(values).and_where(Expr::not_exists(forbidden)).take();
+    let insert = Query::insert()
+        .into_table(session::Entity)
+        .columns(columns)
+        .select_from(kept)
+        .map_err(|error| DbErr::Custom(error.to_string()))?
+        .take();
+    Ok(tx.execute(&insert).await?.rows_affected() == 1)
 }
 
 /// Ends the user's oldest sessions beyond `max`, but never `newest`, wherever the clock puts it; answers how many. The index
