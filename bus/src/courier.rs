@@ -98,7 +98,8 @@ impl Actor for Courier {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let rounds = rounds(Arc::clone(&self.outbox), context.address(), Rc::clone(&self.progress));
+        let (outbox, broker) = (Arc::clone(&self.outbox), Arc::clone(&self.broker));
+        let rounds = rounds(outbox, broker, context.address(), Rc::clone(&self.progress));
         context.spawn(rounds.into_actor(self));
     }
 
@@ -129,8 +130,9 @@ impl Handler<Deliver> for Courier {
     }
 }
 
-/// Has the courier deliver whenever there may be something, and again after a pause when it could not.
-async fn rounds(outbox: Arc<dyn Outbox>, courier: Addr<Courier>, progress: Progress) {
+/// Has the courier deliver whenever there may be something, and again after a pause when it could not, or sooner if what
+/// was away is back.
+async fn rounds(outbox: Arc<dyn Outbox>, broker: Arc<dyn Broker>, courier: Addr<Courier>, progress: Progress) {
     let mut backoff = BACKOFF_MIN;
     while let Ok(delivered) = courier.send(Deliver).await {
         let progressed = progress.take();
@@ -138,8 +140,10 @@ async fn rounds(outbox: Arc<dyn Outbox>, courier: Addr<Courier>, progress: Progr
             backoff = if progressed { BACKOFF_MIN } else { backoff };
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, retry_ms = u64::try_from(backoff.as_millis()).ok(), "events not delivered");
-            sleep(backoff).await;
-            backoff = BACKOFF_MAX.min(backoff * 2);
+            backoff = tokio::select! {
+                () = broker.returned() => BACKOFF_MIN,
+                () = sleep(backoff) => BACKOFF_MAX.min(backoff * 2),
+            };
         } else {
             backoff = BACKOFF_MIN;
             tokio::select! {

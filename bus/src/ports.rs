@@ -5,6 +5,7 @@
 //! repeat has no second effect.
 
 use async_trait::async_trait;
+use futures_util::future::pending;
 use portico_kernel::{Event, Source};
 
 /// Takes committed events on their way. Local delivery implements it, and RabbitMQ with publisher confirms.
@@ -16,6 +17,12 @@ pub trait Broker: Send + Sync + 'static {
     /// [`Refused`] at the first event that is not confirmed. Later ones may have arrived all the same; they are
     /// published again.
     async fn publish(&self, events: &[Event]) -> Result<(), Refused>;
+
+    /// Resolves when something is there again for want of which events were not confirmed, so that whoever waits before it
+    /// tries again need wait no longer. A broker that does not know says nothing.
+    async fn returned(&self) {
+        pending().await
+    }
 }
 
 /// An event that was not confirmed.

@@ -19,6 +19,7 @@ pub(crate) fn rules(config: &Config) -> Vec<(String, String)> {
     events(&config.bus.broker, &mut broken);
     passwords(config, &mut broken);
     sessions(config, &mut broken);
+    profiles(config, &mut broken);
     sizes(config, &mut broken);
     log_level(&config.log.level, &mut broken);
     log_transport(&config.log.transport, &mut broken);
@@ -257,6 +258,21 @@ fn sessions(config: &Config, broken: &mut Broken) {
     broken.unless(session.absolute_s >= session.idle_s, "session.absolute_s", "must not be less than session.idle_s");
     broken.unless(session.absolute_s <= TEN_YEARS_S, "session.absolute_s", "must be at most ten years");
     broken.unless(session.per_user_max >= 1, "session.per_user_max", "must be at least 1");
+}
+
+fn profiles(config: &Config, broken: &mut Broken) {
+    let cache = &config.user.cache;
+    let is_told_twice = cache.url.is_some() && cache.url_file.is_some();
+    broken.unless(!is_told_twice, "user.cache.url", "goes not together with url_file");
+    broken.unless(
+        !cache.is_beside_sessions() || config.session.store.adapter == SessionAdapter::Redis,
+        "user.cache.url",
+        "is needed for redis, or else url_file, unless session.store is redis",
+    );
+    for (key, file) in [("user.cache.url_file", &cache.url_file), ("user.cache.ca_file", &cache.ca_file)] {
+        broken.unless(file.as_ref().is_none_or(|file| file.is_file()), key, "names no file that there is");
+    }
+    broken.unless((10..=1000).contains(&cache.timeout_ms), "user.cache.timeout_ms", "must be between 10 and 1000");
 }
 
 fn sizes(config: &Config, broken: &mut Broken) {

@@ -59,8 +59,43 @@ pub struct User {
     pub store: Store,
     /// Passwords.
     pub password: Password,
+    /// What is remembered of users.
+    pub cache: ProfileCache,
     /// The most users in memory.
     pub cache_max: u64,
+}
+
+/// What is remembered of users.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileCache {
+    /// Where. All that follows is of Redis alone.
+    pub adapter: CacheAdapter,
+    /// Where that is; without one it is the server of sessions.
+    pub url: Option<Secret>,
+    /// A file that says where.
+    pub url_file: Option<PathBuf>,
+    /// The authorities that vouch for it, beside the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// How long the server may take to answer before the database is asked.
+    pub timeout_ms: u64,
+}
+
+/// Where users are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheAdapter {
+    /// In this process.
+    Local,
+    /// On a server that several nodes share, and in this process as long as that tells of changes.
+    Redis,
+}
+
+impl ProfileCache {
+    /// Whether the server is the one of sessions.
+    pub fn is_beside_sessions(&self) -> bool {
+        self.adapter == CacheAdapter::Redis && self.url.is_none() && self.url_file.is_none()
+    }
 }
 
 /// Where a domain's rows are kept.

@@ -16,6 +16,9 @@ use futures_util::future::BoxFuture;
 use portico_config::Config;
 use portico_gateway::Asks;
 use portico_kernel::{Clock, Pool, StoreError, Supervisor};
+use portico_user::Profiles;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{log::Journal, user::has_accounts};
 use crate::{control::Control, exit::Failure, metrics::Metrics, readiness::Dependency};
@@ -32,10 +35,16 @@ pub(crate) struct World {
     pub(crate) root: Supervisor,
     /// What the node counts.
     pub(crate) metrics: Metrics,
+    /// Cancelled when the node is to stop: nothing is waited for any more.
+    pub(crate) stop: CancellationToken,
     /// The pools of threads, by name.
     pub(crate) pools: Vec<(&'static str, Pool)>,
     /// Asks each dependency whether it works.
     pub(crate) probes: Vec<Dependency>,
+    /// The profiles whose changes the connection of sessions tells of.
+    pub(crate) profiles: Option<Profiles>,
+    /// Wakes who waits for the server of sessions, each time that it is there again.
+    pub(crate) sessions_returned: Option<Arc<Notify>>,
     /// What to close once every actor has stopped, the first one first.
     pub(crate) closers: Vec<BoxFuture<'static, ()>>,
 }
@@ -51,6 +60,15 @@ impl World {
         F: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
         self.probes.push(Dependency { name, probe: Box::new(move || Box::pin(probe())), is_needed: true });
+    }
+
+    /// The same of what requests can do without for a while.
+    #[cfg(feature = "distributed")]
+    fn probe_besides<F>(&mut self, name: &'static str, probe: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = Result<(), StoreError>> + Send + 'static,
+    {
+        self.probes.push(Dependency { name, probe: Box::new(move || Box::pin(probe())), is_needed: false });
     }
 
     fn close(&mut self, name: &'static str, closer: impl Future<Output = Result<(), StoreError>> + Send + 'static) {

@@ -110,6 +110,13 @@ impl Metrics {
         self.gauge("portico.log.waiting", "Records that wait for the disk", reading(|stats| stats.waiting));
     }
 
+    /// Shows what came of asking for profiles that nodes share.
+    #[cfg(feature = "distributed")]
+    pub(crate) fn observe_profiles(&self, outcomes: impl Fn() -> [(&'static str, u64); 3] + Send + Sync + 'static) {
+        let read = move || outcomes().map(|(outcome, count)| (labels("outcome", outcome), count)).to_vec();
+        self.counter("portico.profile.shared", "Profiles that nodes share, by what came of asking for them", read);
+    }
+
     /// Shows how much waits for Kafka.
     #[cfg(feature = "distributed")]
     pub(crate) fn observe_spool(&self, bytes: impl Fn() -> u64 + Send + Sync + 'static) {

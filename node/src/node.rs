@@ -7,6 +7,7 @@ use portico_config::{Config, Console};
 use portico_gateway::Asks;
 use portico_kernel::{Clock, Deadline, Intensity, Strategy, Supervisor, SystemClock};
 use portico_schema::data_dir::{DataDir, Error as DataError};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     control::Control,
@@ -34,12 +35,13 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Takes the data directory, and starts every domain on it, with the couriers between them.
+    /// Takes the data directory, and starts every domain on it, with the couriers between them. Once `stop` is cancelled, no
+    /// server that is away is waited for any longer.
     ///
     /// # Errors
     /// The operator's: the directory is held by another process or cannot be made, or a store cannot be opened.
-    pub(crate) async fn start(config: Config) -> Result<Self, Failure> {
-        Self::open(config, true).await
+    pub(crate) async fn start(config: Config, stop: CancellationToken) -> Result<Self, Failure> {
+        Self::open(config, stop, true).await
     }
 
     /// Starts a node that serves one command of its operator, who waits for the result: no event is carried, each stays
@@ -51,10 +53,10 @@ impl Node {
         if config.log.console == Console::Auto {
             config.log.console = Console::Never;
         }
-        Self::open(config, false).await
+        Self::open(config, CancellationToken::new(), false).await
     }
 
-    async fn open(config: Config, has_couriers: bool) -> Result<Self, Failure> {
+    async fn open(config: Config, stop: CancellationToken, has_couriers: bool) -> Result<Self, Failure> {
         let data = take(&config.data.dir)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (layer, journal) = Journal::new(&config.log, Arc::clone(&clock));
@@ -63,7 +65,20 @@ impl Node {
         let metrics = Metrics::new();
         let (pools, probes, closers) = (Vec::new(), Vec::new(), Vec::new());
         let secret = data.secret();
-        let mut world = World { config, clock, secret, root, metrics, pools, probes, closers };
+        let (profiles, sessions_returned) = (None, None);
+        let mut world = World {
+            config,
+            clock,
+            secret,
+            root,
+            metrics,
+            stop,
+            pools,
+            probes,
+            profiles,
+            sessions_returned,
+            closers,
+        };
         let mut domains = Domains::start(&mut world, journal).await?;
         if has_couriers {
             domains.start_couriers(&mut world).await?;

@@ -35,4 +35,4 @@ pub use error::Error;
 pub use messages::*;
 pub use model::*;
 pub use store::*;
-pub use view::{LEASE, View, Watch};
+pub use view::{View, Watch};

@@ -26,11 +26,11 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
-use portico_kernel::{Ask, AskError, Callee, Clock, Deadline, UserId};
+use portico_kernel::{Ask, AskError, Callee, Clock, Deadline, Lease, UserId};
 use time::OffsetDateTime;
 
-pub use self::watch::{LEASE, Watch};
-use self::{floors::Floors, recent::Recent, watch::Lease};
+pub use self::watch::Watch;
+use self::{floors::Floors, recent::Recent};
 use crate::{Epoch, Error, Live, Session, TokenHash, Validate};
 
 /// How many marks the users share: 32 KiB of them.

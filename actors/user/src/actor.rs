@@ -128,15 +128,7 @@ impl Handler<GetUser> for Users {
 
     fn handle(&mut self, get: GetUser, _: &mut Context<Self>) -> Self::Result {
         let ports = self.ports.clone();
-        ResponseFuture::new(async move {
-            if let Some(answer) = ports.profiles.get(get.id) {
-                return answer;
-            }
-            let reading = ports.profiles.reading(get.id);
-            let user = ports.store.find(get.id).await?.ok_or(Error::Unknown)?.user;
-            ports.profiles.keep(&user, reading);
-            Ok(user)
-        })
+        ResponseFuture::new(async move { ports.get(get.id).await })
     }
 }
 
@@ -169,6 +161,19 @@ impl Handler<Import> for Users {
 }
 
 impl Ports {
+    async fn get(&self, id: UserId) -> Result<User, Error> {
+        if let Some(answer) = self.profiles.get(id) {
+            return answer;
+        }
+        let reading = self.profiles.reading(id);
+        if let Some(answer) = self.profiles.find(id, reading).await {
+            return answer;
+        }
+        let user = self.store.find(id).await?.ok_or(Error::Unknown)?.user;
+        self.profiles.keep(&user, reading).await;
+        Ok(user)
+    }
+
     async fn purge(&self) {
         match self.store.purge(self.clock.now() - IDEMPOTENCY_KEPT).await {
             Ok(0) => {}

@@ -4,7 +4,7 @@
 //! the passwords and their hashes, `event` what the domain tells the others, `store` its port, `actor` its behaviour,
 //! `error` its faults. `policy` says which passwords may be chosen, `hasher` makes and verifies hashes on a pool of its
 //! own, `imported` checks those of other systems, and `profiles` is what the actor publishes of its users, so that a
-//! hot profile costs no hop.
+//! hot profile costs no hop; several nodes share them by a port of their own.
 //!
 //! A node wires it so (hasher and profiles outlive the actor's restarts; whoever reads profiles gets the reader):
 //!
@@ -41,5 +41,5 @@ pub use hasher::{HashParams, Hasher, Verdict};
 pub use messages::*;
 pub use model::*;
 pub use policy::PasswordPolicy;
-pub use profiles::Profiles;
+pub use profiles::{KEPT as PROFILES_KEPT, Profile, Profiles, ProfilesWatch, SharedProfiles};
 pub use store::*;

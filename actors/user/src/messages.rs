@@ -1,7 +1,7 @@
 //! The user domain's whole contract. `Logout` is the session domain's `Delete`: it needs nothing of a user.
 
 use actix::Message;
-use portico_kernel::{Idempotency, UserId};
+use portico_kernel::{Event, Idempotency, UserId};
 use portico_session::{ClientInfo, Opened};
 
 use crate::{Email, Error, Name, Password, PasswordHash, SignedIn, User};
@@ -136,3 +136,8 @@ pub enum Imported {
     /// Its address has an account already; nothing was changed.
     EmailTaken,
 }
+
+/// Has profiles that nodes share heed a user event, in whatever order and however often it comes.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<(), Error>")]
+pub struct ApplyUserEvent(pub Event);

@@ -2,9 +2,12 @@
 //!
 //! Invariant: nothing is kept here. What was not confirmed stands in the outbox, so that a crash loses no event.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, future::pending, stream};
 use portico_kernel::Event;
+use tokio::sync::Notify;
 
 use crate::{Broker, Refused, Subscribers};
 
@@ -15,12 +18,19 @@ const PIPELINED_MAX: usize = 16;
 #[derive(Debug, Clone)]
 pub struct LocalBroker {
     subscribers: Subscribers,
+    returned: Option<Arc<Notify>>,
 }
 
 impl LocalBroker {
     /// Delivers to `subscribers`.
     pub fn new(subscribers: Subscribers) -> Self {
-        Self { subscribers }
+        Self { subscribers, returned: None }
+    }
+
+    /// The same; `returned` tells when something is there again that they need.
+    #[must_use]
+    pub fn woken_by(self, returned: Option<Arc<Notify>>) -> Self {
+        Self { returned, ..self }
     }
 }
 
@@ -33,5 +43,12 @@ impl Broker for LocalBroker {
             answer.map_err(|reason| Refused { confirmed, reason })?;
         }
         Ok(())
+    }
+
+    async fn returned(&self) {
+        match &self.returned {
+            Some(returned) => returned.notified().await,
+            None => pending().await,
+        }
     }
 }

@@ -15,6 +15,7 @@ use portico_config::Config;
 use portico_gateway::{Gateway, ServeError, Serving};
 use portico_kernel::Deadline;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     control::{self, SOCKET},
@@ -32,7 +33,7 @@ use crate::{
 pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     allow_descriptors();
     let mut requested = pin!(shutdown::requested()?);
-    let node = Node::start(config).await?;
+    let Some(node) = started(config, requested.as_mut()).await? else { return Ok(()) };
     let prepared = tokio::select! {
         prepared = node.prepare() => prepared.map(|()| true),
         _ = &mut requested => Ok(false),
@@ -55,6 +56,27 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let cut = listeners.close(&node, for_requests(deadline)).await;
     let stopped = node.stop(deadline).await;
     if escalated { Err(Failure::software("an actor crashed too often; see the log")) } else { told(cut, stopped) }
+}
+
+/// The node; none if it was told to stop while it was starting.
+async fn started(
+    config: Config,
+    requested: impl Future<Output = &'static str>,
+) -> Result<Option<Node>, Failure> {
+    let stop = CancellationToken::new();
+    let mut start = pin!(Node::start(config, stop.clone()));
+    tokio::select! {
+        node = &mut start => return node.map(Some),
+        _signal = requested => stop.cancel(),
+    }
+    match start.await {
+        Ok(node) => {
+            let deadline = node.shutdown_deadline();
+            node.stop(deadline).await?;
+        }
+        Err(failure) => failure.tell(), // what was waited for, perhaps: nobody waits any more
+    }
+    Ok(None)
 }
 
 /// Requests in flight have all of a shutdown's time but the tenth that is left to the actors behind them, which is a second

@@ -38,6 +38,10 @@ pub(super) async fn start(
 ) -> Result<Domain, Failure> {
     let of = Subscribers::default;
     let sessions = of().with("session", session.actor.ask(), portico_session::ApplyUserEvent);
+    let sessions = match &user.apply_to_profiles {
+        Some(apply) => sessions.with("profiles", apply.clone(), portico_user::ApplyUserEvent),
+        None => sessions,
+    };
     let photos = of().with("photo", photo.actor.ask(), portico_photo::ApplyUserEvent);
     let (name, others) = match world.config.bus.broker.adapter {
         BrokerAdapter::Local => ("courier-photo", Arc::new(LocalBroker::new(photos)) as Arc<dyn Broker>),
@@ -49,7 +53,8 @@ pub(super) async fn start(
         let spec = Spec::new(name).on("bus");
         world.root.supervise(spec, move || Courier::new(Arc::clone(&lane), Arc::clone(&broker)))
     };
-    let to_session = courier("courier-session", Arc::new(LocalBroker::new(sessions)));
+    let to_sessions = LocalBroker::new(sessions).woken_by(world.sessions_returned.clone());
+    let to_session = courier("courier-session", Arc::new(to_sessions));
     Ok(Domain { to_session, to_others: courier(name, others) })
 }
 

@@ -11,7 +11,7 @@ mod server;
 
 use std::sync::Arc;
 
-use portico_config::{Adapter, ContentAdapter, SessionAdapter};
+use portico_config::{Adapter, CacheAdapter, ContentAdapter, SessionAdapter};
 use portico_kernel::Outbox;
 use portico_photo::ContentStore;
 use portico_schema::{
@@ -20,6 +20,7 @@ use portico_schema::{
     user::Users,
 };
 use portico_session::{Store, View};
+use portico_user::Profiles;
 
 use super::{World, unopened};
 use crate::exit::Failure;
@@ -38,7 +39,7 @@ pub(super) async fn users(world: &World) -> Result<Users, Failure> {
     let config = &world.config.user.store;
     if config.adapter == Adapter::Postgres {
         #[cfg(feature = "distributed")]
-        return Box::pin(server::open("user.store", config, Users::connect, Users::migrate)).await;
+        return Box::pin(server::open(world, "user.store", config, Users::connect, Users::migrate)).await;
         #[cfg(not(feature = "distributed"))]
         return Err(not_built("user.store", "postgres", "sqlite"));
     }
@@ -64,7 +65,7 @@ pub(super) async fn photos(world: &World) -> Result<Photos, Failure> {
     let config = &world.config.photo.store;
     if config.adapter == Adapter::Postgres {
         #[cfg(feature = "distributed")]
-        return Box::pin(server::open("photo.store", config, Photos::connect, Photos::migrate)).await;
+        return Box::pin(server::open(world, "photo.store", config, Photos::connect, Photos::migrate)).await;
         #[cfg(not(feature = "distributed"))]
         return Err(not_built("photo.store", "postgres", "sqlite"));
     }
@@ -80,7 +81,7 @@ pub(super) async fn content(world: &World) -> Result<Arc<dyn ContentStore>, Fail
     let config = &world.config.photo.content;
     if config.adapter == ContentAdapter::S3 {
         #[cfg(feature = "distributed")]
-        return Box::pin(objects::open(config)).await;
+        return Box::pin(objects::open(world, config)).await;
         #[cfg(not(feature = "distributed"))]
         return Err(not_built("photo.content", "s3", "files"));
     }
@@ -107,6 +108,18 @@ pub(super) async fn sessions(world: &mut World) -> Result<(Arc<dyn Store>, View)
     let closed = Arc::clone(&store);
     world.close(SESSIONS, async move { closed.close().await });
     Ok((store, View::new(world.config.session.cache_max)))
+}
+
+/// Opens what is remembered of users.
+#[cfg_attr(not(feature = "distributed"), expect(clippy::unused_async, reason = "servers are waited for"))]
+pub(super) async fn profiles(world: &mut World) -> Result<Profiles, Failure> {
+    if world.config.user.cache.adapter == CacheAdapter::Redis {
+        #[cfg(feature = "distributed")]
+        return Box::pin(redis::profiles(world)).await;
+        #[cfg(not(feature = "distributed"))]
+        return Err(not_built("user.cache", "redis", "local"));
+    }
+    Ok(Profiles::new(world.config.user.cache_max))
 }
 
 #[cfg(not(feature = "distributed"))]

@@ -2,9 +2,9 @@
 
 use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
 
-use portico_config::{Adapter, Argon2, Config};
+use portico_config::{Adapter, Argon2, CacheAdapter, Config};
 use portico_kernel::{Ask, Outbox, Pool, Ref, Spec};
-use portico_user::{GetUser, HashParams, Hasher, PasswordPolicy, Ports, Profiles, Store, Users};
+use portico_user::{ApplyUserEvent, GetUser, HashParams, Hasher, PasswordPolicy, Ports, Profiles, Store, Users};
 
 use super::{World, session, store};
 use crate::exit::Failure;
@@ -22,12 +22,14 @@ pub(super) struct Domain {
     pub(super) get_user: Ask<GetUser>,
     /// The events that wait to be delivered.
     pub(super) outbox: Arc<dyn Outbox>,
+    /// Has profiles that nodes share heed an event.
+    pub(super) apply_to_profiles: Option<Ask<ApplyUserEvent>>,
 }
 
 /// Starts the user domain over its database, with a pool for its hashes.
 pub(super) async fn start(world: &mut World, session: &session::Domain) -> Result<Domain, Failure> {
     let store = Arc::new(store::users(world).await?);
-    let profiles = Profiles::new(world.config.user.cache_max);
+    let profiles = store::profiles(world).await?;
     let ports = Ports {
         store: Arc::clone(&store) as Arc<dyn Store>,
         create: session.actor.ask(),
@@ -41,6 +43,8 @@ pub(super) async fn start(world: &mut World, session: &session::Domain) -> Resul
         clock: Arc::clone(&world.clock),
     };
     let actor = world.root.supervise(Spec::new("user").capacity(4096).on("user"), move || Users::new(ports.clone()));
+    let is_shared = world.config.user.cache.adapter == CacheAdapter::Redis;
+    let apply_to_profiles = is_shared.then(|| profiles.told_by_events());
     let get_user = Profiles::reader(profiles, actor.ask());
     let probed = Arc::clone(&store);
     world.probe("database:user", move || {
@@ -54,7 +58,7 @@ pub(super) async fn start(world: &mut World, session: &session::Domain) -> Resul
         async move { outbox.depth().await }
     });
     world.close("database:user", async move { store.close().await });
-    Ok(Domain { actor, get_user, outbox })
+    Ok(Domain { actor, get_user, outbox, apply_to_profiles })
 }
 
 fn hasher(world: &mut World) -> Result<Hasher, Failure> {

@@ -9,6 +9,9 @@ use portico_session::{SessionId, TokenHash};
 /// The key that readiness writes.
 pub(super) const PROBE: &str = "portico:probe";
 
+/// What ends the key of a profile.
+const PROFILE: &str = ":profile";
+
 /// A user's least epoch.
 pub(super) fn least(user: UserId) -> String {
     format!("portico:{{{user}}}:least")
@@ -29,6 +32,11 @@ pub(super) fn session(user: UserId, session: SessionId) -> String {
     format!("{}{session}", sessions(user))
 }
 
+/// What nodes share of a user's profile.
+pub(super) fn profile(user: UserId) -> String {
+    format!("portico:{{{user}}}{PROFILE}")
+}
+
 /// Where the session is that a token opens.
 pub(super) fn token(hash: &str) -> String {
     format!("portico:token:{hash}")
@@ -39,9 +47,20 @@ pub(super) fn hash(TokenHash(hash): TokenHash) -> String {
     hex::encode(hash)
 }
 
-/// Whose key it is; none of one that is no user's.
-pub(super) fn user_of(key: &str) -> Option<UserId> {
-    key.strip_prefix("portico:{")?.split_once('}')?.0.parse().ok()
+/// What a key of a user's holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The profile.
+    Profile,
+    /// What the user's sessions consist of.
+    Session,
+}
+
+/// Whose key it is, and of what; none of one that is no user's.
+pub(super) fn of_user(key: &str) -> Option<(UserId, Kind)> {
+    let (user, rest) = key.strip_prefix("portico:{")?.split_once('}')?;
+    let kind = if rest == PROFILE { Kind::Profile } else { Kind::Session };
+    Some((user.parse().ok()?, kind))
 }
 
 /// What stands under a token: whose session it opens, and which.
@@ -60,15 +79,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_of_a_user_says_whose_it_is_by_its_hash_tag() {
+    fn every_key_of_a_user_says_whose_it_is_by_its_hash_tag_and_what_it_holds() {
         let (user, id) = (UserId::new(), SessionId::new());
         let tag = format!("{{{user}}}");
+        let of_sessions = [least(user), index(user), session(user, id)].map(|key| (key, Kind::Session));
 
-        for key in [least(user), index(user), session(user, id)] {
+        for (key, kind) in of_sessions.into_iter().chain([(profile(user), Kind::Profile)]) {
             assert!(key.contains(&tag), "{key}");
-            assert_eq!(user_of(&key), Some(user));
+            assert_eq!(of_user(&key), Some((user, kind)));
         }
-        assert_eq!([user_of(&token("00")), user_of(PROBE), user_of("portico:{ann}:least")], [None; 3]);
+        assert_eq!([of_user(&token("00")), of_user(PROBE), of_user("portico:{ann}:least")], [None; 3]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The life of one connection, from when it was made until it is lost. It is never mended.
 //!
-//! Invariant: where somebody watches, what is read on the connection is tracked by the server from before the first reading
-//! to its end, and the watch hears of changes in the order in which the server told them.
+//! Invariant: where somebody listens, what is read on the connection is tracked by the server from before the first reading
+//! to its end, and they hear of changes in the order in which the server told them.
 
 use std::{
     pin::pin,
@@ -14,7 +14,7 @@ use fred::{
     interfaces::{ClientLike as _, TrackingInterface as _},
     types::{InfoKind, client::Invalidation},
 };
-use portico_session::{LEASE, Watch};
+use portico_kernel::LEASE;
 use tokio::{
     select,
     sync::broadcast::{
@@ -25,9 +25,9 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use super::{Settings, Unopened, error::refused, keys};
+use super::{Ears, Settings, Unopened, error::refused};
 
-/// How often the server is asked whether it is there. Several answers may be late before a watch's lease runs out.
+/// How often the server is asked whether it is there. Several answers may be late before a lease runs out.
 const BEAT: Duration = LEASE.checked_div(4).expect("it is not by zero");
 /// The first version that will do.
 const OLDEST: u32 = 7;
@@ -37,6 +37,8 @@ const OLDEST: u32 = 7;
 pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) lost: CancellationToken,
+    /// When it was made.
+    pub(super) since: Instant,
 }
 
 /// A connection, with what the server says on it unasked.
@@ -52,7 +54,7 @@ pub(super) type Reason = Error;
 
 impl Life {
     /// Connects to a server that is of a version that will do and answers.
-    pub(super) async fn begin(settings: &Settings, is_watched: bool) -> Result<Self, Unopened> {
+    pub(super) async fn begin(settings: &Settings, is_tracked: bool) -> Result<Self, Unopened> {
         let client = settings.client()?;
         let driver = AbortOnDropHandle::new(client.init().await.map_err(|error| refused(&error))?);
         let info: String = client.info(Some(InfoKind::Server)).await.map_err(|error| refused(&error))?;
@@ -60,52 +62,51 @@ impl Life {
         // A server that still loads its file answers nothing else.
         client.ping::<()>(None).await.map_err(|error| refused(&error))?;
         let changes = client.invalidation_rx();
-        if is_watched {
+        if is_tracked {
             client.start_tracking((), false, false, false, false).await.map_err(|error| refused(&error))?;
         }
-        Ok(Self { connection: Connection { client, lost: CancellationToken::new() }, changes, driver })
+        let connection = Connection { client, lost: CancellationToken::new(), since: Instant::now() };
+        Ok(Self { connection, changes, driver })
     }
 
-    /// Passes on to `watch` what the server tells, until the connection is lost.
-    pub(super) async fn live(&mut self, watch: Option<&Watch>) -> Reason {
+    /// Passes on to `ears` what the server tells, until the connection is lost.
+    pub(super) async fn live(&mut self, ears: &Ears) -> Reason {
         loop {
-            if let Err(reason) = self.beat(watch).await {
+            if let Err(reason) = self.beat(ears).await {
                 return reason;
             }
         }
     }
 
     /// Asks the server whether it is there, and lets some time pass.
-    async fn beat(&mut self, watch: Option<&Watch>) -> Result<(), Reason> {
+    async fn beat(&mut self, ears: &Ears) -> Result<(), Reason> {
         let (asked, client) = (Instant::now(), self.connection.client.clone());
-        self.hear_until(watch, client.ping::<()>(None)).await??;
-        self.hear_all(watch); // whatever the server told before its answer has come before it, and waits
-        if let Some(watch) = watch {
-            watch.complete(asked);
-        }
-        self.hear_until(watch, sleep(BEAT.saturating_sub(asked.elapsed()))).await
+        self.hear_until(ears, client.ping::<()>(None)).await??;
+        self.hear_all(ears); // whatever the server told before its answer has come before it, and waits
+        ears.complete(asked);
+        self.hear_until(ears, sleep(BEAT.saturating_sub(asked.elapsed()))).await
     }
 
     /// Passes on what has come already.
-    fn hear_all(&mut self, watch: Option<&Watch>) {
+    fn hear_all(&mut self, ears: &Ears) {
         loop {
             match self.changes.try_recv() {
-                Ok(told) => hear(watch, &told),
-                Err(TryRecvError::Lagged(_)) => watch.into_iter().for_each(Watch::lost),
+                Ok(told) => hear(ears, &told),
+                Err(TryRecvError::Lagged(_)) => ears.lost(),
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return,
             }
         }
     }
 
     /// Passes on what the server tells until `event` has happened.
-    async fn hear_until<T>(&mut self, watch: Option<&Watch>, event: impl Future<Output = T>) -> Result<T, Reason> {
+    async fn hear_until<T>(&mut self, ears: &Ears, event: impl Future<Output = T>) -> Result<T, Reason> {
         let mut event = pin!(event);
         loop {
             select! {
                 biased;
                 told = self.changes.recv() => match told {
-                    Ok(told) => hear(watch, &told),
-                    Err(RecvError::Lagged(_)) => watch.into_iter().for_each(Watch::lost),
+                    Ok(told) => hear(ears, &told),
+                    Err(RecvError::Lagged(_)) => ears.lost(),
                     Err(closed @ RecvError::Closed) => return Err(closed.into()),
                 },
                 ended = &mut self.driver => {
@@ -117,9 +118,8 @@ impl Life {
     }
 }
 
-fn hear(watch: Option<&Watch>, told: &Invalidation) {
-    let users = told.keys.iter().filter_map(|key| keys::user_of(key.as_str()?));
-    users.for_each(|user| watch.into_iter().for_each(|watch| watch.changed(user)));
+fn hear(ears: &Ears, told: &Invalidation) {
+    told.keys.iter().filter_map(|key| key.as_str()).for_each(|key| ears.changed(key));
 }
 
 fn is_new_enough(info: &str) -> Result<(), Unopened> {

@@ -1,21 +1,21 @@
 //! The way to the server: one connection at a time, for everything. When it is lost another takes its place, and until then
 //! whoever asks hears at once that there is none.
 //!
-//! Invariant: nothing is asked twice. A watch hears that contact was lost after the lost connection has been taken away, so
-//! that no reading begins on it later, and before the next one is there.
+//! Invariant: nothing is asked twice. Whoever listens hears that contact was lost after the lost connection has been taken
+//! away, so that no reading begins on it later, and before the next one is there.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fred::error::Error;
 use portico_kernel::StoreError;
-use portico_session::Watch;
+use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    Settings, Unopened,
+    Ears, Settings, Unopened,
     error::{unconfirmed, unread},
     life::{Connection, Life},
 };
@@ -26,6 +26,7 @@ const RETRY: Duration = Duration::from_millis(250);
 /// The way to a server.
 pub(super) struct Link {
     current: Current,
+    returned: Arc<Notify>,
     keeper: AbortOnDropHandle<()>,
 }
 
@@ -34,11 +35,39 @@ type Current = Arc<Mutex<Option<Connection>>>;
 
 impl Link {
     /// Connects, and keeps connected until this is dropped.
-    pub(super) async fn open(settings: &Settings, watch: Option<Watch>) -> Result<Self, Unopened> {
-        let first = Life::begin(settings, watch.is_some()).await?;
-        let current = Current::new(Mutex::new(Some(first.connection.clone())));
-        let keeper = keep(first, settings.clone(), watch, Arc::clone(&current));
-        Ok(Self { current, keeper: AbortOnDropHandle::new(tokio::spawn(keeper)) })
+    pub(super) async fn open(settings: &Settings, ears: Ears) -> Result<Self, Unopened> {
+        let first = Life::begin(settings, ears.listen()).await?;
+        Ok(Self::keep(Some(first), settings, ears))
+    }
+
+    /// The same, but does without a connection until there is one, unless there never will be.
+    pub(super) async fn open_or_later(settings: &Settings, ears: Ears) -> Result<Self, Unopened> {
+        let first = match Life::begin(settings, ears.listen()).await {
+            Ok(life) => Some(life),
+            Err(refused) if refused.passes => {
+                tracing::warn!(reason = %refused, "no connection to Redis yet");
+                None
+            }
+            Err(refused) => return Err(refused),
+        };
+        Ok(Self::keep(first, settings, ears))
+    }
+
+    fn keep(first: Option<Life>, settings: &Settings, ears: Ears) -> Self {
+        let current = Current::new(Mutex::new(first.as_ref().map(|life| life.connection.clone())));
+        let returned = Arc::<Notify>::default();
+        let keeper = keep(first, settings.clone(), ears, Arc::clone(&current), Arc::clone(&returned));
+        Self { current, returned, keeper: AbortOnDropHandle::new(tokio::spawn(keeper)) }
+    }
+
+    /// Wakes one who waits for it each time that a connection is there again.
+    pub(super) fn returned(&self) -> Arc<Notify> {
+        Arc::clone(&self.returned)
+    }
+
+    /// For how long the connection has been there; none while there is none.
+    pub(super) fn age(&self) -> Option<Duration> {
+        lock(&self.current).as_ref().map(|connection| Instant::now().saturating_duration_since(connection.since))
     }
 
     /// Asks what changes nothing.
@@ -64,7 +93,7 @@ impl Link {
         F: Future<Output = Result<T, Error>>,
     {
         let connection = lock(&self.current).clone();
-        let Connection { client, lost } =
+        let Connection { client, lost, .. } =
             connection.ok_or_else(|| StoreError::Unavailable("there is no connection to the server".into()))?;
         // The driver would not answer what it was asked after the connection's end.
         let answer = lost.run_until_cancelled(work(client)).await;
@@ -80,27 +109,36 @@ impl Link {
     }
 }
 
-async fn keep(first: Life, settings: Settings, watch: Option<Watch>, current: Current) {
-    let mut life = first;
+async fn keep(first: Option<Life>, settings: Settings, ears: Ears, current: Current, returned: Arc<Notify>) {
+    let mut given = first;
     loop {
-        let reason = life.live(watch.as_ref()).await;
+        let mut life = match given.take() {
+            Some(life) => life,
+            None => again(&settings, &ears, &current, &returned).await,
+        };
+        let reason = life.live(&ears).await;
         *lock(&current) = None;
         life.connection.lost.cancel();
         drop(life);
-        watch.iter().for_each(Watch::lost);
-        tracing::warn!(reason = %reason, "connection to Redis lost; sessions are refused until it is back");
-        life = next(&settings, watch.is_some()).await;
-        *lock(&current) = Some(life.connection.clone());
-        tracing::info!("connection to Redis is back");
+        ears.lost();
+        tracing::warn!(reason = %reason, "connection to Redis lost; what needs it is refused until it is back");
     }
 }
 
+async fn again(settings: &Settings, ears: &Ears, current: &Current, returned: &Notify) -> Life {
+    let life = next(settings, ears.listen()).await;
+    *lock(current) = Some(life.connection.clone());
+    returned.notify_one();
+    tracing::info!("connection to Redis is back");
+    life
+}
+
 /// The next connection, however long it takes. Why there is none is logged each time that it is for another reason.
-async fn next(settings: &Settings, is_watched: bool) -> Life {
+async fn next(settings: &Settings, is_tracked: bool) -> Life {
     let mut known = String::new();
     loop {
         tokio::time::sleep(RETRY).await;
-        match Life::begin(settings, is_watched).await {
+        match Life::begin(settings, is_tracked).await {
             Ok(life) => return life,
             Err(refused) if refused.detail != known => {
                 tracing::warn!(reason = %refused, "no connection to Redis yet");

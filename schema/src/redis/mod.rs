@@ -1,4 +1,4 @@
-//! Redis 7 or later, or Valkey: sessions that several nodes share.
+//! Redis 7 or later, or Valkey: sessions that several nodes share, and what they share of profiles.
 //!
 //! Invariant: what the port promises of a user's sessions is done by a script over that user's keys, which the server runs
 //! as one step. A session is there as long as its own key is; what else points to it is only a way to find it (ADR 010).
@@ -6,13 +6,17 @@
 //! The server ends sessions by itself when their time is over. It must keep what it acknowledged (`appendonly yes`,
 //! `appendfsync always`) and evict nothing (`maxmemory-policy noeviction`): docs/operations.md.
 
+mod ears;
 mod error;
 mod keys;
 mod life;
 mod link;
+mod profiles;
 mod record;
 mod script;
 mod settings;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use fred::{
@@ -20,10 +24,15 @@ use fred::{
     types::Expiration,
 };
 use portico_kernel::{StoreError, UserId};
-use portico_session::{Epoch, Inserted, LAST_EPOCH, Session, SessionId, Store, TokenHash, Watch};
+use portico_session::{Epoch, Inserted, LAST_EPOCH, Session, SessionId, Store, TokenHash};
 use time::OffsetDateTime;
+use tokio::sync::Notify;
 
-pub use self::settings::Settings;
+pub use self::{
+    ears::Ears,
+    profiles::{Outcomes, Profiles},
+    settings::Settings,
+};
 use self::{
     link::Link,
     record::{Fields, milliseconds, sortable},
@@ -32,18 +41,23 @@ use crate::{Unopened, moment::to_nanos};
 
 /// The session domain's store.
 pub struct Sessions {
-    link: Link,
+    link: Arc<Link>,
 }
 
 impl Sessions {
-    /// Connects to a server that was seen to be there and of a version that will do. What `watch` belongs to is told of
-    /// every change to what was found here, whoever makes it.
+    /// Connects to a server that was seen to be there and of a version that will do. Whose `ears` these are is told of every
+    /// change to what was found here, whoever makes it.
     ///
     /// # Errors
     /// The operator's: why the server cannot be used, and whether it is worth trying again.
-    pub async fn connect(settings: &Settings, watch: Option<Watch>) -> Result<Self, Unopened> {
+    pub async fn connect(settings: &Settings, ears: Ears) -> Result<Self, Unopened> {
         // The driver's futures are large, and this one is awaited by everything that starts a node.
-        Ok(Self { link: Box::pin(Link::open(settings, watch)).await? })
+        Ok(Self { link: Arc::new(Box::pin(Link::open(settings, ears)).await?) })
+    }
+
+    /// Wakes one who waits for it each time that the server is there again.
+    pub fn returned(&self) -> Arc<Notify> {
+        self.link.returned()
     }
 
     /// Ends the connection. Later commands are refused.

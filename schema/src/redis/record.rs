@@ -54,7 +54,7 @@ pub(super) fn sortable(epoch: Epoch) -> String {
     format!("{:020}", epoch.cast_unsigned() ^ SIGN)
 }
 
-fn of_sortable(text: &str) -> Option<Epoch> {
+pub(super) fn of_sortable(text: &str) -> Option<Epoch> {
     Some((text.parse::<u64>().ok()? ^ SIGN).cast_signed())
 }
 

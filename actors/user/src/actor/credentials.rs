@@ -52,13 +52,14 @@ impl Ports {
             account.epoch += 1;
             account.user.version += 1;
             account.user.updated_at = now;
-            match self.settled(user, self.store.update(&account, &updated(&account, now)).await)? {
+            let changed = self.store.update(&account, &updated(&account, now)).await;
+            match self.settled(&account.user, changed).await? {
                 Changed::Done => {
                     tracing::info!(user.id = %user, "account's sessions ended by an operator");
                     if password.is_some() {
                         tracing::info!(user.id = %user, "one-time password given by an operator");
                     }
-                    self.profiles.publish(&account.user);
+                    self.profiles.publish(&account.user).await;
                     self.raise_epoch.ask(RaiseEpoch { user, epoch: account.epoch }).await?;
                     return Ok(user);
                 }

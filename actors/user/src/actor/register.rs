@@ -22,7 +22,7 @@ impl Ports {
         for _ in 0..ATTEMPTS_MAX {
             match self.store.insert(&account, &event, idempotency.as_ref()).await? {
                 Inserted::Kept => {
-                    self.profiles.publish(&account.user);
+                    self.profiles.welcome(&account.user).await;
                     return self.open_session(&account, client).await;
                 }
                 Inserted::EmailTaken => return Err(Error::EmailTaken),

@@ -65,10 +65,11 @@ impl Ports {
         let (user, now, mut marked) = (account.user.id, self.clock.now(), account.clone());
         marked.one_time = account.one_time.map(|one_time| OneTime { used_at: Some(now), ..one_time });
         marked.user.version += 1;
-        let changed = self.settled(user, self.store.update(&marked, &updated(&marked, now)).await);
+        let changed = self.store.update(&marked, &updated(&marked, now)).await;
+        let changed = self.settled(&marked.user, changed).await;
         if let Ok(Changed::Done) = changed {
             tracing::info!(user.id = %user, "one-time password used");
-            self.profiles.publish(&marked.user);
+            self.profiles.publish(&marked.user).await;
             return Ok(true);
         }
         match self.delete.ask(session::Delete { user, session: signed_in.opened.session.id }).await {

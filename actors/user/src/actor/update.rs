@@ -1,7 +1,7 @@
 //! Changing and deleting accounts. Both decide on what they read and write only if nobody was quicker; both end the
 //! sessions that must end before they answer.
 
-use portico_kernel::{Invalid, StoreError, UserId};
+use portico_kernel::{Invalid, StoreError};
 use portico_session::{EnsureRevocable, LAST_EPOCH, RaiseEpoch, Rotate};
 
 use super::{ATTEMPTS_MAX, Ports, credentials::Proof};
@@ -34,7 +34,7 @@ impl Ports {
                 self.ensure_revocable.ask(EnsureRevocable { user: update.user }).await?;
             }
             let event = updated(&account, account.user.updated_at);
-            match self.settled(update.user, self.store.update(&account, &event).await)? {
+            match self.settled(&account.user, self.store.update(&account, &event).await).await? {
                 Changed::Done => return self.after_update(account, is_credential, update).await,
                 Changed::Stale => {}
                 Changed::EmailTaken => return Err(Error::EmailTaken),
@@ -80,7 +80,7 @@ impl Ports {
         is_credential: bool,
         update: UpdateAccount,
     ) -> Result<Updated, Error> {
-        self.profiles.publish(&account.user);
+        self.profiles.publish(&account.user).await;
         let rotated = if is_credential {
             let rotate = Rotate { user: account.user.id, epoch: account.epoch, client: update.client };
             Some(self.rotate.ask(rotate).await?)
@@ -98,9 +98,9 @@ impl Ports {
             self.ensure_revocable.ask(EnsureRevocable { user }).await?;
             account.user.version += 1;
             let event = deleted(&account, self.clock.now());
-            match self.settled(user, self.store.delete(&account, &event).await)? {
+            match self.settled(&account.user, self.store.delete(&account, &event).await).await? {
                 Changed::Done => {
-                    self.profiles.bury(user, account.user.version);
+                    self.profiles.bury(user, account.user.version).await;
                     return Ok(self.raise_epoch.ask(RaiseEpoch { user, epoch: LAST_EPOCH }).await?);
                 }
                 Changed::Stale | Changed::EmailTaken => {}
@@ -109,12 +109,12 @@ impl Ports {
         Err(Error::Conflict)
     }
 
-    /// What became of a change. When that is not known, the user's profile is not known either.
-    pub(super) fn settled(&self, user: UserId, changed: Result<Changed, StoreError>) -> Result<Changed, Error> {
-        changed.map_err(|error| {
-            self.profiles.forget(user);
-            error.into()
-        })
+    /// What became of a change to what `user` was to be. When that is not known, its profile is not known either.
+    pub(super) async fn settled(&self, user: &User, changed: Result<Changed, StoreError>) -> Result<Changed, Error> {
+        if changed.is_err() {
+            self.profiles.forget(user.id, user.version).await;
+        }
+        Ok(changed?)
     }
 }
 

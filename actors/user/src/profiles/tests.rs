@@ -1,5 +1,6 @@
 //! The profiles under readings, changes and evictions that overlap in every possible way.
 
+use futures_util::FutureExt as _;
 use proptest::prelude::*;
 use time::OffsetDateTime;
 
@@ -17,6 +18,11 @@ fn user(id: UserId, version: i64) -> User {
         updated_at: OffsetDateTime::UNIX_EPOCH,
         version,
     }
+}
+
+/// What is done at once where nothing is shared.
+fn at_once<T>(work: impl Future<Output = T>) -> T {
+    work.now_or_never().expect("nobody else is asked")
 }
 
 /// A step of one of several readers, or of whoever changes the user. Each takes its steps in order; between them anything
@@ -75,20 +81,20 @@ impl World {
             }
             Step::Keep(reader) => {
                 if let Some((reading, Some(found))) = self.readers[reader].take() {
-                    self.profiles.keep(&user(self.id, found), reading);
+                    at_once(self.profiles.keep(&user(self.id, found), reading));
                 }
             }
             Step::Commit => self.stored += 1,
             Step::Acknowledge | Step::Forget => {
                 for version in self.published + 1..=self.stored {
-                    self.profiles.publish(&user(self.id, version));
+                    at_once(self.profiles.publish(&user(self.id, version)));
                 }
                 self.published = self.stored;
                 if let Step::Forget = step {
-                    self.profiles.forget(self.id);
+                    at_once(self.profiles.forget(self.id, self.stored));
                 }
             }
-            Step::Evict => self.profiles.0.entries.invalidate(&self.id),
+            Step::Evict => self.profiles.own.entries.invalidate(&self.id),
         }
     }
 
@@ -119,7 +125,7 @@ proptest! {
         let (profiles, id) = (Profiles::new(10), UserId::new());
 
         for version in &versions {
-            profiles.publish(&user(id, *version));
+            at_once(profiles.publish(&user(id, *version)));
         }
 
         let newest = versions.into_iter().max().unwrap();
@@ -129,11 +135,11 @@ proptest! {
     #[test]
     fn a_deleted_user_stays_deleted_whatever_comes_late(before in 1..20_i64, late in prop::collection::vec(1..20_i64, 0..9)) {
         let (profiles, id) = (Profiles::new(10), UserId::new());
-        profiles.publish(&user(id, before));
+        at_once(profiles.publish(&user(id, before)));
 
-        profiles.bury(id, 20);
+        at_once(profiles.bury(id, 20));
         for version in late {
-            profiles.publish(&user(id, version));
+            at_once(profiles.publish(&user(id, version)));
         }
 
         prop_assert!(matches!(profiles.get(id), Some(Err(Error::Unknown))));
@@ -159,9 +165,9 @@ fn what_was_read_before_a_deletion_is_not_kept_when_its_tombstone_is_gone() {
     let (profiles, id) = (Profiles::new(10), UserId::new());
     let reading = profiles.reading(id);
 
-    profiles.bury(id, 2);
-    profiles.0.entries.invalidate(&id);
-    profiles.keep(&user(id, 1), reading);
+    at_once(profiles.bury(id, 2));
+    profiles.own.entries.invalidate(&id);
+    at_once(profiles.keep(&user(id, 1), reading));
 
     assert!(profiles.get(id).is_none());
 }
@@ -171,9 +177,9 @@ fn the_profiles_are_bounded() {
     let profiles = Profiles::new(100);
 
     for _ in 0..1_000 {
-        profiles.publish(&user(UserId::new(), 1));
+        at_once(profiles.publish(&user(UserId::new(), 1)));
     }
 
-    profiles.0.entries.run_pending_tasks();
+    profiles.own.entries.run_pending_tasks();
     assert_eq!(profiles.len(), 100);
 }

@@ -15,7 +15,6 @@ use crate::{
         store::patience::{patiently, refused, url},
     },
     exit::Failure,
-    readiness::Dependency,
 };
 
 const SECTION: &str = "bus.broker";
@@ -29,7 +28,7 @@ pub(super) async fn start(world: &mut World, photos: Subscribers) -> Result<Arc<
     let settings = Settings { url: url.into(), ca_file: config.tls.ca_file.clone() };
     let topology = Topology::new(config.prefix.as_str(), &CONSUMERS);
     let connect = async || RabbitBroker::connect(&settings, topology.clone()).await.map_err(unusable);
-    let broker = Arc::new(patiently(SECTION, config.retry_at_start_s, connect).await?);
+    let broker = Arc::new(patiently(world, SECTION, config.retry_at_start_s, connect).await?);
     let [photo] = CONSUMERS;
     let intake = RabbitIntake::new(&settings, topology, photo);
     let intake = Arc::new(intake.map_err(|error| refused(SECTION, &unusable(error)))?);
@@ -41,8 +40,7 @@ pub(super) async fn start(world: &mut World, photos: Subscribers) -> Result<Arc<
         let broker = Arc::clone(&probed);
         async move { broker.check().await.map_err(|error| StoreError::Unavailable(error.into())) }
     };
-    // Without it events wait, and requests are answered all the same.
-    world.probes.push(Dependency { name: "rabbitmq", probe: Box::new(move || Box::pin(probe())), is_needed: false });
+    world.probe_besides("rabbitmq", probe); // without it events wait
     let closed = Arc::clone(&broker);
     world.close("rabbitmq", async move {
         let (out, within) = tokio::join!(closed.close(), intake.close());

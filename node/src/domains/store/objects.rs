@@ -7,15 +7,15 @@ use portico_photo::ContentStore;
 use portico_schema::photo::{ContentObjects, ObjectSettings};
 
 use super::patience::{patiently, secret};
-use crate::exit::Failure;
+use crate::{domains::World, exit::Failure};
 
 const SECTION: &str = "photo.content";
 
 /// Reaches the bucket.
-pub(super) async fn open(config: &Content) -> Result<Arc<dyn ContentStore>, Failure> {
+pub(super) async fn open(world: &World, config: &Content) -> Result<Arc<dyn ContentStore>, Failure> {
     let settings = settings(config)?;
     let connect = async || ContentObjects::connect(&settings).await;
-    Ok(Arc::new(patiently(SECTION, config.retry_at_start_s, connect).await?))
+    Ok(Arc::new(patiently(world, SECTION, config.retry_at_start_s, connect).await?))
 }
 
 fn settings(config: &Content) -> Result<ObjectSettings, Failure> {

@@ -9,13 +9,14 @@ use std::{
 use portico_config::Secret;
 use portico_schema::Unopened;
 
-use crate::exit::Failure;
+use crate::{domains::World, exit::Failure};
 
 /// The wait between two tries.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Connects to the server of `section`, which may be away for `retry_s`.
+/// Connects to the server of `section`, which may be away for `retry_s`, or until the node is to stop.
 pub(in crate::domains) async fn patiently<S>(
+    world: &World,
     section: &str,
     retry_s: u64,
     connect: impl AsyncFn() -> Result<S, Unopened>,
@@ -26,7 +27,9 @@ pub(in crate::domains) async fn patiently<S>(
             Ok(store) => return Ok(store),
             Err(error) if error.passes && Instant::now() < until => {
                 tracing::warn!(section, reason = %error, "server is away; it is tried again");
-                tokio::time::sleep(RETRY).await;
+                if world.stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
+                    return Err(refused(section, &error));
+                }
             }
             Err(error) => return Err(refused(section, &error)),
         }

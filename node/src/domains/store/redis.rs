@@ -1,33 +1,43 @@
-//! Opens sessions that a Redis server keeps.
+//! Opens what a Redis server keeps: sessions, and what nodes share of profiles.
 
 use std::{sync::Arc, time::Duration};
 
-use portico_config::SessionCache;
-use portico_schema::redis::{Sessions, Settings};
+use portico_config::{Config, ProfileCache, SessionCache};
+use portico_schema::redis::{Ears, Profiles as SharedProfiles, Sessions, Settings};
 use portico_session::{Store, View};
+use portico_user::{Profiles, ProfilesWatch};
 
-use super::patience::{patiently, url};
+use super::patience::{patiently, refused, url};
 use crate::{domains::World, exit::Failure};
 
-const SECTION: &str = "session.store";
+const SESSIONS: &str = "session.store";
+const PROFILES: &str = "user.cache";
 
 /// Connects to the sessions, and has the view of them hear what other nodes do.
 pub(super) async fn sessions(world: &mut World) -> Result<(Arc<dyn Store>, View), Failure> {
     let config = &world.config.session;
     let settings = Settings {
-        url: url(SECTION, config.store.url.as_ref(), config.store.url_file.as_deref())?.into(),
+        url: url(SESSIONS, config.store.url.as_ref(), config.store.url_file.as_deref())?.into(),
         ca_file: config.store.ca_file.clone(),
         timeout: Duration::from_millis(config.store.timeout_ms),
     };
-    let (view, watch) = match config.cache {
+    let (view, sessions) = match config.cache {
         SessionCache::Tracked => {
             let (view, watch) = View::watched(config.cache_max);
             (view, Some(watch))
         }
         SessionCache::Off => (View::new(0), None),
     };
-    let connect = async || Sessions::connect(&settings, watch.clone()).await;
-    let store = Arc::new(patiently(SECTION, config.store.retry_at_start_s, connect).await?);
+    let (beside, profiles) = world.config.user.cache.is_beside_sessions().then(|| watched(&world.config)).unzip();
+    let ears = Ears { sessions, profiles };
+    let connect = async || Sessions::connect(&settings, ears.clone()).await;
+    let store = Arc::new(patiently(world, SESSIONS, config.store.retry_at_start_s, connect).await?);
+    if let Some(profiles) = beside {
+        let (timeout, fills_max) = bounds(&world.config);
+        let shared = SharedProfiles::beside(&store, timeout, fills_max);
+        world.profiles = Some(over(world, profiles, shared));
+    }
+    world.sessions_returned = Some(store.returned());
     let probed = Arc::clone(&store);
     world.probe("redis:session", move || {
         let store = Arc::clone(&probed);
@@ -39,4 +49,44 @@ pub(super) async fn sessions(world: &mut World) -> Result<(Arc<dyn Store>, View)
         Ok(())
     });
     Ok((store, view))
+}
+
+/// Connects to what nodes share of profiles, which may come later: on the connection of sessions, or on one of its own.
+pub(super) async fn profiles(world: &mut World) -> Result<Profiles, Failure> {
+    if let Some(profiles) = world.profiles.take() {
+        return Ok(profiles);
+    }
+    let ProfileCache { url: told, url_file, ca_file, .. } = &world.config.user.cache;
+    let (timeout, fills_max) = bounds(&world.config);
+    let url = url(PROFILES, told.as_ref(), url_file.as_deref())?.into();
+    let settings = Settings { url, ca_file: ca_file.clone(), timeout };
+    let (profiles, watch) = watched(&world.config);
+    let ears = Ears { profiles: Some(watch), ..Ears::default() };
+    let shared = SharedProfiles::connect(&settings, ears, fills_max).await;
+    let shared = shared.map_err(|error| refused(PROFILES, &error))?;
+    Ok(over(world, profiles, shared))
+}
+
+fn watched(config: &Config) -> (Profiles, ProfilesWatch) {
+    Profiles::watched(config.user.cache_max)
+}
+
+fn bounds(config: &Config) -> (Duration, u64) {
+    (Duration::from_millis(config.user.cache.timeout_ms), config.user.cache_max)
+}
+
+/// Has requests do without it while it is away.
+fn over(world: &mut World, profiles: Profiles, shared: SharedProfiles) -> Profiles {
+    let shared = Arc::new(shared);
+    let (probed, counted, closed) = (Arc::clone(&shared), Arc::clone(&shared), Arc::clone(&shared));
+    world.probe_besides("redis:user", move || {
+        let shared = Arc::clone(&probed);
+        async move { shared.check().await }
+    });
+    world.metrics.observe_profiles(move || counted.outcomes().counts());
+    world.close("redis:user", async move {
+        closed.close();
+        Ok(())
+    });
+    profiles.over(shared)
 }

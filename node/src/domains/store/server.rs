@@ -19,13 +19,14 @@ use crate::{
 
 /// Connects to the database of `section` and brings its tables up to date.
 pub(super) async fn open<S>(
+    world: &World,
     section: &str,
     config: &Store,
     connect: impl AsyncFn(&Settings) -> Result<S, Unopened>,
     migrate: impl AsyncFn(&S) -> Result<(), StoreError>,
 ) -> Result<S, Failure> {
     let settings = settings(section, config)?;
-    let store = patiently(section, config.retry_at_start_s, async || connect(&settings).await).await?;
+    let store = patiently(world, section, config.retry_at_start_s, async || connect(&settings).await).await?;
     migrate(&store).await.map_err(|error| {
         let told = format!("{section}.url: {}", chain(&error));
         match error {

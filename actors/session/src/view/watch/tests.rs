@@ -1,7 +1,11 @@
 //! A view, a store on the other side of a connection, and somebody else who ends sessions there: in every order.
 
-use std::collections::{HashSet, VecDeque};
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
 
+use portico_kernel::LEASE;
 use proptest::prelude::*;
 use time::{OffsetDateTime, macros::datetime};
 
