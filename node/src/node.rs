@@ -66,19 +66,8 @@ impl Node {
         let (pools, probes, closers) = (Vec::new(), Vec::new(), Vec::new());
         let secret = data.secret();
         let (profiles, sessions_returned) = (None, None);
-        let mut world = World {
-            config,
-            clock,
-            secret,
-            root,
-            metrics,
-            stop,
-            pools,
-            probes,
-            profiles,
-            sessions_returned,
-            closers,
-        };
+        let mut world =
+            World { config, clock, secret, root, metrics, stop, pools, probes, profiles, sessions_returned, closers };
         let mut domains = Domains::start(&mut world, journal).await?;
         if has_couriers {
             domains.start_couriers(&mut world).await?;

@@ -3,10 +3,11 @@
 mod expiry;
 mod faults;
 mod opening;
+mod profiles;
 
 use std::{process::Command, sync::LazyLock, time::Duration};
 
-use portico_schema::redis::{Sessions, Settings};
+use portico_schema::redis::{Ears, Sessions, Settings};
 use portico_tests::Servers;
 
 /// The server that tests share, which none of them kills. Keys hold ids that nobody else has.
@@ -17,7 +18,7 @@ struct Opened {
 }
 
 async fn opened() -> Opened {
-    Opened { store: Sessions::connect(&settings(SHARED.redis_url()), None).await.unwrap() }
+    Opened { store: Sessions::connect(&settings(SHARED.redis_url()), Ears::default()).await.unwrap() }
 }
 
 /// Time enough on a busy machine.

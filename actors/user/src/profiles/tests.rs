@@ -1,6 +1,7 @@
 //! The profiles under readings, changes and evictions that overlap in every possible way.
 
-use futures_util::FutureExt as _;
+mod nodes;
+
 use proptest::prelude::*;
 use time::OffsetDateTime;
 

@@ -93,7 +93,8 @@ mod tests {
     fn what_nobody_wrote_is_nothing() {
         let version = version(1);
 
-        for text in ["", "1u{}", "é", &format!("{version}x"), &format!("{version}u{{}}"), &format!("{version}d more")] {
+        for text in ["", "1u{}", "é", &format!("{version}x"), &format!("{version}u{{}}"), &format!("{version}d more")]
+        {
             assert_eq!(of(UserId::new(), text), None, "{text}");
         }
     }

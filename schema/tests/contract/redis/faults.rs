@@ -9,7 +9,7 @@ use std::{
 };
 
 use portico_kernel::{StoreError, UserId};
-use portico_schema::redis::{Sessions, Settings};
+use portico_schema::redis::{Ears, Sessions, Settings};
 use portico_session::{Inserted, Store as _, TokenHash};
 use portico_tests::{Servers, eventually};
 use tokio::{task::JoinSet, time::timeout};
@@ -22,7 +22,7 @@ const NO_HANG: Duration = Duration::from_secs(15);
 
 async fn opened(servers: &Servers) -> Arc<Sessions> {
     let settings = Settings { timeout: Duration::from_secs(1), ..settings(servers.redis_url()) };
-    Arc::new(Sessions::connect(&settings, None).await.unwrap())
+    Arc::new(Sessions::connect(&settings, Ears::default()).await.unwrap())
 }
 
 async fn insert(store: &Sessions, user: UserId) -> Result<TokenHash, StoreError> {

@@ -3,7 +3,7 @@
 use portico_kernel::UserId;
 use portico_schema::{
     Unopened,
-    redis::{Sessions, Settings},
+    redis::{Ears, Sessions, Settings},
 };
 use portico_session::{Store as _, View};
 
@@ -11,7 +11,7 @@ use super::{SHARED, command, settings};
 use crate::values::{NOW, session};
 
 async fn refused(settings: Settings) -> Unopened {
-    match Sessions::connect(&settings, None).await {
+    match Sessions::connect(&settings, Ears::default()).await {
         Ok(_) => panic!("it was opened"),
         Err(refused) => refused,
     }
@@ -40,7 +40,12 @@ async fn an_account_with_the_rights_that_the_documentation_names_is_enough() {
     let (_, watch) = View::watched(10);
     let ((first, hash), (second, its_hash)) = (session(UserId::new(), 1), session(UserId::new(), 1));
 
-    let store = Sessions::connect(&settings(&format!("redis://portico:secret@{server}")), Some(watch)).await.unwrap();
+    let store = Sessions::connect(
+        &settings(&format!("redis://portico:secret@{server}")),
+        Ears { sessions: Some(watch), ..Ears::default() },
+    )
+    .await
+    .unwrap();
 
     store.check().await.unwrap();
     store.insert(&first, hash, 1).await.unwrap();
@@ -85,7 +90,7 @@ async fn a_server_of_the_named_authority_is_trusted_and_no_other() {
     let trusting =
         |ca: bool| Settings { ca_file: ca.then(|| SHARED.ca().to_owned()), ..settings(SHARED.redis_tls_url()) };
 
-    Sessions::connect(&trusting(true), None).await.unwrap().check().await.unwrap();
+    Sessions::connect(&trusting(true), Ears::default()).await.unwrap().check().await.unwrap();
     let refused = refused(trusting(false)).await;
 
     assert_eq!((refused.key, refused.passes), ("ca_file", false), "{refused}");
