@@ -11,6 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use portico_kernel::{Event, Outbox, StoreError};
+use time::OffsetDateTime;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -154,6 +155,10 @@ impl Outbox for Lane {
 
     async fn depth(&self) -> Result<u64, StoreError> {
         self.shared.outbox.depth().await
+    }
+
+    async fn oldest_at(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        self.shared.outbox.oldest_at().await
     }
 
     async fn committed(&self) {

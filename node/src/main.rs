@@ -3,6 +3,7 @@
 
 #![deny(clippy::unwrap_used)]
 
+mod adapters;
 mod cli;
 mod commands;
 mod control;

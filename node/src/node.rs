@@ -10,6 +10,7 @@ use portico_schema::data_dir::{DataDir, Error as DataError};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    adapters,
     control::Control,
     domains::{Domains, Journal, World},
     exit::Failure,
@@ -57,6 +58,7 @@ impl Node {
     }
 
     async fn open(config: Config, stop: CancellationToken, has_couriers: bool) -> Result<Self, Failure> {
+        adapters::check(&config)?;
         let data = take(&config.data.dir)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (layer, journal) = Journal::new(&config.log, Arc::clone(&clock));

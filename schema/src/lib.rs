@@ -7,7 +7,9 @@
 //! - `database`: what an adapter sees of a relational database: a pool to read from, and commands that run inside of a
 //!   write transaction. Two are behind it: `sqlite`, one writer that commits in groups and a few readers beside it, and
 //!   `postgres` (the feature of that name), a pool with a transaction for each command.
-//! - `redis` (the feature of that name): sessions of several nodes, which hear of each other's changes.
+//! - `lease`: which of several processes does a work of a database that they share.
+//! - `redis` (the feature of that name): sessions of several nodes, which hear of each other's changes, and the profiles
+//!   that they share.
 //!
 //! Everything is opened on a Tokio runtime that must live as long as what was opened. A time is stored as nanoseconds,
 //! a UUID as 16 bytes; queries go through SeaORM alone, so that another database can stand behind the same entities.
@@ -16,6 +18,7 @@
 
 pub mod data_dir;
 mod database;
+mod lease;
 pub mod log;
 mod migration;
 mod moment;

@@ -3,12 +3,12 @@
 //! Invariant: nothing here links Portico. A test sees what its users see: HTTP, signals, exit codes, output and files.
 //!
 //! - [`Home`]: a data directory and settings of its own; it outlives the nodes that run on it, one after the other.
-//! - [`Node`]: a running node; killed when it is dropped.
+//! - [`Node`]: a running node; killed when it is dropped. [`Starting`]: one of which nobody knows yet whether it will run.
 //! - [`Client`] and [`Answer`]: somebody who calls the API, and what the API said.
 //! - [`Raw`]: a connection for what no well-behaved client sends.
 //! - [`SmallDisk`]: a disk that can be filled while a node runs on it.
 //! - [`Servers`]: real servers, to be shared or to be killed.
-//! - [`Proxy`]: the way to a server, which can be blocked and cut.
+//! - [`Proxy`]: the way to a server, which can be blocked and cut. [`TlsFront`]: one that begins with TLS.
 //! - [`pictures`]: uploads, good and evil.
 //! - [`abuse`]: attacks, each with what must come of it.
 //! - [`crash`]: kills and crashes under load, and what must be left standing.
@@ -26,9 +26,12 @@ mod output;
 pub mod pictures;
 mod proxy;
 mod raw;
+mod refusals;
 mod servers;
 mod small_disk;
+mod starting;
 mod terminal;
+mod tls;
 mod tool;
 
 pub use binary::binary;
@@ -38,8 +41,11 @@ pub use node::{Exit, Node};
 pub use output::eventually;
 pub use proxy::Proxy;
 pub use raw::Raw;
+pub use refusals::nobody;
 pub use servers::Servers;
 pub use small_disk::{Refusal, SmallDisk};
+pub use starting::Starting;
+pub use tls::TlsFront;
 
 /// The root of the repository.
 pub fn repository() -> &'static std::path::Path {

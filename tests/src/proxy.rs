@@ -34,7 +34,15 @@ impl Proxy {
     /// # Panics
     /// When no port can be had.
     pub async fn to(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("there is a free port");
+        Self::at(Ipv4Addr::LOCALHOST, server).await
+    }
+
+    /// The same from another address of this machine (127.0.0.0/8), for whom no certificate speaks.
+    ///
+    /// # Panics
+    /// When no port can be had.
+    pub async fn at(address: Ipv4Addr, server: SocketAddr) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.expect("there is a free port");
         let address = listener.local_addr().expect("it is bound");
         let way = watch::Sender::new(Way { blocked: false, cuts: 0 });
         let accepting = tokio::spawn(accept(listener, server, way.subscribe()));

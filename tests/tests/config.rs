@@ -102,3 +102,44 @@ async fn browsers_are_served_at_the_port_that_the_system_chose_and_at_no_other()
 
     assert_eq!((own, zero, other), (201, 403, 403));
 }
+
+#[cfg(not(feature = "distributed"))]
+#[test]
+fn an_adapter_that_the_binary_lacks_is_a_mistake_and_each_is_told() {
+    let home = Home::new()
+        .set("session.store.adapter", "redis")
+        .set("session.store.url", "redis://ann:hunter2@127.0.0.1")
+        .set("user.cache.adapter", "redis")
+        .set("user.store.adapter", "postgres")
+        .set("user.store.url", "postgres://ann:hunter2@127.0.0.1/db")
+        .set("photo.store.adapter", "postgres")
+        .set("photo.store.url", "postgres://ann:hunter2@127.0.0.1/db")
+        .set("photo.content.adapter", "s3")
+        .set("photo.content.endpoint", "http://127.0.0.1")
+        .set("photo.content.bucket", "portico")
+        .set("photo.content.access_key_id", "ann")
+        .set("photo.content.secret_access_key", "hunter2")
+        .set("bus.broker.adapter", "rabbitmq")
+        .set("bus.broker.url", "amqp://ann:hunter2@127.0.0.1/v")
+        .set("log.transport.kind", "kafka")
+        .set("log.transport.brokers", "127.0.0.1:9092");
+
+    for command in [&["config", "check"][..], &["up"], &["migrate"]] {
+        let exit = home.run(command);
+
+        assert_eq!(exit.code(), Some(78), "{command:?}: {exit:?}");
+        for told in [
+            "session.store.adapter: redis is not in this binary",
+            "user.cache.adapter: redis",
+            "user.store.adapter: postgres",
+            "photo.store.adapter: postgres",
+            "photo.content.adapter: s3",
+            "bus.broker.adapter: rabbitmq",
+            "log.transport.kind: kafka",
+        ] {
+            assert!(exit.stderr.contains(told), "`{told}` is missing in {}", exit.stderr);
+        }
+        assert!(!exit.stderr.contains("hunter2"), "{}", exit.stderr);
+        assert!(!home.data().exists(), "{command:?} makes nothing");
+    }
+}

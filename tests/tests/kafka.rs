@@ -4,12 +4,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    net::TcpListener,
     path::Path,
     time::Duration,
 };
 
-use portico_tests::{Home, Node, PASSWORD, Servers, SmallDisk, eventually};
+use portico_tests::{Home, Node, PASSWORD, Servers, SmallDisk, eventually, nobody};
 use serde_json::{Value, json};
 
 /// A home whose nodes send by a topic of their own, and collect.
@@ -85,6 +84,22 @@ async fn settled(node: &Node, logs: &Path, of_runs: usize) -> u64 {
         "{accepted} records were accepted, and files hold {:?}",
         runs(logs).values().map(Vec::len).collect::<Vec<_>>()
     );
+}
+
+/// Waits until as many runs stand in files, one of them with as much as a node has accepted.
+async fn holds(node: &Node, logs: &Path, of_runs: usize) {
+    let accepted = metric(node, "portico_log_accepted_total").await.expect("it counts");
+    let found = || {
+        let runs = runs(logs);
+        runs.len() == of_runs && runs.values().any(|run| run.len() as u64 >= accepted)
+    };
+    let looked = async {
+        while !found() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let held = tokio::time::timeout(Duration::from_mins(2), looked).await;
+    assert!(held.is_ok(), "{accepted}: {:?}", runs(logs).values().map(Vec::len).collect::<Vec<_>>());
 }
 
 fn failing(report: &Value) -> BTreeSet<&str> {
@@ -181,6 +196,41 @@ async fn a_kafka_that_is_killed_under_load_keeps_nobody_waiting_and_loses_nothin
 }
 
 #[tokio::test]
+async fn of_several_partitions_none_loses_or_doubles_a_record_while_kafka_and_a_node_are_killed() {
+    let servers = Servers::own(&["kafka"]);
+    let collects = home(&servers).set("log.transport.partitions", "3");
+    let senders: Vec<_> = (0..4).map(|_| collects.another().set("log.collect", "false")).collect();
+    let (keeper, logs) = (collects.up().await, collects.data().join("logs"));
+    let mut nodes = Vec::new();
+    for sender in &senders {
+        nodes.push(sender.up().await);
+    }
+
+    servers.kill("kafka");
+    for (number, node) in nodes.iter().enumerate() {
+        node.register(&format!("away{number}")).await;
+    }
+    nodes.remove(0).kill();
+    servers.up("kafka");
+    nodes.push(senders[0].up().await);
+    keeper.kill();
+    let keeper = collects.up().await;
+    for (number, node) in nodes.iter().enumerate() {
+        node.register(&format!("back{number}")).await;
+    }
+    let runs = 2 + senders.len() + 1; // the keeper's and a sender's second among them
+    for node in &nodes {
+        holds(node, &logs, runs).await;
+    }
+
+    for node in nodes {
+        assert!(node.stop().await.status.success());
+    }
+    keeper.stop().await;
+    whole(&logs);
+}
+
+#[tokio::test]
 async fn a_spool_that_is_full_is_named_and_what_it_refused_is_counted_and_told() {
     let servers = Servers::own(&["kafka"]);
     let home = home(&servers)
@@ -258,21 +308,15 @@ fn what_does_not_mend_by_itself_ends_the_node_at_once_with_one_line_that_names_t
     for (home, told) in
         [(unknown, "log.transport.tls: no TLS with the broker"), (wrong, "log.transport.sasl: the broker refuses")]
     {
-        let exit = home.run(&["up"]);
-
-        assert_eq!(exit.code(), Some(78), "{exit:?}");
-        assert_eq!(exit.stderr.lines().count(), 1, "{}", exit.stderr);
-        assert!(exit.stderr.contains(told), "`{told}` is missing in {}", exit.stderr);
-        assert!(!exit.stderr.contains("hunter2"), "{}", exit.stderr);
+        home.refuses_to_start(told, "hunter2");
     }
 }
 
 #[tokio::test]
 async fn a_kafka_that_is_away_keeps_no_node_from_starting() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let home = Home::new()
         .set("log.transport.kind", "kafka")
-        .set("log.transport.brokers", &nobody.to_string())
+        .set("log.transport.brokers", &nobody().to_string())
         .set("log.transport.tls.mode", "disable");
 
     let node = home.up().await;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portico_tests::{Account, Home, Node, PASSWORD, Servers, eventually, pictures};
+use portico_tests::{Account, Home, Node, PASSWORD, Servers, eventually, nobody, pictures};
 use serde_json::json;
 
 /// How long the server is away under load, in seconds, where it should be longer than a test can wait: 600.
@@ -26,10 +26,19 @@ async fn pictures_are_gone(home: &Home) {
 
 /// How many events wait in the outbox.
 async fn depth(node: &Node) -> u64 {
+    metric(node, "portico_outbox_depth").await
+}
+
+/// For how many seconds the oldest of them has.
+async fn age_s(node: &Node) -> u64 {
+    metric(node, "portico_outbox_age_s").await
+}
+
+async fn metric(node: &Node, name: &str) -> u64 {
     let metrics = node.operator_client().get("/metrics").await;
     let text = String::from_utf8(metrics.bytes).unwrap();
-    let value = text.lines().find_map(|line| line.strip_prefix("portico_outbox_depth "));
-    value.expect("the outbox is counted").parse().unwrap()
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.expect("the outbox is observed").parse().unwrap()
 }
 
 async fn outbox_is_empty(node: &Node) {
@@ -88,7 +97,7 @@ async fn a_server_that_is_away_delays_events_and_refuses_nobody() {
     let until = Instant::now() + Duration::from_secs(outage);
     let (one, other) = tokio::join!(load(&node, 1, until), load(&node, 2, until));
     delete(&ann).await;
-    let (waiting, away) = (depth(&node).await, readiness(&node).await);
+    let (waiting, oldest_s, away) = (depth(&node).await, age_s(&node).await, readiness(&node).await);
     let kept = home.files();
     tokio::task::block_in_place(|| servers.up("rabbitmq"));
     outbox_is_empty(&node).await;
@@ -96,6 +105,8 @@ async fn a_server_that_is_away_delays_events_and_refuses_nobody() {
     assert_eq!(away, (200, false), "requests need it not");
     // Each account was registered, and every other one deleted; so was hers.
     assert_eq!(waiting, one + one.div_ceil(2) + other + other.div_ceil(2) + 1);
+    assert!((outage - 1..outage + 60).contains(&oldest_s), "{oldest_s}");
+    assert_eq!(age_s(&node).await, 0, "nothing waits any more");
     let content = |path: &PathBuf| path.to_string_lossy().contains(photo["id"].as_str().unwrap());
     assert!(kept.iter().any(content), "nobody has told photo that she is gone");
     eventually("her photo to go", || async { (!home.files().iter().any(content)).then_some(()) }).await;
@@ -192,40 +203,25 @@ fn what_does_not_mend_by_itself_ends_the_node_at_once_with_one_line_that_names_t
     let servers = Servers::shared(&["rabbitmq"]);
     let url = servers.rabbitmq_url();
     let (user, server) = url.split_once('@').unwrap();
-    let wrong = format!("{}:wrong@{server}", user.rsplit_once(':').unwrap().0);
+    let wrong = format!("{}:hunter2@{server}", user.rsplit_once(':').unwrap().0);
     let nowhere = format!("{}/nowhere", url.rsplit_once('/').unwrap().0);
-    let home = || Home::new().over_rabbitmq(&servers);
 
-    for (home, told) in [
-        (home().set("bus.broker.url", &wrong), "bus.broker.url: the server refuses: ACCESS_REFUSED"),
-        (home().set("bus.broker.url", &nowhere), "bus.broker.url: the server refuses: NOT_ALLOWED"),
-        (
-            home().set("bus.broker.url", servers.setting("RABBITMQ_TLS_URL")),
-            "bus.broker.tls: the server is not trusted",
-        ),
+    for (url, told) in [
+        (wrong.as_str(), "bus.broker.url: the server refuses: ACCESS_REFUSED"),
+        (&nowhere, "bus.broker.url: the server refuses: NOT_ALLOWED"),
+        (servers.setting("RABBITMQ_TLS_URL"), "bus.broker.tls: the server is not trusted"),
     ] {
-        let exit = home.run(&["up"]);
-
-        assert_eq!(exit.code(), Some(78), "{exit:?}");
-        assert_eq!(exit.stderr.lines().count(), 1, "{}", exit.stderr);
-        assert!(exit.stderr.contains(told), "`{told}` is missing in {}", exit.stderr);
-        assert!(!exit.stderr.contains("wrong@"), "{}", exit.stderr);
+        Home::new().over_rabbitmq(&servers).set("bus.broker.url", url).refuses_to_start(told, "hunter2");
     }
 }
 
 #[test]
 fn a_server_that_is_away_is_waited_for_as_long_as_configured() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let home = Home::new()
+    Home::new()
         .set("bus.broker.adapter", "rabbitmq")
-        .set("bus.broker.url", &format!("amqp://ann:secret@{nobody}/v"))
-        .set("bus.broker.retry_at_start_s", "1");
-
-    let exit = home.run(&["up"]);
-
-    assert_eq!(exit.code(), Some(69), "{exit:?}");
-    assert!(exit.stderr.contains("bus.broker.url: the server cannot be reached"), "{}", exit.stderr);
-    assert!(!exit.stderr.contains("secret"), "{}", exit.stderr);
+        .set("bus.broker.url", &format!("amqp://ann:hunter2@{}/v", nobody()))
+        .set("bus.broker.retry_at_start_s", "1")
+        .gives_up_waiting("bus.broker.url: the server cannot be reached", "hunter2");
 }
 
 #[tokio::test(flavor = "multi_thread")]

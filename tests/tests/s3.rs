@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use portico_tests::{Client, Home, Node, Servers, eventually, pictures};
+use portico_tests::{Client, Home, Node, Servers, TlsFront, eventually, pictures};
 use reqwest::StatusCode;
 
 #[tokio::test]
@@ -78,15 +78,33 @@ fn what_does_not_mend_by_itself_ends_the_node_at_once_with_one_line_that_names_t
     let home = || Home::new().with_content_in(&servers);
 
     for (key, value, told) in [
-        ("access_key_id", "nobody", "photo.content.access_key_id: the storage refuses: the key is wrong"),
-        ("secret_access_key", "hunter2", "photo.content.access_key_id: the storage refuses: the key is wrong"),
-        ("endpoint", "ftp://localhost", "photo.content.endpoint"),
+        ("access_key_id", "nobody", "photo.content.access_key_id: the storage refuses: there is no such key"),
+        ("secret_access_key", "hunter2", "photo.content.secret_access_key: the storage refuses: it is not the secret"),
     ] {
-        let exit = home().set(&format!("photo.content.{key}"), value).run(&["up"]);
-
-        assert_eq!(exit.code(), Some(78), "{exit:?}");
-        assert!(exit.stderr.contains(told) && !exit.stderr.contains("hunter2"), "{exit:?}");
+        home().set(&format!("photo.content.{key}"), value).refuses_to_start(told, "hunter2");
     }
+    let nowhere = home().set("photo.content.endpoint", "ftp://localhost").run(&["up"]);
+    assert_eq!(nowhere.code(), Some(78), "{nowhere:?}");
+    assert!(nowhere.stderr.contains("photo.content.endpoint"), "{}", nowhere.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_the_storage_is_trusted_by_the_named_authority_and_no_other() {
+    let servers = Servers::own(&["s3"]);
+    let server = servers.s3_url().strip_prefix("http://").unwrap().trim_end_matches('/').parse().unwrap();
+    let front = TlsFront::of(&servers, server).await;
+    let home = || Home::new().with_content_in(&servers);
+    let over_tls = |home: Home| home.set("photo.content.endpoint", &format!("https://{}", front.address()));
+    let trusting = over_tls(home()).set("photo.content.ca_file", servers.ca().to_str().unwrap());
+    let distrusting = over_tls(home()).set("photo.content.retry_at_start_s", "0");
+
+    let node = trusting.up().await;
+    let (client, url) = with_a_photo(&node).await;
+    let refused = tokio::task::spawn_blocking(move || distrusting.run(&["up"])).await.unwrap();
+
+    client.get(&url).await.expect(200);
+    assert!(refused.stderr.contains("photo.content"), "{refused:?}");
+    assert_eq!(refused.code(), Some(78), "{refused:?}");
 }
 
 /// Somebody new, and where the content of their photo is.

@@ -1,6 +1,7 @@
 //! The port behind which committed events wait until everybody who must know has applied them.
 
 use async_trait::async_trait;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{Event, StoreError};
@@ -27,6 +28,9 @@ pub trait Outbox: Send + Sync + 'static {
 
     /// How many events wait.
     async fn depth(&self) -> Result<u64, StoreError>;
+
+    /// When the event was decided that has waited for longest; none if none waits.
+    async fn oldest_at(&self) -> Result<Option<OffsetDateTime>, StoreError>;
 
     /// Resolves when an event may have been committed since the last call; spurious wake-ups are allowed.
     async fn committed(&self);

@@ -72,6 +72,17 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets idempotency keys and inbox entries from before their time; answers how many.
     async fn purge(&self, keys_before: OffsetDateTime, inbox_before: OffsetDateTime) -> Result<u64, StoreError>;
 
+    /// Takes the turn to work on the list, or keeps it, for some seconds; false while another process has it. Nobody else works
+    /// on the list of a store that no other process shares.
+    async fn take_turn(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    /// Gives the turn to whoever asks next.
+    async fn end_turn(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// How many entries the work list has.
     async fn backlog(&self) -> Result<u64, StoreError>;
 

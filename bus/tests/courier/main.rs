@@ -10,7 +10,7 @@ use portico_bus::{Broker, Courier, Deliver, LocalBroker, Refused};
 use portico_kernel::{Deadline, Event, Intensity, Ref, Spec, Strategy, Supervisor, TraceContext, testkit::supervise};
 use portico_session as session;
 use support::{Answer, Consumer, MemoryOutbox, event, events, ids};
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
 fn start(outbox: &Arc<MemoryOutbox>, consumers: &[&Arc<Consumer>]) -> Ref<Courier> {
     let broker = Arc::new(LocalBroker::new(support::subscribers(consumers)));
@@ -107,6 +107,27 @@ async fn a_consumer_that_gets_on_is_not_made_to_wait_longer_and_longer() {
     assert_eq!(consumer.applied().len(), 200);
     // The first wait for each event, and not one that grew.
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+}
+
+#[actix::test]
+async fn a_courier_that_waits_longer_and_longer_is_woken_when_what_was_away_is_back() {
+    let (outbox, consumer, returned) =
+        (MemoryOutbox::holding(vec![event()]), Consumer::new(), Arc::<Notify>::default());
+    consumer.answers(Answer::Unavailable);
+    let broker = LocalBroker::new(support::subscribers(&[&consumer])).woken_by(Some(Arc::clone(&returned)));
+    let (broker, own) = (Arc::new(broker), Arc::clone(&outbox));
+    tokio::time::pause();
+    let _courier = supervise(move || Courier::new(own.clone(), broker.clone()));
+    for _ in 0..8 {
+        consumer.called().await; // the next try would come after seconds
+    }
+
+    consumer.answers(Answer::Ok);
+    let back = Instant::now();
+    returned.notify_one();
+    outbox.emptied().await;
+
+    assert!(back.elapsed() < Duration::from_secs(1), "{:?}", back.elapsed());
 }
 
 #[actix::test]

@@ -223,6 +223,10 @@ impl Outbox for MemoryOutbox {
         Ok(self.state.lock().unwrap().events.len().try_into().unwrap())
     }
 
+    async fn oldest_at(&self) -> Result<Option<time::OffsetDateTime>, StoreError> {
+        Ok(self.state.lock().unwrap().events.first().map(|(_, event)| event.time))
+    }
+
     async fn committed(&self) {
         self.committed.notified().await;
     }

@@ -3,6 +3,7 @@
 use portico_config::DEFAULT_YML;
 
 use crate::{
+    adapters,
     cli::{ConfigCommand, Settings},
     exit::Failure,
     output::print,
@@ -11,13 +12,13 @@ use crate::{
 /// Runs the command.
 ///
 /// # Errors
-/// The operator's: every mistake of the configuration.
+/// The operator's: every mistake of the configuration, or every adapter that this binary lacks.
 pub(crate) fn run(settings: &Settings, command: &ConfigCommand) -> Result<(), Failure> {
     match command {
         ConfigCommand::Show { default: true } => print(DEFAULT_YML),
         ConfigCommand::Show { default: false } => print(&settings.load()?.to_yaml()),
         ConfigCommand::Check => {
-            settings.load()?;
+            adapters::check(&settings.load()?)?;
             print("configuration is right\n")
         }
     }

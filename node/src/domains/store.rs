@@ -25,6 +25,10 @@ use portico_user::Profiles;
 use super::{World, unopened};
 use crate::exit::Failure;
 
+/// Why no adapter is asked for here that this binary lacks.
+#[cfg(not(feature = "distributed"))]
+const UNBUILT: &str = "the node has seen which adapters it has";
+
 /// The accounts of a node that is all by itself, in the data directory.
 pub(super) const USERS: &str = "user.db";
 /// The sessions of such a node.
@@ -41,7 +45,7 @@ pub(super) async fn users(world: &World) -> Result<Users, Failure> {
         #[cfg(feature = "distributed")]
         return Box::pin(server::open(world, "user.store", config, Users::connect, Users::migrate)).await;
         #[cfg(not(feature = "distributed"))]
-        return Err(not_built("user.store", "postgres", "sqlite"));
+        unreachable!("{}", UNBUILT);
     }
     let path = world.data(USERS);
     let store = Users::open(&path).await.map_err(unopened(&path))?;
@@ -56,7 +60,7 @@ pub(super) fn outbox(world: &mut World, users: &Arc<Users>) -> Arc<dyn Outbox> {
         #[cfg(feature = "distributed")]
         Adapter::Postgres => server::outbox(world, users),
         #[cfg(not(feature = "distributed"))]
-        Adapter::Postgres => unreachable!("it was refused when it should have been opened"),
+        Adapter::Postgres => unreachable!("{}", UNBUILT),
     }
 }
 
@@ -65,9 +69,9 @@ pub(super) async fn photos(world: &World) -> Result<Photos, Failure> {
     let config = &world.config.photo.store;
     if config.adapter == Adapter::Postgres {
         #[cfg(feature = "distributed")]
-        return Box::pin(server::open(world, "photo.store", config, Photos::connect, Photos::migrate)).await;
+        return Box::pin(server::photos(world, config)).await;
         #[cfg(not(feature = "distributed"))]
-        return Err(not_built("photo.store", "postgres", "sqlite"));
+        unreachable!("{}", UNBUILT);
     }
     let path = world.data(PHOTOS);
     let store = Photos::open(&path).await.map_err(unopened(&path))?;
@@ -83,7 +87,7 @@ pub(super) async fn content(world: &World) -> Result<Arc<dyn ContentStore>, Fail
         #[cfg(feature = "distributed")]
         return Box::pin(objects::open(world, config)).await;
         #[cfg(not(feature = "distributed"))]
-        return Err(not_built("photo.content", "s3", "files"));
+        unreachable!("{}", UNBUILT);
     }
     let files = world.data(CONTENT);
     Ok(Arc::new(ContentFiles::local(&files).map_err(unopened(&files))?))
@@ -95,7 +99,7 @@ pub(super) async fn sessions(world: &mut World) -> Result<(Arc<dyn Store>, View)
         #[cfg(feature = "distributed")]
         return Box::pin(redis::sessions(world)).await;
         #[cfg(not(feature = "distributed"))]
-        return Err(not_built("session.store", "redis", "sqlite"));
+        unreachable!("{}", UNBUILT);
     }
     let path = world.data(SESSIONS);
     let store = Arc::new(Sessions::open(&path).await.map_err(unopened(&path))?);
@@ -117,14 +121,7 @@ pub(super) async fn profiles(world: &mut World) -> Result<Profiles, Failure> {
         #[cfg(feature = "distributed")]
         return Box::pin(redis::profiles(world)).await;
         #[cfg(not(feature = "distributed"))]
-        return Err(not_built("user.cache", "redis", "local"));
+        unreachable!("{}", UNBUILT);
     }
     Ok(Profiles::new(world.config.user.cache_max))
-}
-
-#[cfg(not(feature = "distributed"))]
-fn not_built(section: &str, adapter: &str, here: &str) -> Failure {
-    Failure::config(format!(
-        "{section}.adapter: {adapter} is not in this binary; build it with `--features distributed`, or say {here}"
-    ))
 }

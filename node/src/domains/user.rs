@@ -5,6 +5,7 @@ use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
 use portico_config::{Adapter, Argon2, CacheAdapter, Config};
 use portico_kernel::{Ask, Outbox, Pool, Ref, Spec};
 use portico_user::{ApplyUserEvent, GetUser, HashParams, Hasher, PasswordPolicy, Ports, Profiles, Store, Users};
+use time::OffsetDateTime;
 
 use super::{World, session, store};
 use crate::exit::Failure;
@@ -57,8 +58,17 @@ pub(super) async fn start(world: &mut World, session: &session::Domain) -> Resul
         let outbox = Arc::clone(&counted);
         async move { outbox.depth().await }
     });
+    let (counted, clock) = (Arc::clone(&outbox), Arc::clone(&world.clock));
+    world.metrics.observe_backlog("portico.outbox.age_s", "Age of the event that has waited for longest", move || {
+        let (outbox, clock) = (Arc::clone(&counted), Arc::clone(&clock));
+        async move { Ok(outbox.oldest_at().await?.map_or(0, |oldest| seconds_since(oldest, clock.now()))) }
+    });
     world.close("database:user", async move { store.close().await });
     Ok(Domain { actor, get_user, outbox, apply_to_profiles })
+}
+
+fn seconds_since(moment: OffsetDateTime, now: OffsetDateTime) -> u64 {
+    (now - moment).whole_seconds().try_into().unwrap_or_default() // another node's clock may be ahead
 }
 
 fn hasher(world: &mut World) -> Result<Hasher, Failure> {

@@ -8,13 +8,13 @@ use sea_orm_migration::{
     schema::{big_integer, binary_len, boolean, string_len, uuid},
 };
 
-use crate::{migration::create_clustered, probe};
+use crate::{lease, migration::create_clustered, probe};
 
 pub(super) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First)]
+        vec![Box::new(First), Box::new(Leases)]
     }
 }
 
@@ -45,6 +45,26 @@ impl MigrationTrait for First {
         inbox.table("inbox").col(uuid("event_id").primary_key()).col(big_integer("applied_at"));
         create_clustered(manager, &mut inbox).await?;
         index(manager, "inbox", "applied_at").await
+    }
+}
+
+/// Whose turn it is, where several processes share the database.
+struct Leases;
+
+impl MigrationName for Leases {
+    fn name(&self) -> &'static str {
+        "m0002_leases"
+    }
+}
+
+#[async_trait]
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait's own signature elides it, and async_trait tells the two apart"
+)]
+impl MigrationTrait for Leases {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        lease::create(manager).await
     }
 }
 

@@ -25,6 +25,7 @@ use self::entities::{content_work, idempotency_key, owner, photo};
 use crate::{Unopened, postgres::Settings};
 use crate::{
     database::{Database, store_error},
+    lease::Lease,
     moment::to_nanos,
     purge,
     sqlite::Kind,
@@ -33,6 +34,8 @@ use crate::{
 /// The photo domain's store of rows.
 pub struct Photos {
     database: Database,
+    /// Where several processes share the database: whose turn it is to work on the list.
+    turn: Option<Lease>,
 }
 
 impl Photos {
@@ -41,7 +44,7 @@ impl Photos {
     /// # Errors
     /// The operator's, `Broken`, when the file is damaged or holds something else.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { database: Database::sqlite(path, Kind::Photos).await? })
+        Ok(Self { database: Database::sqlite(path, Kind::Photos).await?, turn: None })
     }
 
     /// Opens a database of a PostgreSQL server; [`Self::migrate`] makes its tables.
@@ -50,7 +53,15 @@ impl Photos {
     /// The operator's: why it cannot be used, and whether it is worth trying again.
     #[cfg(feature = "postgres")]
     pub async fn connect(settings: &Settings) -> Result<Self, Unopened> {
-        Ok(Self { database: Database::postgres(settings, Kind::Photos).await? })
+        Ok(Self { database: Database::postgres(settings, Kind::Photos).await?, turn: None })
+    }
+
+    /// The same as the node `node` sees them, which shares them with others: what tells it from those, the same at each of its
+    /// starts.
+    #[cfg(feature = "postgres")]
+    #[must_use]
+    pub fn shared_by(self, node: [u8; 32]) -> Self {
+        Self { turn: Some(Lease::new("sweep", node)), ..self }
     }
 
     /// Brings the tables up to this version; to be called before anything else, and as often as one likes.
@@ -168,6 +179,18 @@ impl Store for Photos {
         let expired =
             purge::in_batches(|| self.database.write(move |tx| Box::pin(commands::empty_inbox(tx, inbox)))).await?;
         Ok(forgotten + expired)
+    }
+
+    async fn take_turn(&self) -> Result<bool, StoreError> {
+        let Some(turn) = &self.turn else { return Ok(true) };
+        Ok(turn.hold(&self.database, |_| {}).await?.is_some())
+    }
+
+    async fn end_turn(&self) -> Result<(), StoreError> {
+        match &self.turn {
+            Some(turn) => turn.release(&self.database).await,
+            None => Ok(()),
+        }
     }
 
     async fn backlog(&self) -> Result<u64, StoreError> {

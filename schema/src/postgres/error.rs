@@ -8,8 +8,11 @@ use sea_orm::{
 
 /// Which [`StoreError`] an error is; none if no PostgreSQL told it. None of these keeps anything of its transaction.
 pub(crate) fn of_server(error: &dyn DatabaseError) -> Option<fn(Source) -> StoreError> {
-    let state = error.try_downcast_ref::<PgDatabaseError>()?.code();
-    Some(match state {
+    error.try_downcast_ref::<PgDatabaseError>().map(|error| meaning(error.code()))
+}
+
+fn meaning(state: &str) -> fn(Source) -> StoreError {
+    match state {
         "53100" => StoreError::Full,
         // Cancelled, shut down or not up yet; no lock in time; idle for too long; read only, as a standby is; lost to
         // others too often to go on.
@@ -19,7 +22,7 @@ pub(crate) fn of_server(error: &dyn DatabaseError) -> Option<fn(Source) -> Store
         // No connection; no memory or connection to be had.
         _ if state.starts_with("08") || state.starts_with("53") => StoreError::Unavailable,
         _ => StoreError::Broken,
-    })
+    }
 }
 
 /// Whether a transaction failed for what others did at the same time, so that the same again may succeed.
@@ -57,5 +60,28 @@ fn driver(error: &DbErr) -> Option<&SqlxError> {
         | DbErr::Exec(RuntimeErr::SqlxError(error))
         | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use portico_kernel::Blame as _;
+
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_full_is_told_from_a_server_that_is_short_of_something_else_and_from_a_bug() {
+        for (state, code) in [
+            ("53100", "storage_full"), // disk_full
+            ("53200", "unavailable"),  // out_of_memory
+            ("53300", "unavailable"),  // too_many_connections
+            ("57P03", "unavailable"),  // cannot_connect_now
+            ("25006", "unavailable"),  // read_only_sql_transaction
+            ("08006", "unavailable"),  // connection_failure
+            ("42P01", "internal"),     // undefined_table
+            ("23505", "internal"),     // unique_violation, where nobody expects one
+        ] {
+            assert_eq!(meaning(state)("the test said so".into()).code(), code, "{state}");
+        }
     }
 }

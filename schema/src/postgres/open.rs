@@ -41,12 +41,18 @@ pub(super) async fn pool(settings: &Settings) -> Result<DatabaseConnection, Unop
 
 async fn look(options: &PgConnectOptions) -> Result<(), Unopened> {
     let mut connection = PgConnection::connect_with(options).await.map_err(|error| refused(&error))?;
-    let version: String = sqlx::query_scalar("SHOW server_version_num")
-        .fetch_one(&mut connection)
-        .await
-        .map_err(|error| refused(&error))?;
+    let version = show(&mut connection, "SHOW server_version_num").await?;
+    for (setting, query) in [("fsync", "SHOW fsync"), ("synchronous_commit", "SHOW synchronous_commit")] {
+        if show(&mut connection, query).await? == "off" {
+            tracing::warn!(setting, "PostgreSQL acknowledges what a crash may lose: turn this setting on");
+        }
+    }
     drop(connection.close().await); // what had to be known is known
     is_new_enough(version.parse().unwrap_or_default())
+}
+
+async fn show(connection: &mut PgConnection, query: &'static str) -> Result<String, Unopened> {
+    sqlx::query_scalar(query).fetch_one(connection).await.map_err(|error| refused(&error))
 }
 
 fn is_new_enough(version: i32) -> Result<(), Unopened> {

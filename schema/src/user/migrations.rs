@@ -11,8 +11,8 @@ use sea_orm_migration::{
     },
 };
 
-use super::{lease, positions};
-use crate::{migration::create_clustered, probe};
+use super::positions;
+use crate::{lease, migration::create_clustered, probe};
 
 pub(super) struct Migrator;
 

@@ -5,7 +5,7 @@
 
 mod commands;
 mod entities;
-mod lease;
+mod leased;
 mod migrations;
 mod outbox;
 mod positions;
@@ -19,7 +19,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Select};
 use time::OffsetDateTime;
 
 use self::entities::{idempotency_key, user};
-pub use self::lease::Leased;
+pub use self::leased::Leased;
 #[cfg(feature = "postgres")]
 use crate::{Unopened, postgres::Settings};
 use crate::{

@@ -1,7 +1,7 @@
 //! The outbox: events that were committed beside the change they tell of.
 //!
 //! Invariant: events come out in the order in which they were committed (`positions`), to one process at a time where
-//! several share the database (`lease`). What an event makes sessions end for, and photos go, stands in columns of its own
+//! several share the database (`leased`). What an event makes sessions end for, and photos go, stands in columns of its own
 //! beside its text, and they decide: where the text is damaged, the event is made of them anew. A row of the first version,
 //! which has none, is set aside then, so that it does not hold up the others.
 
@@ -75,6 +75,13 @@ impl Outbox for Users {
         outbox::Entity::find().count(self.database.read()).await.map_err(store_error)
     }
 
+    /// By their ids, which hold when they were decided and sort so.
+    async fn oldest_at(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        let ids = outbox::Entity::find().select_only().column(outbox::Column::Id).order_by_asc(outbox::Column::Id);
+        let oldest = ids.into_tuple::<Uuid>().one(self.database.read()).await.map_err(store_error)?;
+        Ok(oldest.map(decided_at))
+    }
+
     async fn committed(&self) {
         self.database.committed().await;
     }
@@ -121,13 +128,17 @@ impl outbox::Model {
 
     /// Of when it was decided there remains the time in the event's id, and of the trace nothing.
     fn made_anew(&self, kind: &str, data: UserEventData) -> Event {
-        let (seconds, _) = self.id.get_timestamp().map_or((0, 0), |timestamp| timestamp.to_unix());
-        let time = i64::try_from(seconds).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
-        let time = time.unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let told = serde_json::to_value(data).expect("plain numbers and an id serialise");
-        let event = Event::new(EVENT_SOURCE, kind, data.user_id.to_string(), time, told);
+        let event = Event::new(EVENT_SOURCE, kind, data.user_id.to_string(), decided_at(self.id), told);
         Event { id: self.id, traceparent: None, ..event }
     }
+}
+
+/// The second in which an event of that id was decided.
+fn decided_at(id: Uuid) -> OffsetDateTime {
+    let (seconds, _) = id.get_timestamp().map_or((0, 0), |timestamp| timestamp.to_unix());
+    let time = i64::try_from(seconds).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    time.unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 fn data_of(event: &Event) -> Result<UserEventData, serde_json::Error> {

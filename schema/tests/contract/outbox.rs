@@ -5,7 +5,9 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use portico_kernel::{Event, Outbox};
 use portico_user::{Account, PasswordHash, Store, deleted, registered, updated};
+use time::OffsetDateTime;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::values::{NOW, account, idempotency, next};
 
@@ -17,6 +19,7 @@ macro_rules! outbox_contract {
             what_changes_nothing_leaves_no_event
             no_more_events_come_than_were_asked_for
             events_after_a_position_are_those_that_were_committed_later
+            it_tells_since_when_the_oldest_event_waits
             only_what_is_forgotten_leaves
             forgetting_may_be_repeated
             an_event_that_is_set_aside_holds_up_nobody
@@ -97,6 +100,26 @@ pub(crate) async fn events_after_a_position_are_those_that_were_committed_later(
     assert_eq!(later.iter().map(|(_, event)| event).collect::<Vec<_>>(), [&second]);
     let latest = users.after(end, 100).await.unwrap();
     assert_eq!(latest.iter().map(|(_, event)| event).collect::<Vec<_>>(), [&fourth], "no position is given twice");
+}
+
+pub(crate) async fn it_tells_since_when_the_oldest_event_waits(users: &(impl Store + Outbox)) {
+    let before = users.oldest_at().await.unwrap();
+    let (_, first) = register(users, "ann@example.com").await;
+    tokio::time::sleep(Duration::from_millis(1_100)).await; // it tells seconds, by the ids of events
+    let (_, second) = register(users, "bob@example.com").await;
+    let [first_at, second_at] = [first.id, second.id].map(second_of);
+
+    let with_both = users.oldest_at().await.unwrap();
+    users.forget(&[first.id]).await.unwrap();
+    let with_one = users.oldest_at().await.unwrap();
+
+    assert_eq!((before, with_both, with_one), (None, Some(first_at), Some(second_at)));
+    assert!(first_at < second_at);
+}
+
+fn second_of(id: Uuid) -> OffsetDateTime {
+    let (seconds, _) = id.get_timestamp().unwrap().to_unix();
+    OffsetDateTime::from_unix_timestamp(seconds.try_into().unwrap()).unwrap()
 }
 
 pub(crate) async fn only_what_is_forgotten_leaves(users: &(impl Store + Outbox)) {

@@ -4,3 +4,4 @@
 mod away;
 mod nodes;
 mod opening;
+mod profiles;

@@ -1,7 +1,8 @@
 //! Deletes content that is due on the work list, until nothing is left.
 //!
 //! Invariant: content is deleted only while no upload can take it over, and its entry leaves the list only after both
-//! renditions are gone, durably. A failure puts it off, ever longer.
+//! renditions are gone, durably. A failure puts it off, ever longer. Of several processes one sweeps at a time: two would do no
+//! harm, and the work twice.
 
 use std::{sync::Arc, time::Duration};
 
@@ -71,17 +72,29 @@ impl Sweeper {
         }
     }
 
-    /// Deletes what is due; answers how many entries are due still.
+    /// Deletes what is due, unless another process does; answers how many entries are due still.
     pub(super) async fn sweep(&self) -> Result<u64, Error> {
         let _turn = self.turn.acquire().await.expect("the semaphore is never closed");
+        let swept = self.sweep_batches().await;
+        let ended = self.parts.store.end_turn().await;
+        let left = swept?;
+        ended?;
+        Ok(left)
+    }
+
+    async fn sweep_batches(&self) -> Result<u64, Error> {
         for _ in 0..BATCHES_MAX {
-            let due = self.parts.store.due(self.parts.clock.now(), BATCH).await?;
-            if due.is_empty() {
+            let due = self.due().await?;
+            if due.is_empty() || !self.parts.store.take_turn().await? {
                 return Ok(0);
             }
             stream::iter(due).map(Ok).try_for_each_concurrent(CONCURRENT, |work| self.delete(work)).await?;
         }
-        Ok(self.parts.store.due(self.parts.clock.now(), BATCH).await?.len() as u64)
+        Ok(self.due().await?.len() as u64)
+    }
+
+    async fn due(&self) -> Result<Vec<ContentWork>, StoreError> {
+        self.parts.store.due(self.parts.clock.now(), BATCH).await
     }
 
     /// Deletes the content of an entry. It is put off first, as if it had failed: that takes it from the upload that may

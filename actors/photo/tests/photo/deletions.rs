@@ -1,6 +1,6 @@
 //! Photos and owners that go, with all that belongs to them.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use futures_util::TryStreamExt as _;
 use portico_kernel::{Blame as _, testkit::until};
@@ -90,6 +90,21 @@ async fn content_that_an_upload_takes_over_while_a_sweep_looks_at_it_stays() {
 
     let opened = world.photos.ask().ask(Open { photo, rendition: Rendition::Original, range: None }).await;
     assert!(opened.is_ok(), "the content of a kept photo was deleted");
+}
+
+#[actix_rt::test]
+async fn content_is_left_to_another_process_while_that_one_sweeps() {
+    let world = world();
+    let photo = world.load(&pictures::jpeg(16, 16)).await.unwrap();
+    world.store.is_anothers_turn.store(true, Ordering::SeqCst);
+    delete(&world, &photo).await.unwrap();
+
+    world.photos.ask().ask(Sweep).await.unwrap();
+
+    assert_eq!(world.store.rows.lock().unwrap().work[&photo.id].1.attempts, 0);
+    world.store.is_anothers_turn.store(false, Ordering::SeqCst);
+    world.photos.ask().ask(Sweep).await.unwrap();
+    world.until_nothing_is_left().await;
 }
 
 #[actix_rt::test]

@@ -4,7 +4,10 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     ops::Range,
     path::Path,
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -79,6 +82,8 @@ pub(crate) struct MemoryStore {
     pub(crate) meanwhile: Mutex<Option<Meanwhile>>,
     /// What happens to the rows just after the work list was next found to have entries that are due.
     pub(crate) after_due: Mutex<Option<Afterwards>>,
+    /// Whether another process sweeps.
+    pub(crate) is_anothers_turn: AtomicBool,
     /// Summaries are counted at once, and answered when they are let through here.
     pub(crate) summaries: Semaphore,
     pub(crate) summaries_read: Mutex<u32>,
@@ -91,6 +96,7 @@ impl Default for MemoryStore {
             fail: Failures::default(),
             meanwhile: Mutex::default(),
             after_due: Mutex::default(),
+            is_anothers_turn: AtomicBool::new(false),
             summaries: Semaphore::new(Semaphore::MAX_PERMITS),
             summaries_read: Mutex::default(),
         }
@@ -207,6 +213,10 @@ impl Store for MemoryStore {
             afterwards(&mut rows);
         }
         Ok(due)
+    }
+
+    async fn take_turn(&self) -> Result<bool, StoreError> {
+        Ok(!self.is_anothers_turn.load(Ordering::SeqCst))
     }
 
     async fn done(&self, photo: PhotoId) -> Result<(), StoreError> {

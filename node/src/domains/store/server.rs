@@ -6,6 +6,7 @@ use portico_config::{Store, TlsMode};
 use portico_kernel::{Outbox, StoreError};
 use portico_schema::{
     Unopened,
+    photo::Photos,
     postgres::{Settings, Tls},
     user::{Leased, Users},
 };
@@ -37,13 +38,23 @@ pub(super) async fn open<S>(
     Ok(store)
 }
 
-/// The outbox of `users`, for one node at a time. A node is known by its data directory, of which it has one to itself.
+/// Connects to the photos' rows, whose work list one node at a time works on.
+pub(super) async fn photos(world: &World, config: &Store) -> Result<Photos, Failure> {
+    let photos = open(world, "photo.store", config, Photos::connect, Photos::migrate).await?;
+    Ok(photos.shared_by(node(world)))
+}
+
+/// The outbox of `users`, for one node at a time.
 pub(super) fn outbox(world: &mut World, users: &Arc<Users>) -> Arc<dyn Outbox> {
-    let node = Sha256::new().chain_update("portico outbox lease").chain_update(world.secret).finalize();
-    let leased = Arc::new(Leased::new(Arc::clone(users), node.into()));
+    let leased = Arc::new(Leased::new(Arc::clone(users), node(world)));
     let released = Arc::clone(&leased);
     world.close("outbox", async move { released.release().await });
     leased
+}
+
+/// What a node is known by to the others: its data directory, of which it has one to itself.
+fn node(world: &World) -> [u8; 32] {
+    Sha256::new().chain_update("portico outbox lease").chain_update(world.secret).finalize().into()
 }
 
 fn settings(section: &str, config: &Store) -> Result<Settings, Failure> {

@@ -151,13 +151,22 @@ fn client(settings: &ObjectSettings) -> Result<Client, Unopened> {
 fn refused(error: &opendal::Error) -> Unopened {
     let told = |reason: &str| format!("the storage refuses: {reason}");
     match error.kind() {
-        ErrorKind::PermissionDenied => {
-            Unopened::for_good("access_key_id", told("the key is wrong, or may not write there"))
-        }
+        ErrorKind::PermissionDenied => denied(error.message(), told),
         ErrorKind::NotFound => Unopened::for_good("bucket", told("there is no such bucket")),
         ErrorKind::ConfigInvalid => Unopened::for_good("endpoint", told(error.message())),
         _ => Unopened::for_now(format!("the storage cannot be reached: {}", chain(error))),
     }
+}
+
+/// Which half of the key is wrong, by the code of S3's answer where it has one (S3 API reference, error responses).
+fn denied(answer: &str, told: impl Fn(&str) -> String) -> Unopened {
+    if answer.contains("SignatureDoesNotMatch") {
+        return Unopened::for_good("secret_access_key", told("it is not the secret of access_key_id"));
+    }
+    if answer.contains("InvalidAccessKeyId") || answer.contains("NotSignedUp") {
+        return Unopened::for_good("access_key_id", told("there is no such key"));
+    }
+    Unopened::for_good("access_key_id", told("it may not write there, or is wrong, or secret_access_key is"))
 }
 
 /// The causes beneath, which `OpenDAL` leaves out of what it says in one line.
@@ -177,5 +186,18 @@ mod tests {
         let refused = refused(&error);
 
         assert_eq!((refused.key, refused.passes), ("bucket", false));
+    }
+
+    #[test]
+    fn the_half_of_the_key_is_named_that_the_storage_says_is_wrong() {
+        for (answer, key) in [
+            ("S3Error { code: \"SignatureDoesNotMatch\", .. }", "secret_access_key"),
+            ("S3Error { code: \"InvalidAccessKeyId\", .. }", "access_key_id"),
+            ("S3Error { code: \"AccessDenied\", .. }", "access_key_id"),
+        ] {
+            let refused = refused(&opendal::Error::new(ErrorKind::PermissionDenied, answer));
+
+            assert_eq!((refused.key, refused.passes), (key, false), "{answer}");
+        }
     }
 }

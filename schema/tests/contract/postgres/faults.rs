@@ -173,3 +173,17 @@ async fn a_server_that_is_away_is_unavailable() {
     assert!(matches!(written, Err(StoreError::Unavailable(_))), "{written:?}");
     assert!(matches!((read, ready), (Err(StoreError::Unavailable(_)), Err(StoreError::Unavailable(_)))));
 }
+
+#[tokio::test]
+async fn a_server_whose_disk_is_full_keeps_nothing_and_says_so() {
+    let database = Database::new();
+    let users = opened_in(&database, Duration::from_secs(20)).await;
+    let full = "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql
+            AS 'BEGIN RAISE disk_full; END';
+        CREATE TRIGGER full_disk BEFORE INSERT ON users EXECUTE FUNCTION full_disk()";
+    execute(&mut database.connection().await, full).await;
+
+    let refused = insert(&users, "ann@example.com").await;
+
+    assert!(matches!(refused, Err(StoreError::Full(_))), "{refused:?}");
+}

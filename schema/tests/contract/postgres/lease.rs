@@ -9,7 +9,11 @@ use std::{
 };
 
 use portico_kernel::{Event, Outbox as _, StoreError};
-use portico_schema::user::{Leased, Users};
+use portico_photo::Store as _;
+use portico_schema::{
+    photo::Photos,
+    user::{Leased, Users},
+};
 use portico_tests::eventually;
 use portico_user::{Store as _, registered};
 use tokio::time::timeout;
@@ -156,4 +160,26 @@ async fn of_two_nodes_one_carries_each_event_once_and_the_other_goes_on_when_it_
     let events = carried.events.lock().unwrap().clone();
     assert_eq!(events.iter().map(|(_, id)| *id).collect::<Vec<_>>(), expected, "each once, in order");
     assert!(events[..50].iter().all(|(node, _)| *node == 0) && events[50..].iter().all(|(node, _)| *node == 1));
+}
+
+/// A node's work list of contents to delete.
+async fn photos(database: &Database, number: u8) -> Photos {
+    let photos = Photos::connect(&database.settings()).await.unwrap().shared_by([number; 32]);
+    photos.migrate().await.unwrap();
+    photos
+}
+
+#[tokio::test]
+async fn of_two_nodes_one_at_a_time_has_its_turn_at_the_work_list() {
+    let database = Database::new();
+    let (here, there) = (photos(&database, 1).await, photos(&database, 2).await);
+
+    let (mine, theirs, still_mine) =
+        (here.take_turn().await.unwrap(), there.take_turn().await.unwrap(), here.take_turn().await.unwrap());
+    here.end_turn().await.unwrap();
+    let after = eventually("the turn", || async { there.take_turn().await.unwrap().then_some(()) });
+
+    assert_eq!((mine, theirs, still_mine), (true, false, true));
+    timeout(Duration::from_secs(10), after).await.expect("it did not wait for the term to end");
+    assert!(!here.take_turn().await.unwrap());
 }

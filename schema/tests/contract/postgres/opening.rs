@@ -1,15 +1,17 @@
 //! What an operator hears when a database cannot be opened.
 
-use std::{path::Path, process::Command};
+use std::{net::Ipv4Addr, path::Path, process::Command};
 
 use portico_schema::{
     Unopened,
     postgres::{Settings, Tls},
     user::Users,
 };
+use portico_tests::Proxy;
 use portico_user::Store as _;
+use sea_orm::sqlx::{Connection as _, postgres::PgConnection};
 
-use super::support::{Database, SHARED, settings};
+use super::support::{Database, SHARED, execute, settings};
 
 async fn refused(settings: Settings) -> Unopened {
     match Users::connect(&settings).await {
@@ -73,6 +75,36 @@ async fn a_server_of_the_named_authority_is_trusted_and_no_other() {
         let refused = refused(trusting(ca)).await;
         assert_eq!((refused.key, refused.passes), ("tls", false), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn a_server_under_a_name_that_its_certificate_does_not_hold_is_trusted_only_where_names_do_not_count() {
+    let (role, rest) = SHARED.setting("POSTGRES_USER_URL").split_once('@').unwrap();
+    let (server, database) = rest.split_once('/').unwrap();
+    let elsewhere = Proxy::at(Ipv4Addr::new(127, 0, 0, 2), server.parse().unwrap()).await;
+    let url = format!("{role}@{}/{database}", elsewhere.address());
+    let ca = Some(SHARED.ca().to_owned());
+
+    let by_authority = Users::connect(&Settings { tls: Tls::VerifyCa(ca.clone()), ..settings(&url) }).await;
+    let refused = refused(Settings { tls: Tls::VerifyFull(ca), ..settings(&url) }).await;
+
+    assert!(by_authority.is_ok());
+    assert_eq!((refused.key, refused.passes), ("tls", false), "{refused}");
+}
+
+#[tokio::test]
+async fn a_server_that_has_no_connection_left_may_have_one_yet() {
+    let (role, server) = SHARED.postgres_url().split_once('@').unwrap();
+    let scheme = role.split_once("//").unwrap().0;
+    let mut superuser = PgConnection::connect(SHARED.postgres_url()).await.unwrap();
+    execute(&mut superuser, "DROP ROLE IF EXISTS nobody_fits").await;
+    execute(&mut superuser, "CREATE ROLE nobody_fits LOGIN PASSWORD 'secret' CONNECTION LIMIT 0").await;
+
+    let refused = refused(settings(&format!("{scheme}//nobody_fits:secret@{server}"))).await;
+    execute(&mut superuser, "DROP ROLE nobody_fits").await;
+
+    assert!(refused.passes, "53300: {refused}");
+    assert!(refused.to_string().contains("too many connections"), "{refused}");
 }
 
 /// Makes an authority that vouches for nobody.
