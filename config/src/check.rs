@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::{
-    Adapter, Broker, BrokerAdapter, Config, Content, ContentAdapter, Gateway, LogTransport, Operator, Rate,
+    Adapter, Broker, BrokerAdapter, Config, Content, ContentAdapter, Gateway, LogTransport, Mega, Operator, Rate,
     SaslMechanism, SessionAdapter, Store, TlsMode, Transport, tls,
 };
 
@@ -194,7 +194,9 @@ fn store(section: &str, store: &Store, broken: &mut Broken) {
 
 fn content(content: &Content, broken: &mut Broken) {
     let is_told_once = content.secret_access_key.is_some() != content.secret_access_key_file.is_some();
-    if content.adapter == ContentAdapter::S3 {
+    broken.unless(content.also != Some(content.adapter), "photo.content.also", "must be another than adapter");
+    mega(content, broken);
+    if content.uses(ContentAdapter::S3) {
         for (key, is_there, told) in [
             ("endpoint", content.endpoint.is_some(), "is needed for s3"),
             ("bucket", content.bucket.is_some(), "is needed for s3"),
@@ -212,6 +214,26 @@ fn content(content: &Content, broken: &mut Broken) {
         broken.unless(exists, &format!("photo.content.{key}"), "names no file that there is");
     }
     broken.unless(content.timeout_ms >= 100, "photo.content.timeout_ms", "must be at least 100");
+}
+
+fn mega(content: &Content, broken: &mut Broken) {
+    let Mega { endpoint, email, password, password_file, folder } = &content.mega;
+    let needed = content.uses(ContentAdapter::Mega);
+    broken.unless(email.is_some() || !needed, "photo.content.mega.email", "is needed for mega");
+    let is_told_once = password.is_some() != password_file.is_some();
+    let told = "is needed for mega, or else password_file";
+    broken.unless(is_told_once || !needed, "photo.content.mega.password", told);
+    let exists = password_file.as_ref().is_none_or(|file| file.is_file());
+    broken.unless(exists, "photo.content.mega.password_file", "names no file that there is");
+    let is_guarded = |url: &Url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback_host(url));
+    let is_safe = Url::parse(endpoint).is_ok_and(|url| is_guarded(&url));
+    broken.unless(is_safe, "photo.content.mega.endpoint", "must be https, unless its host is loopback");
+    let is_name = !folder.is_empty() && folder.len() <= 255 && !folder.contains(['/', '\\']);
+    broken.unless(
+        is_name,
+        "photo.content.mega.folder",
+        "must be the name of a folder: 1 to 255 bytes, without slashes",
+    );
 }
 
 fn events(over: &Broker, broken: &mut Broken) {

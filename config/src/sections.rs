@@ -269,9 +269,11 @@ pub struct Photo {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Content {
-    /// In what. All that follows is of S3 alone.
+    /// In what.
     pub adapter: ContentAdapter,
-    /// Where the storage is.
+    /// Where else they may lie, while they are moved from the one to the other.
+    pub also: Option<ContentAdapter>,
+    /// Where S3 is, with what follows up to `virtual_host`.
     pub endpoint: Option<String>,
     /// The region that requests are signed for.
     pub region: String,
@@ -285,10 +287,12 @@ pub struct Content {
     pub secret_access_key: Option<Secret>,
     /// A file that holds it.
     pub secret_access_key_file: Option<PathBuf>,
-    /// The authorities that vouch for the storage, beside the public ones.
-    pub ca_file: Option<PathBuf>,
     /// Whether the bucket is a part of the host's name.
     pub virtual_host: bool,
+    /// An account of Mega.nz.
+    pub mega: Mega,
+    /// The authorities that vouch for the storage, beside the public ones.
+    pub ca_file: Option<PathBuf>,
     /// How long the storage may take to answer, or be silent within an answer.
     pub timeout_ms: u64,
     /// How long storage that is away is waited for at the start.
@@ -303,6 +307,42 @@ pub enum ContentAdapter {
     Files,
     /// A bucket of S3-compatible storage.
     S3,
+    /// A folder of an account of Mega.nz.
+    Mega,
+}
+
+impl ContentAdapter {
+    /// As it is written in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::S3 => "s3",
+            Self::Mega => "mega",
+        }
+    }
+}
+
+impl Content {
+    /// Whether photos' bytes may lie in that.
+    pub fn uses(&self, adapter: ContentAdapter) -> bool {
+        self.adapter == adapter || self.also == Some(adapter)
+    }
+}
+
+/// An account of Mega.nz.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mega {
+    /// Where its API is.
+    pub endpoint: String,
+    /// Who the account is to it.
+    pub email: Option<Secret>,
+    /// Its password.
+    pub password: Option<Secret>,
+    /// A file that holds the password.
+    pub password_file: Option<PathBuf>,
+    /// The folder that holds the photos, and nothing else.
+    pub folder: String,
 }
 
 /// What carries events between the domains.

@@ -7,6 +7,7 @@ mod budget;
 mod decoders;
 mod fingerprints;
 mod load;
+mod mover;
 mod staging;
 mod summaries;
 mod sweep;
@@ -27,8 +28,8 @@ pub use uploads::Uploads;
 
 use self::sweep::Sweeper;
 use crate::{
-    ApplyUserEvent, Content, ContentStore, Delete, Error, Get, Limits, List, Load, Open, Page, Photo, Rendition, Store,
-    Summarize, Summary, Sweep, log::logged,
+    ApplyUserEvent, Both, Content, ContentStore, Delete, Error, Get, Limits, List, Load, Move, Moved, Open, Page,
+    Photo, Rendition, Store, Summarize, Summary, Sweep, log::logged,
 };
 
 /// What the photo domain stands on. It outlives the actor's restarts: uploads go on while a fresh actor takes over.
@@ -38,6 +39,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// Keeps bytes.
     pub content: Arc<dyn ContentStore>,
+    /// The two places of them, while they are moved from the one to the other.
+    pub places: Option<Both>,
     /// Decode; a pool of its own, so that pictures never delay passwords.
     pub decoders: Decoders,
     /// The memory that all pictures share while they are processed.
@@ -163,6 +166,15 @@ impl Handler<ApplyUserEvent> for Photos {
             }
             Ok(())
         })
+    }
+}
+
+impl Handler<Move> for Photos {
+    type Result = ResponseFuture<Result<Moved, Error>>;
+
+    fn handle(&mut self, command: Move, _: &mut Context<Self>) -> Self::Result {
+        let (parts, sweeper) = (Arc::clone(&self.parts), Arc::clone(&self.sweeper));
+        ResponseFuture::new(async move { mover::run(&parts, &sweeper, command).await })
     }
 }
 

@@ -1,5 +1,7 @@
 //! The port behind which photos' bytes are kept.
 
+mod both;
+
 use std::{ops::Range, path::Path};
 
 use async_trait::async_trait;
@@ -7,6 +9,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use portico_kernel::{StoreError, UserId};
 
+pub use self::both::Both;
 use crate::{PhotoId, Rendition};
 
 /// Names the bytes of one rendition of one photo; never reused.

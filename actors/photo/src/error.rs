@@ -52,6 +52,9 @@ pub enum Error {
     /// Processing failed through a bug.
     #[error("picture processing failed")]
     Processing,
+    /// Content has one place only: nothing can be moved.
+    #[error("content has one place only")]
+    OnePlace,
     /// An event that cannot be understood: a poison message.
     #[error("event cannot be understood")]
     BadEvent(#[source] serde_json::Error),
@@ -71,7 +74,7 @@ impl Blame for Error {
             Self::UnsupportedType => Fault::Client(Client::UnsupportedMedia),
             Self::TooManyPixels { .. } | Self::BadImage | Self::KeyReused => Fault::Client(Client::Invalid),
             Self::Aborted | Self::BadEvent(_) => Fault::Client(Client::Malformed),
-            Self::QuotaReached { .. } | Self::KeyInProgress => Fault::Client(Client::Conflict),
+            Self::QuotaReached { .. } | Self::KeyInProgress | Self::OnePlace => Fault::Client(Client::Conflict),
             Self::OwnerDeleted => Fault::Client(Client::Unauthenticated),
             Self::Overloaded => Fault::Server(Server::Overloaded),
             Self::Processing => Fault::Server(Server::Broken),
@@ -93,6 +96,7 @@ impl Blame for Error {
             Self::KeyInProgress => "idempotency_key_in_progress",
             Self::Overloaded => "overloaded",
             Self::Processing => "internal",
+            Self::OnePlace => "one_place",
             Self::BadEvent(_) => "bad_event",
             Self::Store(error) => error.code(),
             Self::Ask(error) => error.code(),

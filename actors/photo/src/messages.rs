@@ -116,3 +116,40 @@ pub struct ApplyUserEvent(pub Event);
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<u64, Error>")]
 pub struct Sweep;
+
+/// Moves the content of a few photos from the place that is left to the one that new content goes to. Repeating it does no
+/// harm: what is there already is looked at, and not copied again.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Moved, Error>")]
+pub struct Move {
+    /// Photos after this one, by owner and id; from the first if none.
+    pub after: Option<(UserId, PhotoId)>,
+}
+
+/// What came of a [`Move`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Moved {
+    /// Photos whose content was copied, and what was read back has its hash.
+    pub moved: u64,
+    /// Photos whose content was there already.
+    pub present: u64,
+    /// Photos that stay where they are, and why.
+    pub left: Vec<(PhotoId, Left)>,
+    /// How many photos there are, all in all.
+    pub total: u64,
+    /// After which to go on; none when these were the last.
+    pub next: Option<(UserId, PhotoId)>,
+    /// After the last one: content in the place that is left that is still to be deleted.
+    pub waiting: u64,
+}
+
+/// Why a photo's content was not moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// It is in neither place.
+    Missing,
+    /// It has not the hash that it had when it was uploaded.
+    Altered,
+    /// It could not be read or written; the log says why.
+    Failed,
+}

@@ -9,8 +9,9 @@ use crate::{Page, Photo, PhotoId, Summary};
 
 /// Keeps photos' rows.
 ///
-/// Invariant: content that may exist has a row in `photos` or an entry in the work list, whatever crashes when. A
-/// deleted owner stays deleted (tombstone), however late an upload or an event comes.
+/// Invariant: content that may exist has a row in `photos` or an entry in the work list, whatever crashes when. Both at once
+/// have only photos whose content is copied to another place. A deleted owner stays deleted (tombstone), however late an
+/// upload or an event comes.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Writes down, before any content is kept, that the content of `photo` is to be deleted at `due` unless
@@ -43,7 +44,21 @@ pub trait Store: Send + Sync + 'static {
     /// How many photos an owner has, and the `latest` latest.
     async fn summary(&self, owner: UserId, latest: u32) -> Result<Summary, StoreError>;
 
-    /// Deletes a photo's row and puts its content on the work list, in one transaction; false when there is none.
+    /// At most `limit` photos of all owners, by owner and id, those after `after`.
+    async fn all(&self, after: Option<(UserId, PhotoId)>, limit: u32) -> Result<Vec<Photo>, StoreError>;
+
+    /// How many photos there are.
+    async fn count(&self) -> Result<u64, StoreError>;
+
+    /// Writes down, before the content of a photo is copied, that what is copied is to be deleted at `due` if the photo is
+    /// gone by then. False when it is gone already.
+    async fn begin_copy(&self, owner: UserId, photo: PhotoId, due: OffsetDateTime) -> Result<bool, StoreError>;
+
+    /// Takes that off the work list once the copy has ended. False when the photo is gone: then its content is due `now`.
+    async fn end_copy(&self, owner: UserId, photo: PhotoId, now: OffsetDateTime) -> Result<bool, StoreError>;
+
+    /// Deletes a photo's row and puts its content on the work list, in one transaction; false when there is none. Content
+    /// that is being copied is there already, and stays until the copy must have ended.
     async fn delete(&self, owner: UserId, photo: PhotoId, now: OffsetDateTime) -> Result<bool, StoreError>;
 
     /// Applies what a user event says of an owner, once per event id (inbox) and by version: an older one changes
@@ -58,7 +73,7 @@ pub trait Store: Send + Sync + 'static {
     async fn done(&self, photo: PhotoId) -> Result<(), StoreError>;
 
     /// Puts an entry off until `due` and counts the attempt: from now on no [`Self::insert`] takes it over. False when
-    /// there is none any more.
+    /// there is none any more; one whose photo has a row is of a copy that did not come to its end, and leaves the list.
     async fn postpone(&self, photo: PhotoId, due: OffsetDateTime) -> Result<bool, StoreError>;
 
     /// The upload that an owner made under a key since `since`.

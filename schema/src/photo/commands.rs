@@ -69,15 +69,17 @@ pub(super) async fn reserve(
 }
 
 async fn plan_deletion(tx: &DatabaseTransaction, owner_id: Uuid, photo_id: Uuid, due: i64) -> Result<(), DbErr> {
-    let (owner_id, photo_id) = (Set(owner_id), Set(photo_id));
-    let work = content_work::ActiveModel { photo_id, owner_id, due: Set(due), attempts: Set(0) };
-    content_work::Entity::insert(work)
+    content_work::Entity::insert(work(owner_id, photo_id, due))
         .on_conflict(
             OnConflict::column(content_work::Column::PhotoId).update_column(content_work::Column::Due).to_owned(),
         )
         .exec_without_returning(tx)
         .await
         .map(drop)
+}
+
+fn work(owner_id: Uuid, photo_id: Uuid, due: i64) -> content_work::ActiveModel {
+    content_work::ActiveModel { photo_id: Set(photo_id), owner_id: Set(owner_id), due: Set(due), attempts: Set(0) }
 }
 
 pub(super) async fn insert(
@@ -151,8 +153,46 @@ pub(super) async fn delete(
         return Ok(false);
     }
     count(tx, owner, -1).await?;
-    plan_deletion(tx, owner.uuid(), photo.uuid(), now).await?;
+    // An entry that is there already is that of a copy, which may not have ended: it keeps its time.
+    content_work::Entity::insert(work(owner.uuid(), photo.uuid(), now))
+        .on_conflict_do_nothing()
+        .exec_without_returning(tx)
+        .await?;
     Ok(true)
+}
+
+pub(super) async fn begin_copy(
+    tx: &DatabaseTransaction,
+    owner: UserId,
+    photo: PhotoId,
+    due: i64,
+) -> Result<bool, Rollback<bool>> {
+    let exists = is_kept(tx, owner, photo).await?;
+    if exists {
+        plan_deletion(tx, owner.uuid(), photo.uuid(), due).await?;
+    }
+    Ok(exists)
+}
+
+pub(super) async fn end_copy(
+    tx: &DatabaseTransaction,
+    owner: UserId,
+    photo: PhotoId,
+    now: i64,
+) -> Result<bool, Rollback<bool>> {
+    let exists = is_kept(tx, owner, photo).await?;
+    if exists {
+        content_work::Entity::delete_by_id(photo.uuid()).exec(tx).await?;
+    } else {
+        plan_deletion(tx, owner.uuid(), photo.uuid(), now).await?;
+    }
+    Ok(exists)
+}
+
+/// Whether a photo has a row, which it keeps until the transaction ends.
+async fn is_kept(tx: &DatabaseTransaction, owner: UserId, photo: PhotoId) -> Result<bool, DbErr> {
+    let known = locked(tx, owner).await?.is_some();
+    Ok(known && photo::Entity::find_by_id((owner.uuid(), photo.uuid())).one(tx).await?.is_some())
 }
 
 pub(super) async fn apply(
@@ -200,6 +240,7 @@ async fn bury(tx: &DatabaseTransaction, change: OwnerChange, now: i64) -> Result
         ])
         .select_from(content)
         .map_err(|error| DbErr::Custom(error.to_string()))?
+        .on_conflict(OnConflict::column(content_work::Column::PhotoId).do_nothing().to_owned()) // as in `delete`
         .take();
     tx.execute(&plan).await?;
     photo::Entity::delete_many().filter(photo::Column::OwnerId.eq(id)).exec(tx).await?;
@@ -219,6 +260,13 @@ pub(super) async fn done(tx: &DatabaseTransaction, photo: PhotoId) -> Result<(),
 }
 
 pub(super) async fn postpone(tx: &DatabaseTransaction, photo: PhotoId, due: i64) -> Result<bool, Rollback<bool>> {
+    let Some(entry) = content_work::Entity::find_by_id(photo.uuid()).one(tx).await? else {
+        return Ok(false);
+    };
+    if is_kept(tx, entry.owner_id.into(), photo).await? {
+        content_work::Entity::delete_by_id(photo.uuid()).exec(tx).await?;
+        return Ok(false);
+    }
     let postponed = content_work::Entity::update_many()
         .col_expr(content_work::Column::Due, Expr::value(due))
         .col_expr(content_work::Column::Attempts, Expr::col(content_work::Column::Attempts).add(1))

@@ -1,7 +1,7 @@
 //! Photos: their rows, their owners, the list of content to delete, and the bytes that the rows speak of.
 //!
-//! Invariant: content that may exist has a row in `photos` or an entry in `content_work`; each transaction here keeps
-//! that true by itself. An owner's tombstone stays for ever, and an owner's count is that of its rows.
+//! Invariant: content that may exist has a row in `photos` or an entry in `content_work`, or both while it is copied; each
+//! transaction here keeps that true by itself. An owner's tombstone stays for ever, and an owner's count is that of its rows.
 
 mod commands;
 mod content;
@@ -129,6 +129,27 @@ impl Store for Photos {
         let row = owner::Entity::find_by_id(owner.uuid()).one(self.database.read()).await.map_err(store_error)?;
         let count = row.map_or(0, |row| row.photo_count.unsigned_abs());
         Ok(Summary { count, latest: self.latest(owner, None, u64::from(latest)).await? })
+    }
+
+    async fn all(&self, after: Option<(UserId, PhotoId)>, limit: u32) -> Result<Vec<Photo>, StoreError> {
+        let mut photos = photo::Entity::find().cursor_by((photo::Column::OwnerId, photo::Column::Id));
+        if let Some((owner, photo)) = after {
+            photos.after((owner.uuid(), photo.uuid()));
+        }
+        let rows = photos.first(u64::from(limit)).all(self.database.read()).await.map_err(store_error)?;
+        rows.into_iter().map(photo::Model::into_photo).collect()
+    }
+
+    async fn count(&self) -> Result<u64, StoreError> {
+        photo::Entity::find().count(self.database.read()).await.map_err(store_error)
+    }
+
+    async fn begin_copy(&self, owner: UserId, photo: PhotoId, due: OffsetDateTime) -> Result<bool, StoreError> {
+        self.database.write(move |tx| Box::pin(commands::begin_copy(tx, owner, photo, to_nanos(due)))).await
+    }
+
+    async fn end_copy(&self, owner: UserId, photo: PhotoId, now: OffsetDateTime) -> Result<bool, StoreError> {
+        self.database.write(move |tx| Box::pin(commands::end_copy(tx, owner, photo, to_nanos(now)))).await
     }
 
     async fn delete(&self, owner: UserId, photo: PhotoId, now: OffsetDateTime) -> Result<bool, StoreError> {

@@ -1,10 +1,11 @@
 //! What every store of photos' rows promises.
 
+pub(crate) mod copies;
 pub(crate) mod owners;
 pub(crate) mod uploads;
 pub(crate) mod work;
 
-pub(crate) use self::{owners::*, uploads::*, work::*};
+pub(crate) use self::{copies::*, owners::*, uploads::*, work::*};
 
 use portico_photo::{Inserted, Photo, PhotoId, Reserved, Store};
 use time::Duration;
@@ -51,6 +52,14 @@ macro_rules! photo_contract {
             an_event_is_applied_once_whatever_it_says_when_it_comes_again
             an_event_that_was_forgotten_and_comes_again_changes_nothing
             uploads_that_race_a_deletion_leave_nothing_behind
+
+            all_photos_are_told_once_and_in_order
+            a_copy_that_ended_leaves_the_photo_as_it_was
+            a_photo_that_is_gone_is_not_copied
+            a_photo_deleted_during_its_copy_is_due_when_that_has_ended
+            an_owner_deleted_during_a_copy_leaves_it_due_at_its_time
+            a_copy_that_was_broken_off_takes_no_content_from_a_photo_that_is_there
+            a_copy_that_begins_again_has_its_time_anew
 
             a_reservation_is_due_at_its_time
             what_is_due_comes_oldest_first_and_no_more_than_asked_for

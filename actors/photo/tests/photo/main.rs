@@ -8,6 +8,7 @@ mod image_property;
 mod lossless;
 mod memory;
 mod memory_cost;
+mod moves;
 mod pictures;
 mod summaries;
 mod uploads;

@@ -67,7 +67,7 @@ impl Rows {
         let theirs: Vec<_> = self.photos.values().filter(|photo| photo.owner == change.owner).map(|it| it.id).collect();
         for photo in theirs {
             self.photos.remove(&photo);
-            self.work.insert(photo, (now, ContentWork { owner: change.owner, photo, attempts: 0 }));
+            self.work.entry(photo).or_insert((now, ContentWork { owner: change.owner, photo, attempts: 0 }));
         }
     }
 }
@@ -183,9 +183,42 @@ impl Store for MemoryStore {
         let mut rows = self.rows.lock().unwrap();
         let deleted = rows.photos.remove(&photo).is_some();
         if deleted {
-            rows.work.insert(photo, (now, ContentWork { owner, photo, attempts: 0 }));
+            rows.work.entry(photo).or_insert((now, ContentWork { owner, photo, attempts: 0 }));
         }
         Ok(deleted)
+    }
+
+    async fn all(&self, after: Option<(UserId, PhotoId)>, limit: u32) -> Result<Vec<Photo>, StoreError> {
+        let mut photos: Vec<_> = self.rows.lock().unwrap().photos.values().cloned().collect();
+        photos.sort_by_key(|photo| (photo.owner, photo.id));
+        photos.retain(|photo| after.is_none_or(|after| (photo.owner, photo.id) > after));
+        photos.truncate(limit as usize);
+        Ok(photos)
+    }
+
+    async fn count(&self) -> Result<u64, StoreError> {
+        Ok(self.rows.lock().unwrap().photos.len() as u64)
+    }
+
+    async fn begin_copy(&self, owner: UserId, photo: PhotoId, due: OffsetDateTime) -> Result<bool, StoreError> {
+        let mut rows = self.rows.lock().unwrap();
+        let exists = rows.photos.contains_key(&photo);
+        if exists {
+            rows.work.insert(photo, (due, ContentWork { owner, photo, attempts: 0 }));
+        }
+        Ok(exists)
+    }
+
+    async fn end_copy(&self, owner: UserId, photo: PhotoId, now: OffsetDateTime) -> Result<bool, StoreError> {
+        self.fail.check("end_copy")?;
+        let mut rows = self.rows.lock().unwrap();
+        let exists = rows.photos.contains_key(&photo);
+        if exists {
+            rows.work.remove(&photo);
+        } else {
+            rows.work.insert(photo, (now, ContentWork { owner, photo, attempts: 0 }));
+        }
+        Ok(exists)
     }
 
     async fn apply(&self, event: Uuid, change: OwnerChange, now: OffsetDateTime) -> Result<(), StoreError> {
@@ -226,6 +259,10 @@ impl Store for MemoryStore {
 
     async fn postpone(&self, photo: PhotoId, due: OffsetDateTime) -> Result<bool, StoreError> {
         let mut rows = self.rows.lock().unwrap();
+        if rows.photos.contains_key(&photo) {
+            rows.work.remove(&photo);
+            return Ok(false);
+        }
         let Some((at, work)) = rows.work.get_mut(&photo) else { return Ok(false) };
         *at = due;
         work.attempts += 1;
@@ -260,6 +297,8 @@ impl Store for MemoryStore {
 pub(crate) struct MemoryContent {
     pub(crate) kept: Mutex<HashMap<ContentKey, Bytes>>,
     pub(crate) fail: Failures,
+    /// What happens just before the next put keeps anything.
+    pub(crate) before_put: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl MemoryContent {
@@ -271,6 +310,9 @@ impl MemoryContent {
 #[async_trait]
 impl ContentStore for MemoryContent {
     async fn put(&self, key: ContentKey, file: &Path) -> Result<(), StoreError> {
+        if let Some(meanwhile) = self.before_put.lock().unwrap().take() {
+            meanwhile();
+        }
         let bytes = std::fs::read(file).unwrap();
         self.kept.lock().unwrap().insert(key, bytes.into());
         self.fail.check("put") // afterwards: it may have left something

@@ -40,6 +40,7 @@ pub(crate) fn world_with(change: impl FnOnce(&mut Parts)) -> World {
     let mut parts = Parts {
         store: store.clone(),
         content: content.clone(),
+        places: None,
         decoders: Decoders::new(2, 16),
         budget: Budget::new(64 << 20),
         uploads: Uploads::new(8),
