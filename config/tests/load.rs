@@ -76,6 +76,26 @@ fn a_server_for_rows_is_named_once_and_its_files_exist() {
 }
 
 #[test]
+fn every_place_of_content_is_named_in_full() {
+    let content = |text: &str| {
+        let mistakes = world().file(&format!("photo:\n  content: {{ {text} }}\n")).mistakes();
+        mistakes.into_iter().map(|(_, key)| key.trim_start_matches("photo.content.").to_owned()).collect::<Vec<_>>()
+    };
+    let s3 = ["endpoint", "bucket", "access_key_id", "secret_access_key"];
+
+    assert_eq!(content("adapter: s3"), s3);
+    assert_eq!(content("also: s3"), s3);
+    assert_eq!(content("adapter: mega"), ["mega.email", "mega.password"]);
+    assert_eq!(content("also: mega, mega: { email: a@b.c }"), ["mega.password"]);
+    assert_eq!(content("also: files"), ["also"]);
+    assert_eq!(content("mega: { password_file: nowhere }"), ["mega.password_file"]);
+    for endpoint in ["http://example.org", "ftp://localhost", "nowhere"] {
+        assert_eq!(content(&format!("mega: {{ endpoint: \"{endpoint}\" }}")), ["mega.endpoint"]);
+    }
+    assert_eq!(content("mega: { folder: a/b }"), ["mega.folder"]);
+}
+
+#[test]
 fn a_server_for_sessions_is_named_once_and_its_files_exist() {
     let without = world().file("session:\n  store: { adapter: redis, ca_file: nowhere.pem, timeout_ms: 99 }\n");
     let twice = world().file("session:\n  store: { adapter: redis, url: a, url_file: nowhere }\n");

@@ -22,12 +22,16 @@ pub(crate) fn check(_: &Config) -> Result<(), Failure> {
 pub(crate) fn check(config: &Config) -> Result<(), Failure> {
     use portico_config::{Adapter, BrokerAdapter, CacheAdapter, ContentAdapter, SessionAdapter, Transport};
 
+    let content = &config.photo.content;
     let lacking = [
         ("user.store.adapter", config.user.store.adapter == Adapter::Postgres, "postgres", "sqlite"),
         ("user.cache.adapter", config.user.cache.adapter == CacheAdapter::Redis, "redis", "local"),
         ("session.store.adapter", config.session.store.adapter == SessionAdapter::Redis, "redis", "sqlite"),
         ("photo.store.adapter", config.photo.store.adapter == Adapter::Postgres, "postgres", "sqlite"),
-        ("photo.content.adapter", config.photo.content.adapter == ContentAdapter::S3, "s3", "files"),
+        ("photo.content.adapter", content.adapter == ContentAdapter::S3, "s3", "files"),
+        ("photo.content.adapter", content.adapter == ContentAdapter::Mega, "mega", "files"),
+        ("photo.content.also", content.also == Some(ContentAdapter::S3), "s3", "files"),
+        ("photo.content.also", content.also == Some(ContentAdapter::Mega), "mega", "files"),
         ("bus.broker.adapter", config.bus.broker.adapter == BrokerAdapter::Rabbitmq, "rabbitmq", "local"),
         ("log.transport.kind", config.log.transport.kind == Transport::Kafka, "kafka", "local"),
     ];

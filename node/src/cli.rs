@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use portico_config::{Config, Mistakes, Sources, load};
+use portico_config::{Config, ContentAdapter, Mistakes, Sources, load};
 
 /// A self-hosted account backend: registration, sign-in, sessions, profiles, photos and logs behind one REST gateway.
 ///
@@ -77,6 +77,9 @@ pub(crate) enum Command {
     Openapi,
     /// Print log records, the oldest first
     Logs(Logs),
+    /// Manage photos' content; works beside a running node and without one
+    #[command(subcommand)]
+    Photos(PhotosCommand),
     /// Manage users; works beside a running node and without one
     #[command(subcommand)]
     User(UserCommand),
@@ -121,6 +124,33 @@ pub(crate) struct Logs {
     /// Print records as JSON lines, as they stand in the files
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PhotosCommand {
+    /// Move the content of all photos from one place to another, while the node serves
+    ///
+    /// First have every node run with the new place as `photo.content.adapter` and the old one as `photo.content.also`.
+    /// Each photo is copied, read back, compared with the hash that it was uploaded with, and then deleted where it was. A
+    /// move that was broken off is simply run again. Photos that cannot be moved are told and stay where they are: the exit
+    /// code is then 65, or 75 where deletions are still to come.
+    Move {
+        /// The place that is left: files (or fs), s3 or mega
+        #[arg(long, value_name = "PLACE", value_parser = place)]
+        from: ContentAdapter,
+        /// The place where they go
+        #[arg(long, value_name = "PLACE", value_parser = place)]
+        to: ContentAdapter,
+    },
+}
+
+fn place(text: &str) -> Result<ContentAdapter, String> {
+    match text {
+        "files" | "fs" => Ok(ContentAdapter::Files),
+        "s3" => Ok(ContentAdapter::S3),
+        "mega" => Ok(ContentAdapter::Mega),
+        _ => Err("must be files, s3 or mega".to_owned()),
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -176,6 +206,14 @@ mod tests {
 
             assert!(error.contains("must be KEY=VALUE, such as session.idle_s=3600"), "{wrong}: {error}");
         }
+    }
+
+    #[test]
+    fn a_place_is_named_as_in_the_configuration() {
+        for (name, expected) in [("files", "files"), ("fs", "files"), ("s3", "s3"), ("mega", "mega")] {
+            assert_eq!(place(name).unwrap().as_str(), expected);
+        }
+        assert!(place("ftp").is_err());
     }
 
     #[test]

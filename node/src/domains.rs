@@ -10,6 +10,7 @@ mod user;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
@@ -22,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{log::Journal, user::has_accounts};
 use crate::{control::Control, exit::Failure, metrics::Metrics, readiness::Dependency};
+
+/// How long the content of a few photos may take to be moved; what is given up before is carried on by whoever asks again.
+const MOVED_WITHIN: Duration = Duration::from_hours(1);
 
 /// What every domain is started with.
 pub(crate) struct World {
@@ -139,7 +143,14 @@ impl Domains {
     /// What the operator's commands ask.
     pub(crate) fn control(&self) -> Control {
         let user = &self.user.actor;
-        Control { reset_password: user.ask(), sign_out: user.ask(), import: user.ask() }
+        let move_photos = self.photo.actor.ask().timeout(MOVED_WITHIN);
+        Control {
+            reset_password: user.ask(),
+            sign_out: user.ask(),
+            import: user.ask(),
+            move_photos,
+            places: self.photo.places,
+        }
     }
 
     /// Sees whether what the node sends can be sent at all.

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, PhotosCommand},
     exit::{Failure, USAGE},
 };
 
@@ -53,6 +53,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Config(command) => commands::config::run(&cli.settings, command),
         Command::Openapi => output::print(portico_gateway::openapi_json()),
         Command::Logs(wanted) => commands::logs::run(&cli.settings.load()?, wanted),
+        Command::Photos(PhotosCommand::Move { from, to }) => {
+            Box::pin(commands::photos::run(cli.settings.load()?, *from, *to)).await
+        }
         Command::User(command) => Box::pin(commands::user::run(cli.settings.load()?, command)).await,
     }
 }

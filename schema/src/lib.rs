@@ -31,9 +31,9 @@ mod purge;
 pub mod redis;
 pub mod session;
 mod sqlite;
-#[cfg(any(feature = "postgres", feature = "redis", feature = "s3"))]
+#[cfg(any(feature = "mega", feature = "postgres", feature = "redis", feature = "s3"))]
 mod unopened;
 pub mod user;
 
-#[cfg(any(feature = "postgres", feature = "redis", feature = "s3"))]
+#[cfg(any(feature = "mega", feature = "postgres", feature = "redis", feature = "s3"))]
 pub use unopened::Unopened;

@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Exit, Node, Servers, binary, output::Output, servers::content};
+use crate::{Exit, Mega, Node, Servers, binary, output::Output, servers::content};
 
 /// Says which real servers the homes of all tests keep things in: `postgres` rows, in schemas of their own; `redis` sessions;
 /// `s3` photos' bytes; and that `rabbitmq` carries events. Several are separated by commas.
@@ -84,6 +84,13 @@ impl Home {
         .fold(self, |home, (key, value)| home.set(&format!("photo.content.{key}"), value))
     }
 
+    /// Has the bytes of photos kept by an account of `mega`.
+    #[must_use]
+    pub fn with_content_at(self, mega: &Mega) -> Self {
+        let home = self.set("photo.content.adapter", "mega").set("photo.content.mega.endpoint", mega.url());
+        home.set("photo.content.mega.email", Mega::EMAIL).set("photo.content.mega.password", Mega::PASSWORD)
+    }
+
     /// Has sessions kept by the Redis of `url`.
     #[must_use]
     pub fn with_sessions_at(self, url: &str) -> Self {
@@ -107,9 +114,17 @@ impl Home {
     /// Sets a key of the configuration: `session.idle_s`.
     #[must_use]
     pub fn set(mut self, key: &str, value: &str) -> Self {
-        let name = format!("PORTICO__{}", key.replace('.', "__").to_uppercase());
+        let name = variable(key);
         self.settings.retain(|(known, _)| *known != name);
         self.settings.push((name, value.to_owned()));
+        self
+    }
+
+    /// Leaves a key of the configuration as it is by default.
+    #[must_use]
+    pub fn without(mut self, key: &str) -> Self {
+        let name = variable(key);
+        self.settings.retain(|(known, _)| *known != name);
         self
     }
 
@@ -199,6 +214,11 @@ impl Home {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
+}
+
+/// The environment variable of a key.
+fn variable(key: &str) -> String {
+    format!("PORTICO__{}", key.replace('.', "__").to_uppercase())
 }
 
 /// The servers that [`STORES`] names.

@@ -8,6 +8,7 @@
 //! - [`Raw`]: a connection for what no well-behaved client sends.
 //! - [`SmallDisk`]: a disk that can be filled while a node runs on it.
 //! - [`Servers`]: real servers, to be shared or to be killed.
+//! - [`Mega`]: a stand-in for Mega.nz, which cannot be reached.
 //! - [`Proxy`]: the way to a server, which can be blocked and cut. [`TlsFront`]: one that begins with TLS.
 //! - [`pictures`]: uploads, good and evil.
 //! - [`abuse`]: attacks, each with what must come of it.
@@ -21,6 +22,7 @@ mod client;
 pub mod crash;
 pub mod histories;
 mod home;
+mod mega;
 mod node;
 mod output;
 pub mod pictures;
@@ -37,6 +39,7 @@ mod tool;
 pub use binary::binary;
 pub use client::{Account, Answer, Client, PASSWORD, http};
 pub use home::Home;
+pub use mega::{Fault, Mega};
 pub use node::{Exit, Node};
 pub use output::eventually;
 pub use proxy::Proxy;

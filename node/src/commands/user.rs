@@ -31,7 +31,7 @@ pub(crate) async fn run(config: Config, command: &UserCommand) -> Result<(), Fai
 }
 
 /// Nobody looks for an account where there is no data, unless the directory is the wrong one; nothing is made there.
-fn known(config: Config) -> Result<Config, Failure> {
+pub(super) fn known(config: Config) -> Result<Config, Failure> {
     if has_accounts(&config) {
         return Ok(config);
     }
@@ -41,7 +41,10 @@ fn known(config: Config) -> Result<Config, Failure> {
 }
 
 /// Does `work` through a running node, or through one that serves nobody else.
-async fn serve(config: Config, work: impl AsyncFnOnce(&mut Desk) -> Result<(), Failure>) -> Result<(), Failure> {
+pub(super) async fn serve(
+    config: Config,
+    work: impl AsyncFnOnce(&mut Desk) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     if let Some(mut desk) = Desk::remote(&config.data.dir).await? {
         return work(&mut desk).await;
     }
@@ -81,7 +84,7 @@ pub(super) fn refused(reply: Reply) -> Failure {
     match reply {
         Reply::Failed { code, .. } if code == "user_unknown" => Failure::no_user("no account has this address"),
         Reply::Failed { detail, .. } => Failure::unavailable(detail),
-        Reply::Password(_) | Reply::SignedOut | Reply::Imported(_) => {
+        Reply::Password(_) | Reply::SignedOut | Reply::Imported(_) | Reply::Moved(_) | Reply::OtherPlaces => {
             Failure::software("the node answered something else")
         }
     }

@@ -8,7 +8,7 @@ mod protocol;
 mod server;
 
 pub(crate) use client::Desk;
-pub(crate) use protocol::{ImportLine, Outcome, Reply, Request};
+pub(crate) use protocol::{ImportLine, Moved, Outcome, Places, Reply, Request};
 pub(crate) use server::{Control, serve};
 
 /// The socket's name in the data directory.

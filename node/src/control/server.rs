@@ -10,6 +10,7 @@ use std::{
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use portico_kernel::{Ask, Blame, FieldError};
+use portico_photo::Move;
 use portico_user::{Email, Import, Imported, Name, NewAccount, PasswordHash, ResetPassword, SignOut};
 use tokio::{
     net::{UnixListener, UnixStream},
@@ -17,12 +18,12 @@ use tokio::{
 };
 use tokio_util::codec::{Framed, LinesCodec};
 
-use super::{ImportLine, LINE_MAX_BYTES, Outcome, Reply, Request};
+use super::{ImportLine, LINE_MAX_BYTES, Outcome, Places, Reply, Request};
 
 /// The most connections at the same time.
 const CONNECTIONS_MAX: usize = 8;
 
-/// Answers control requests through the user domain.
+/// Answers control requests through the domains.
 #[derive(Clone)]
 pub(crate) struct Control {
     /// Gives one-time passwords.
@@ -31,17 +32,25 @@ pub(crate) struct Control {
     pub(crate) sign_out: Ask<SignOut>,
     /// Takes over accounts.
     pub(crate) import: Ask<Import>,
+    /// Moves the content of photos.
+    pub(crate) move_photos: Ask<Move>,
+    /// From where to where it would be moved.
+    pub(crate) places: Option<Places>,
 }
 
 impl Control {
     /// Answers one request.
     pub(crate) async fn answer(&self, request: Request) -> Reply {
-        let reply = match request {
-            Request::ResetPassword { email } => self.reset(&email).await,
-            Request::SignOut { email } => self.end_sessions(&email).await,
-            Request::Import { users } => self.take_over(&users).await,
-        };
-        reply.unwrap_or_else(|error| Reply::Failed { code: error.code().into(), detail: error.to_string() })
+        match request {
+            Request::ResetPassword { email } => self.reset(&email).await.unwrap_or_else(failed),
+            Request::SignOut { email } => self.end_sessions(&email).await.unwrap_or_else(failed),
+            Request::Import { users } => self.take_over(&users).await.unwrap_or_else(failed),
+            Request::MovePhotos { places, .. } if self.places != Some(places) => Reply::OtherPlaces,
+            Request::MovePhotos { after, .. } => {
+                let moved = self.move_photos.ask(Move { after }).await;
+                moved.map_or_else(failed, |moved| Reply::Moved(moved.into()))
+            }
+        }
     }
 
     async fn reset(&self, email: &str) -> Result<Reply, portico_user::Error> {
@@ -67,6 +76,10 @@ impl Control {
         };
         Ok(Reply::Imported(parsed.into_iter().map(outcome).collect()))
     }
+}
+
+fn failed(error: impl Blame) -> Reply {
+    Reply::Failed { code: error.code().into(), detail: error.to_string() }
 }
 
 impl Outcome {

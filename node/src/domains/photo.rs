@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use portico_kernel::{Ask, Ref, Spec};
 use portico_photo::{
-    Budget, ContentStore, Decoders, Fingerprints, Limits, Parts, Photos, Staging, Store, Summaries, Summarize, Uploads,
+    Budget, Decoders, Fingerprints, Limits, Parts, Photos, Staging, Store, Summaries, Summarize, Uploads,
 };
 
-use super::{World, store, user::threads};
-use crate::exit::Failure;
+use super::{
+    World,
+    store::{self, Contents},
+    user::threads,
+};
+use crate::{control::Places, exit::Failure};
 
 /// The running photo domain.
 pub(super) struct Domain {
@@ -16,13 +20,16 @@ pub(super) struct Domain {
     pub(super) actor: Ref<Photos>,
     /// Answers from the actor's read view, on the caller's own thread.
     pub(super) summarize: Ask<Summarize>,
+    /// Where content is moved from, and where to; none if it has one place only.
+    pub(super) places: Option<Places>,
 }
 
 /// Starts the photo domain over its database and its files.
 pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
     let store = Arc::new(store::photos(world).await?);
-    let content = store::content(world).await?;
-    let parts = parts(world, Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&content))?;
+    let contents = store::contents(world).await?;
+    let content = Arc::clone(&contents.serving);
+    let parts = parts(world, Arc::clone(&store) as Arc<dyn Store>, contents)?;
     let summarize = parts.summaries.ask();
     let actor = world.root.supervise(Spec::new("photo").capacity(4096).on("photo"), move || Photos::new(parts.clone()));
     let probed = Arc::clone(&store);
@@ -44,16 +51,19 @@ pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
         async move { content.check().await }
     });
     world.close("database:photo", async move { store.close().await });
-    Ok(Domain { actor, summarize })
+    let content = &world.config.photo.content;
+    let places = content.also.map(|from| Places { from, to: content.adapter });
+    Ok(Domain { actor, summarize, places })
 }
 
-fn parts(world: &mut World, store: Arc<dyn Store>, content: Arc<dyn ContentStore>) -> Result<Parts, Failure> {
+fn parts(world: &mut World, store: Arc<dyn Store>, contents: Contents) -> Result<Parts, Failure> {
     let config = world.config.photo.clone();
     let staging = world.data("staging");
     let decoders = Decoders::new(threads(config.threads), config.uploads_max);
     world.pools.push(("photo", decoders.pool().clone()));
     Ok(Parts {
-        content,
+        content: contents.serving,
+        places: contents.places,
         decoders,
         budget: Budget::new(config.decode_memory_bytes),
         uploads: Uploads::new(config.uploads_max),

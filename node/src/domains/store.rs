@@ -1,6 +1,8 @@
 //! Opens what a domain keeps where its configuration says that it is.
 
 #[cfg(feature = "distributed")]
+mod mega;
+#[cfg(feature = "distributed")]
 mod objects;
 #[cfg(feature = "distributed")]
 pub(super) mod patience;
@@ -13,7 +15,7 @@ use std::sync::Arc;
 
 use portico_config::{Adapter, CacheAdapter, ContentAdapter, SessionAdapter};
 use portico_kernel::Outbox;
-use portico_photo::ContentStore;
+use portico_photo::{Both, ContentStore};
 use portico_schema::{
     photo::{ContentFiles, Photos},
     session::Sessions,
@@ -79,18 +81,39 @@ pub(super) async fn photos(world: &World) -> Result<Photos, Failure> {
     Ok(store)
 }
 
+/// Photos' bytes.
+pub(super) struct Contents {
+    /// Wherever they lie.
+    pub(super) serving: Arc<dyn ContentStore>,
+    /// The two places of them, if there are two.
+    pub(super) places: Option<Both>,
+}
+
 /// Opens the photos' bytes.
-#[cfg_attr(not(feature = "distributed"), expect(clippy::unused_async, reason = "servers are waited for"))]
-pub(super) async fn content(world: &World) -> Result<Arc<dyn ContentStore>, Failure> {
+pub(super) async fn contents(world: &World) -> Result<Contents, Failure> {
     let config = &world.config.photo.content;
-    if config.adapter == ContentAdapter::S3 {
+    let to = content(world, config.adapter).await?;
+    let Some(also) = config.also else {
+        return Ok(Contents { serving: to, places: None });
+    };
+    let both = Both { to, from: content(world, also).await? };
+    Ok(Contents { serving: Arc::new(both.clone()), places: Some(both) })
+}
+
+#[cfg_attr(not(feature = "distributed"), expect(clippy::unused_async, reason = "servers are waited for"))]
+async fn content(world: &World, adapter: ContentAdapter) -> Result<Arc<dyn ContentStore>, Failure> {
+    match adapter {
+        ContentAdapter::Files => {
+            let files = world.data(CONTENT);
+            Ok(Arc::new(ContentFiles::local(&files).map_err(unopened(&files))?))
+        }
         #[cfg(feature = "distributed")]
-        return Box::pin(objects::open(world, config)).await;
+        ContentAdapter::S3 => Box::pin(objects::open(world, &world.config.photo.content)).await,
+        #[cfg(feature = "distributed")]
+        ContentAdapter::Mega => Box::pin(mega::open(world, &world.config.photo.content)).await,
         #[cfg(not(feature = "distributed"))]
-        unreachable!("{}", UNBUILT);
+        ContentAdapter::S3 | ContentAdapter::Mega => unreachable!("{}", UNBUILT),
     }
-    let files = world.data(CONTENT);
-    Ok(Arc::new(ContentFiles::local(&files).map_err(unopened(&files))?))
 }
 
 /// Opens the sessions, with the view of them that suits the store; tells readiness of it, and closes it in the end.

@@ -1,4 +1,5 @@
-//! Where the bytes of photos are kept: in a local directory, or in S3-compatible storage (`objects`), through `OpenDAL`.
+//! Where the bytes of photos are kept: in a local directory, or in S3-compatible storage (`objects`), through `OpenDAL`; or in
+//! an account of Mega.nz (`mega`).
 //!
 //! Layout: `<last two digits of the owner's id>/<owner>/<photo>.orig` and `.thumb`. Ids begin with the time (UUID v7) and
 //! end at random, so that the first level spreads owners evenly over 256 directories.
@@ -8,8 +9,12 @@
 //! store has made durable what it acknowledges.
 
 mod local;
+#[cfg(feature = "mega")]
+mod mega;
 #[cfg(feature = "s3")]
 mod objects;
+#[cfg(any(feature = "mega", feature = "s3"))]
+mod web;
 
 use std::{io, ops::Range, path::Path};
 
@@ -22,6 +27,8 @@ use portico_photo::{ByteStream, ContentKey, ContentStore, Rendition};
 use tokio::{fs::File, io::AsyncReadExt as _};
 
 use self::local::Directory;
+#[cfg(feature = "mega")]
+pub use self::mega::{ContentMega, MegaSettings};
 #[cfg(feature = "s3")]
 pub use self::objects::{ContentObjects, ObjectSettings};
 
@@ -141,11 +148,14 @@ async fn write(file: &Path, mut writer: Writer) -> Result<(), Source> {
 
 fn path(key: ContentKey) -> String {
     let owner = key.owner.to_string();
-    let extension = match key.rendition {
+    format!("{}/{owner}/{}.{}", &owner[owner.len() - 2..], key.photo, extension(key.rendition))
+}
+
+fn extension(rendition: Rendition) -> &'static str {
+    match rendition {
         Rendition::Original => "orig",
         Rendition::Thumb => "thumb",
-    };
-    format!("{}/{owner}/{}.{extension}", &owner[owner.len() - 2..], key.photo)
+    }
 }
 
 async fn copy(file: &mut File, writer: &mut Writer) -> Result<(), Source> {

@@ -27,6 +27,8 @@ mod session;
 #[macro_use]
 mod user;
 mod files;
+#[cfg(feature = "mega")]
+mod mega;
 #[cfg(feature = "s3")]
 mod objects;
 #[cfg(feature = "postgres")]

@@ -293,12 +293,16 @@ impl Store for MemoryStore {
     }
 }
 
+type Hook = Box<dyn FnOnce() + Send>;
+
 #[derive(Default)]
 pub(crate) struct MemoryContent {
     pub(crate) kept: Mutex<HashMap<ContentKey, Bytes>>,
     pub(crate) fail: Failures,
-    /// What happens just before the next put keeps anything.
-    pub(crate) before_put: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    /// What happens just before the next put keeps anything,
+    pub(crate) before_put: Mutex<Option<Hook>>,
+    /// and before the next one opens anything.
+    pub(crate) before_open: Mutex<Option<Hook>>,
 }
 
 impl MemoryContent {
@@ -319,6 +323,9 @@ impl ContentStore for MemoryContent {
     }
 
     async fn open(&self, key: ContentKey, range: Range<u64>) -> Result<Option<ByteStream>, StoreError> {
+        if let Some(meanwhile) = self.before_open.lock().unwrap().take() {
+            meanwhile();
+        }
         let range = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
         let bytes = self.kept.lock().unwrap().get(&key).map(|bytes| bytes.slice(range));
         Ok(bytes.map(|bytes| stream::iter([Ok(bytes)]).boxed()))

@@ -73,6 +73,21 @@ async fn content_is_read_from_either_place_and_new_content_goes_to_the_first() {
 }
 
 #[actix_rt::test]
+async fn a_photo_that_is_moved_between_two_looks_is_found() {
+    let places = places();
+    let photo = places.left().await;
+    let (to, from) = (places.to.clone(), places.from.clone());
+    *places.from.before_open.lock().unwrap() = Some(Box::new(move || {
+        let moved = std::mem::take(&mut *from.kept.lock().unwrap());
+        to.kept.lock().unwrap().extend(moved);
+    }));
+
+    let read = places.read(&photo).await.unwrap();
+
+    assert_eq!(read.len() as u64, photo.size_bytes);
+}
+
+#[actix_rt::test]
 async fn a_moved_photo_lies_in_the_new_place_alone_byte_for_byte() {
     let places = places();
     let photo = places.left().await;

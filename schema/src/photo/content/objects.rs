@@ -22,11 +22,10 @@ use opendal::{
 use opendal_http_transport_reqwest::ReqwestTransport;
 use portico_kernel::{Source, StoreError};
 use portico_photo::{ByteStream, ContentKey, ContentStore};
-use reqwest::{Certificate, Client, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 
-use super::{absent, check, failed, path, stream_of, write};
+use super::{absent, check, failed, path, stream_of, web, write};
 use crate::Unopened;
 
 /// The least size of a part that S3 takes, but for the last one. So much of each write lies in memory.
@@ -122,7 +121,8 @@ fn operator(settings: &ObjectSettings) -> Result<Operator, Unopened> {
         .disable_config_load() // the node's own configuration is all that counts
         .disable_ec2_metadata();
     let service = if settings.virtual_host { service.enable_virtual_host_style() } else { service };
-    let transport = HttpTransporter::new(ReqwestTransport::new(client(settings)?));
+    let transport =
+        HttpTransporter::new(ReqwestTransport::new(web::client(settings.ca_file.as_deref(), settings.timeout)?));
     let repeats = RetryLayer::new().with_max_times(REPEATS_MAX).with_min_delay(REPEAT_AFTER).with_jitter().with_notify(
         |event: RetryEvent<'_>| {
             tracing::debug!(error = event.err as &dyn std::error::Error, "object storage is asked again");
@@ -133,18 +133,6 @@ fn operator(settings: &ObjectSettings) -> Result<Operator, Unopened> {
         .with_context(OperationContext::new().with_http_transport(transport))
         .layer(TimeoutLayer::new().with_timeout(settings.timeout).with_io_timeout(settings.timeout))
         .layer(repeats))
-}
-
-fn client(settings: &ObjectSettings) -> Result<Client, Unopened> {
-    let mut client = Client::builder().connect_timeout(settings.timeout).redirect(redirect::Policy::none());
-    if let Some(file) = &settings.ca_file {
-        let unusable =
-            |error: &dyn std::fmt::Display| Unopened::for_good("ca_file", format!("{}: {error}", file.display()));
-        let pem = std::fs::read(file).map_err(|error| unusable(&error))?;
-        let authorities = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&error))?;
-        client = client.tls_certs_merge(authorities);
-    }
-    client.build().map_err(|error| Unopened::for_good("ca_file", format!("no TLS: {error}")))
 }
 
 /// What the storage says of the first write.
