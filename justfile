@@ -35,6 +35,11 @@ bench *arguments:
 crash *arguments:
     @deploy/scripts/crash.sh "$@"
 
+# Cut the node off from each server that it depends on, under load, and hold it to its promises (`./just faults --help`)
+[positional-arguments]
+faults *arguments:
+    @deploy/scripts/faults.sh "$@"
+
 # Race clients against each other and hold every answer against models (`./just histories --help`)
 [positional-arguments]
 histories *arguments:

@@ -1,18 +1,25 @@
 #!/bin/sh
 # Kills the release node, cuts its power, and crashes the actors of a test build, under mixed load; nothing acknowledged may be lost.
-# Arguments go to the driver: `./just crash --help` lists them.
+# Arguments go to the driver: `./just crash --help` lists them. With --stores, the node keeps everything at real servers.
 set -eu
 cd "$(dirname "$0")/../.."
 . deploy/scripts/lib/need.sh
 need_package strace strace
 target=${CARGO_TARGET_DIR:-target}
+features=
+case " $* " in
+    *" --stores"*)
+        features=portico-node/distributed,portico-tests/distributed
+        deploy/scripts/servers.sh fetch
+        ;;
+esac
 
-cargo build --release --locked --package portico-node
+[ -n "${PORTICO_TEST_BINARY:-}" ] || cargo build --release --locked --package portico-node ${features:+--features portico-node/distributed}
 # --workspace unifies features as `test` does, so that nothing is compiled twice.
-cargo build --workspace --bins --tests --locked
+cargo build --workspace --bins --tests --locked ${features:+--features "$features"}
 
 # Injected panics are for test builds alone: a release must not even know the name by which they are asked for.
-if grep --quiet --text PORTICO_CHAOS "$target/release/portico"; then
+if [ -e "$target/release/portico" ] && grep --quiet --text PORTICO_CHAOS "$target/release/portico"; then
     missing "target/release/portico can be crashed by PORTICO_CHAOS: that hook must stay out of a release"
 fi
 

@@ -118,6 +118,7 @@ case $command in
     down) if [ -n "$every" ]; then down_all; else down; fi ;;
     status) status ;;
     kill) need_set && lock && each end ;;
+    stop) need_set && lock && each stop ;;
     pause) need_set && lock && each pause ;;
     resume) need_set && lock && each resume ;;
     run) need_set && run_in "$@" ;;

@@ -19,13 +19,15 @@ const STORES: &str = "PORTICO_TEST_STORES";
 pub struct Home {
     directory: TempDir,
     settings: Vec<(String, String)>,
+    /// Where an S3 server keeps its photos; none where the data directory does.
+    objects: Option<PathBuf>,
 }
 
 impl Home {
     /// An empty home. Nodes on it listen on free ports of the loopback address; rate limits are as wide as configuration
     /// allows, so that a test meets one only when it asks for it.
     pub fn new() -> Self {
-        let home = Self { directory: tempfile::tempdir().unwrap(), settings: Vec::new() };
+        let home = Self { directory: tempfile::tempdir().unwrap(), settings: Vec::new(), objects: None };
         let limits = [
             "per_address",
             "per_account",
@@ -69,8 +71,9 @@ impl Home {
 
     /// Has the bytes of photos kept by the S3 server of `servers`, under a name of their own.
     #[must_use]
-    pub fn with_content_in(self, servers: &Servers) -> Self {
+    pub fn with_content_in(mut self, servers: &Servers) -> Self {
         let prefix = format!("p{:016x}/", fastrand::u64(..));
+        self.objects = Some(servers.objects().join(&prefix));
         [
             ("adapter", "s3"),
             ("endpoint", servers.s3_url()),
@@ -100,7 +103,7 @@ impl Home {
     /// Another home over the same servers, with the same settings and a data directory of its own.
     #[must_use]
     pub fn another(&self) -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), settings: self.settings.clone() }
+        Self { directory: tempfile::tempdir().unwrap(), settings: self.settings.clone(), objects: self.objects.clone() }
     }
 
     /// Has events carried by the RabbitMQ of `servers`, under names of their own.
@@ -109,6 +112,15 @@ impl Home {
         let prefix = format!("t{:016x}", fastrand::u64(..));
         let home = self.set("bus.broker.adapter", "rabbitmq").set("bus.broker.prefix", &prefix);
         home.set("bus.broker.url", servers.rabbitmq_url())
+    }
+
+    /// Has log records go by the Kafka of `servers`, by a topic of their own, to the files of whoever collects.
+    #[must_use]
+    pub fn with_logs_by(self, servers: &Servers) -> Self {
+        let name = format!("t{:016x}", fastrand::u64(..));
+        [("kind", "kafka"), ("brokers", servers.kafka()), ("tls.mode", "disable"), ("topic", &name), ("group", &name)]
+            .into_iter()
+            .fold(self, |home, (key, value)| home.set(&format!("log.transport.{key}"), value))
     }
 
     /// Sets a key of the configuration: `session.idle_s`.
@@ -128,6 +140,12 @@ impl Home {
         self
     }
 
+    /// What a key was set to.
+    pub(crate) fn setting(&self, key: &str) -> Option<&str> {
+        let name = variable(key);
+        self.settings.iter().find_map(|(known, value)| (*known == name).then_some(value.as_str()))
+    }
+
     /// The directory that the processes run in; relative paths begin here.
     pub fn path(&self) -> &Path {
         self.directory.path()
@@ -141,6 +159,11 @@ impl Home {
     /// Every regular file under the data directory.
     pub fn files(&self) -> Vec<PathBuf> {
         files(&self.data())
+    }
+
+    /// Every file of a photo's bytes, wherever they are kept.
+    pub(crate) fn content(&self) -> Vec<PathBuf> {
+        files(self.objects.as_deref().unwrap_or(&self.data().join("content")))
     }
 
     /// Every row that a server keeps for this home, as text; nothing where no server does.
@@ -216,7 +239,7 @@ impl Home {
     }
 }
 
-/// The environment variable of a key.
+/// The variable of the environment that sets a key.
 fn variable(key: &str) -> String {
     format!("PORTICO__{}", key.replace('.', "__").to_uppercase())
 }

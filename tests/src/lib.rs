@@ -9,10 +9,10 @@
 //! - [`SmallDisk`]: a disk that can be filled while a node runs on it.
 //! - [`Servers`]: real servers, to be shared or to be killed.
 //! - [`Mega`]: a stand-in for Mega.nz, which cannot be reached.
-//! - [`Proxy`]: the way to a server, which can be blocked and cut. [`TlsFront`]: one that begins with TLS.
+//! - [`Proxy`]: the way to a server, which can be blocked, slowed down and cut. [`TlsFront`]: one that begins with TLS.
 //! - [`pictures`]: uploads, good and evil.
 //! - [`abuse`]: attacks, each with what must come of it.
-//! - [`crash`]: kills and crashes under load, and what must be left standing.
+//! - [`crash`]: kills, crashes and cuts under load, and what must be left standing.
 //! - [`histories`]: what many clients do at once, and what may come of it.
 //! - [`binary`]: where the binary under test comes from.
 
@@ -42,7 +42,7 @@ pub use home::Home;
 pub use mega::{Fault, Mega};
 pub use node::{Exit, Node};
 pub use output::eventually;
-pub use proxy::Proxy;
+pub use proxy::{Pace, Proxy};
 pub use raw::Raw;
 pub use refusals::nobody;
 pub use servers::Servers;

@@ -4,6 +4,7 @@ use std::process::{Child, Command, ExitStatus};
 
 use reqwest::StatusCode;
 use rustix::process::{Pid, Signal, kill_process};
+use uuid::Uuid;
 
 use crate::{Account, Client, eventually, output::Output};
 
@@ -14,6 +15,8 @@ pub struct Node {
     stderr: Output,
     gateway: String,
     operator: String,
+    /// Between these moments it began.
+    began: [Uuid; 2],
 }
 
 /// How a process ended.
@@ -38,6 +41,7 @@ impl Node {
     /// Starts a node and waits until it is ready. It prints where it listens as `gateway listening on http://...` and
     /// `operator listening on http://...`.
     pub(crate) async fn start(mut command: Command) -> Self {
+        let begins = Uuid::now_v7();
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
         let stdout = Output::collect(child.stdout.take().unwrap());
         let stderr = Output::collect(child.stderr.take().unwrap());
@@ -46,7 +50,7 @@ impl Node {
             let _ended = child.kill();
             panic!("the node does not listen: {}{}", stdout.text(), stderr.whole());
         };
-        let node = Self { child, stdout, stderr, gateway, operator };
+        let node = Self { child, stdout, stderr, gateway, operator, began: [begins, Uuid::now_v7()] };
         eventually("readiness", || async { (node.readiness().await? == StatusCode::OK).then_some(()) }).await;
         node
     }
@@ -54,6 +58,11 @@ impl Node {
     /// The process's id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Two moments between which it began: its records carry a UUID of version 7 that lies between them.
+    pub(crate) fn began(&self) -> [Uuid; 2] {
+        self.began
     }
 
     /// Where the public API is, without a slash at the end.

@@ -80,6 +80,11 @@ impl Servers {
         run(self.command("kill").arg(name));
     }
 
+    /// Asks a server to end, as its operator would, and waits until it has.
+    pub fn stop(&self, name: &str) {
+        run(self.command("stop").arg(name));
+    }
+
     /// SIGSTOP to every process of a server: connections stay, and nothing answers.
     pub fn pause(&self, name: &str) {
         run(self.command("pause").arg(name));
@@ -158,6 +163,11 @@ impl Servers {
     pub fn s3_url(&self) -> &str {
         self.setting("S3_URL")
     }
+
+    /// Where the S3 server keeps the objects of its bucket, as files.
+    pub(crate) fn objects(&self) -> PathBuf {
+        self.directory.join("s3/home/data").join(self.setting("S3_BUCKET"))
+    }
 }
 
 /// Everything in a schema that [`Servers::schema`] made, as text.
@@ -166,8 +176,15 @@ pub(crate) fn content(url: &str) -> String {
     psql(url, &format!("SELECT schema_to_xml('{name}', true, false, '')"))
 }
 
-fn psql(url: &str, statement: &str) -> String {
-    run(Command::new("psql").args([url, "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", statement]))
+/// What a statement selects, a line for each row; in the schema that [`Servers::schema`] made where the URL names one.
+pub(crate) fn psql(url: &str, statement: &str) -> String {
+    let (url, schema) = url.split_once(SCHEMA).map_or((url, None), |(url, schema)| (url, Some(schema)));
+    let mut psql = Command::new("psql");
+    psql.args([url, "-qAtX", "-v", "ON_ERROR_STOP=1"]);
+    if let Some(schema) = schema {
+        psql.args(["-c", &format!("SET search_path TO {schema}")]);
+    }
+    run(psql.args(["-c", statement]))
 }
 
 impl Drop for Servers {
@@ -185,7 +202,7 @@ fn script(name: &str) -> Command {
 }
 
 /// Runs it to its end, with its progress to be seen, and returns what it answers.
-fn run(command: &mut Command) -> String {
+pub(crate) fn run(command: &mut Command) -> String {
     let output = command.stderr(Stdio::inherit()).output().expect("the script can be started");
     assert!(output.status.success(), "{command:?} ended with {}; what it says is above", output.status);
     String::from_utf8(output.stdout).expect("it answers in UTF-8")

@@ -8,7 +8,7 @@ use portico_tests::{
 };
 
 fn plan(seed: u64) -> Plan {
-    Plan { binary: binary().to_owned(), seed, operations_max: 40, talks: false }
+    Plan { binary: binary().to_owned(), seed, operations_max: 40, talks: false, servers: None }
 }
 
 #[tokio::test(flavor = "multi_thread")]

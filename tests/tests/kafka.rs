@@ -13,15 +13,10 @@ use serde_json::{Value, json};
 
 /// A home whose nodes send by a topic of their own, and collect.
 fn home(servers: &Servers) -> Home {
-    let name = format!("t{:016x}", fastrand::u64(..));
     Home::new()
         .set("user.password.argon2.memory_kib", "8")
         .set("user.password.argon2.iterations", "1")
-        .set("log.transport.kind", "kafka")
-        .set("log.transport.brokers", servers.kafka())
-        .set("log.transport.tls.mode", "disable")
-        .set("log.transport.topic", &name)
-        .set("log.transport.group", &name)
+        .with_logs_by(servers)
 }
 
 /// The sequences of each run of a node, as they stand in all files.

@@ -1,10 +1,10 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # the parts share variables
 # Sourced: Kafka, one node that is broker and controller (KRaft). It makes no topic by itself. One of its listeners asks
-# who calls, and knows the user `portico` (SCRAM-SHA-512).
+# who calls, and knows the user `portico` (SCRAM-SHA-512). Another one tells clients to come by a port that a test's proxy has.
 
 kafka_user() { echo nobody; }
-kafka_ports() { echo port tls_port sasl_port controller_port; }
+kafka_ports() { echo port tls_port sasl_port controller_port proxied_port proxy_port; }
 kafka_hint() { echo "see that java is 17 or later (Debian: openjdk-17-jre-headless); ./just servers up kafka"; }
 kafka_path() { dirname "$(command -v java)"; }
 
@@ -39,9 +39,9 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$controller_port
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:$port,SSL://127.0.0.1:$tls_port,SASL_SSL://127.0.0.1:$sasl_port,CONTROLLER://127.0.0.1:$controller_port
-advertised.listeners=PLAINTEXT://127.0.0.1:$port,SSL://127.0.0.1:$tls_port,SASL_SSL://127.0.0.1:$sasl_port
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:$port,SSL://127.0.0.1:$tls_port,SASL_SSL://127.0.0.1:$sasl_port,PROXIED://127.0.0.1:$proxied_port,CONTROLLER://127.0.0.1:$controller_port
+advertised.listeners=PLAINTEXT://127.0.0.1:$port,SSL://127.0.0.1:$tls_port,SASL_SSL://127.0.0.1:$sasl_port,PROXIED://127.0.0.1:$proxy_port
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
 sasl.enabled.mechanisms=SCRAM-SHA-512
 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 inter.broker.listener.name=PLAINTEXT
@@ -91,5 +91,7 @@ kafka_env() {
     echo "PORTICO_TEST_KAFKA=127.0.0.1:$port"
     echo "PORTICO_TEST_KAFKA_TLS=127.0.0.1:$tls_port"
     echo "PORTICO_TEST_KAFKA_SASL=127.0.0.1:$sasl_port"
+    echo "PORTICO_TEST_KAFKA_PROXIED=127.0.0.1:$proxied_port"
+    echo "PORTICO_TEST_KAFKA_PROXY=127.0.0.1:$proxy_port"
     echo "PORTICO_TEST_KAFKA_PASSWORD=$password"
 }

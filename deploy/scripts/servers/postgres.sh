@@ -58,6 +58,9 @@ postgres_start() {
     spawn "$(postgres_path)/postgres" -D data
 }
 
+# A fast shutdown: at SIGTERM it would wait for its clients.
+postgres_stops_at() { echo INT; }
+
 postgres_ready() { "$(postgres_path)/pg_isready" --quiet --host=127.0.0.1 --port="$port"; }
 
 # A killed server leaves a segment of shared memory, and a lock that its next start may take for a living one.

@@ -10,7 +10,10 @@ use std::{
 };
 
 use clap::{Parser, ValueEnum};
-use portico_tests::crash::{Findings, Plan, Table, kills, panics, power};
+use portico_tests::{
+    Servers,
+    crash::{Findings, Plan, Table, kills, panics, power},
+};
 
 /// The most operations that are acknowledged between two kills: on two cores, as many as keep a round below a second.
 const OPERATIONS_MAX: u64 = 120;
@@ -38,6 +41,10 @@ struct Cli {
     /// How often the power is cut: what was not synced is lost, at an acknowledgement or anywhere. Wants `strace`.
     #[arg(long, default_value_t = 100)]
     cuts: usize,
+    /// Real servers that keep what the killed node keeps, separated by commas: postgres, redis, s3, rabbitmq (which carries
+    /// events) and kafka (which carries log records). They are started for this run. Nothing but kills is done then.
+    #[arg(long, value_delimiter = ',', value_parser = ["postgres", "redis", "s3", "rabbitmq", "kafka"])]
+    stores: Vec<String>,
     /// Decides what clients do and when the node is killed; a random one is chosen and told without it.
     #[arg(long)]
     seed: Option<u64>,
@@ -47,6 +54,22 @@ struct Cli {
     /// The test build whose actors are crashed; the one beside this program without it.
     #[arg(long, value_name = "PATH")]
     test_build: Option<PathBuf>,
+}
+
+impl Cli {
+    /// What is crashed: a disk's model and a test build's crashes are of the data directory alone.
+    fn mode(&self) -> Option<Mode> {
+        match self.mode {
+            mode if self.stores.is_empty() => Some(mode),
+            Mode::Kills | Mode::All => Some(Mode::Kills),
+            Mode::Power | Mode::Panics => None,
+        }
+    }
+
+    fn servers(&self) -> Option<Arc<Servers>> {
+        let names: Vec<_> = self.stores.iter().map(String::as_str).collect();
+        (!names.is_empty()).then(|| Arc::new(Servers::own(&names)))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,30 +83,35 @@ enum Mode {
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
+    let Some(mode) = cli.mode() else {
+        eprintln!("crash: --stores is for kills: give --mode kills, or none");
+        return ExitCode::from(64);
+    };
     let seed = cli.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     println!("seed {seed}: give it as --seed to have clients do the same again");
     let mut right = true;
     let plan = Plan {
+        servers: cli.servers(),
         binary: cli.binary.or_else(named).unwrap_or_else(beside),
         seed,
         operations_max: OPERATIONS_MAX,
         talks: true,
     };
-    if matches!(cli.mode, Mode::Kills | Mode::All) {
+    if matches!(mode, Mode::Kills | Mode::All) {
         println!("{} kills of {}", cli.kills, plan.binary.display());
         let findings = Arc::default();
         let began = Instant::now();
         kills::run(&plan, cli.kills, &findings).await;
         right &= tell("kills", &findings, began);
     }
-    if matches!(cli.mode, Mode::Power | Mode::All) {
+    if matches!(mode, Mode::Power | Mode::All) {
         println!("{} power cuts of {}", cli.cuts, plan.binary.display());
         let findings = Arc::default();
         let began = Instant::now();
         power::run(&plan, cli.cuts, &findings).await;
         right &= tell("power", &findings, began);
     }
-    if matches!(cli.mode, Mode::Panics | Mode::All) {
+    if matches!(mode, Mode::Panics | Mode::All) {
         let plan = Plan { binary: cli.test_build.unwrap_or_else(beside), ..plan };
         if !has_hook(&plan.binary) {
             eprintln!(

@@ -32,6 +32,11 @@ impl Client {
         Self { number, random, made: 0, accounts: Vec::new() }
     }
 
+    /// The owner of accounts that others have used.
+    pub(super) fn of(number: usize, random: fastrand::Rng, accounts: Vec<Account>) -> Self {
+        Self { accounts, ..Self::new(number, random) }
+    }
+
     /// Works until the node is gone or it is told to stop.
     pub(super) async fn work(mut self, wire: Wire, stop: Arc<AtomicBool>) -> Self {
         while !stop.load(Ordering::Relaxed) {
@@ -92,7 +97,7 @@ impl Client {
     }
 }
 
-fn password(random: &mut fastrand::Rng) -> String {
+pub(super) fn password(random: &mut fastrand::Rng) -> String {
     format!("{:x} quartz violin", random.u64(..))
 }
 

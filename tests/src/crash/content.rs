@@ -8,7 +8,7 @@ use crate::Home;
 /// `<owner>/<photo>` of every file of a rendition, once for each, without hyphens.
 fn files(home: &Home, extension: &str) -> BTreeSet<String> {
     let is_wanted = |path: &&std::path::PathBuf| path.extension().is_some_and(|found| found == extension);
-    home.files().iter().filter(is_wanted).filter_map(|path| name(path)).collect()
+    home.content().iter().filter(is_wanted).filter_map(|path| name(path)).collect()
 }
 
 fn name(path: &Path) -> Option<String> {

@@ -1,10 +1,6 @@
 //! The end of a run: everything that was ever promised, held against the API, the databases, the files and the log.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -14,9 +10,9 @@ use super::{
     content,
     journal::{self, Account},
     kills::together,
-    logs::{self, Logs},
+    logs::{self, Logs, Run},
     process,
-    rows::{self, Promised, Rows, Standing},
+    rows::{self, Promised, Standing},
     wire::{Call, FOLLOWS_WITHIN, Mode, Wire},
 };
 use crate::{Home, Node, output::PATIENCE};
@@ -30,7 +26,7 @@ pub(super) async fn hold(
     plan: &Plan,
     home: &Home,
     clients: Vec<Client>,
-    accepted: &HashMap<String, u64>,
+    accepted: &[(Run, u64)],
     findings: &Arc<Findings>,
 ) {
     plan.say(findings, || "checking everything".to_owned());
@@ -89,21 +85,26 @@ pub(super) async fn comes(findings: &Findings, what: &str, mut look: impl AsyncF
 
 /// Everything is delivered, and the node stops in order.
 pub(super) async fn stop(home: &Home, node: Node, findings: &Findings) {
-    comes(findings, "the outbox to be delivered", async || {
-        let mut user = Rows::open(&home.data(), "user.db").await;
-        let left = user.number("SELECT count(*) FROM outbox").await;
-        user.close().await;
-        left == 0
-    })
-    .await;
+    comes(findings, "every domain to have heard of every change", async || rows::have_heard(home).await).await;
+    comes(findings, "log records to be in files", async || are_collected(home, &node).await).await;
     let exit = node.stop().await;
     findings.hold(exit.code() == Some(0), || format!("the node ended with {:?}: {}", exit.status, exit.stderr));
+}
+
+/// Whether all that a node accepted so far stands in the files of whoever collects; true where it writes them itself. Kafka
+/// keeps the order, so that all of earlier runs stands then as well.
+async fn are_collected(home: &Home, node: &Node) -> bool {
+    if home.setting("log.transport.kind").is_none() {
+        return true;
+    }
+    let accepted = process::metric(node, "portico_log_accepted_total").await;
+    logs::reached(&home.data().join("logs"), &Run::of(node)) >= accepted
 }
 
 /// Stops a node, and holds what it leaves in its databases and files against each other.
 pub(crate) async fn hold_together(home: &Home, node: Node, findings: &Findings) {
     stop(home, node, findings).await;
-    let standing = Standing::read(&home.data()).await;
+    let standing = Standing::read(home).await;
     standing.check_each_other(findings);
     content::check(home, findings, &standing.photo_paths, &standing.work_paths);
     content::check_unfinished(home, findings);
@@ -111,14 +112,16 @@ pub(crate) async fn hold_together(home: &Home, node: Node, findings: &Findings) 
 
 /// What lies in the data directory of a node that has stopped in order.
 pub(super) async fn data(home: &Home, clients: &[Client], findings: &Findings) -> Logs {
-    let standing = Standing::read(&home.data()).await;
+    let standing = Standing::read(home).await;
     standing.check(findings, &promised(clients));
     content::check(home, findings, &standing.photo_paths, &standing.work_paths);
     content::check_unfinished(home, findings);
     let directory = home.data().join("logs");
     let logs = Logs::read(&directory, findings);
     let last = logs::latest_run(&directory).unwrap_or_default();
-    findings.hold(logs.is_whole(&last), || format!("the last run's records have gaps after {}", logs.gapless(&last)));
+    findings.hold(logs.is_whole(&last), || {
+        format!("the last run's records have gaps after {}", logs.gapless(&Run::Named(last.clone())))
+    });
     findings.add("log: records", logs.records());
     findings.add("log: runs", logs.runs());
     logs
@@ -145,14 +148,13 @@ fn promised(clients: &[Client]) -> Promised {
 /// What uploads left behind that were cut off is deleted when their reservations end, and then no file is left but those of
 /// photos. A node that was started afresh has no cache left either.
 pub(super) async fn an_hour_later(plan: &Plan, home: &Home, clients: &[Client], findings: &Arc<Findings>) {
-    let data = home.data();
-    findings.add("reservations of uploads that were cut off", rows::work_left(&data).await);
-    rows::let_an_hour_pass(&data).await;
+    findings.add("reservations of uploads that were cut off", rows::work_left(home).await);
+    rows::let_an_hour_pass(home).await;
     let node = process::up(plan, home).await;
-    comes(findings, "the work list to be done", async || rows::work_left(&data).await == 0).await;
+    comes(findings, "the work list to be done", async || rows::work_left(home).await == 0).await;
     traces(&Wire::new(node.gateway(), findings, Mode::Calm), clients, |standing| standing != journal::Standing::Open)
         .await;
     stop(home, node, findings).await;
-    let standing = Standing::read(&data).await;
+    let standing = Standing::read(home).await;
     content::check(home, findings, &standing.photo_paths, &BTreeSet::new());
 }

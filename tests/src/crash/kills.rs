@@ -1,8 +1,7 @@
 //! Kills the process: under load, while it starts, and while it stops.
 
 use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -15,7 +14,8 @@ use tokio::task::JoinSet;
 use super::{
     CLIENTS, Findings, Plan,
     client::Client,
-    finale, logs,
+    finale,
+    logs::Run,
     process::{self, Starting},
     wire::{Mode, Wire},
 };
@@ -44,10 +44,10 @@ pub async fn run(plan: &Plan, kills: usize, findings: &Arc<Findings>) {
 
 /// The same, with something done to the data directory between the last kill and the last checks.
 pub async fn run_and(plan: &Plan, kills: usize, meanwhile: impl AsyncFnOnce(PathBuf), findings: &Arc<Findings>) {
-    let (home, mut random) = (process::home(), plan.random(0));
+    let (home, mut random) = (plan.home(), plan.random(0));
     let number = |number| Client::new(number, plan.random(1 + number as u64));
     let mut clients: Vec<_> = (0..CLIENTS).map(number).collect();
-    let (mut accepted, began) = (HashMap::new(), Instant::now());
+    let (mut accepted, began) = (Vec::new(), Instant::now());
     for kill in 1..=kills {
         let moment = match random.u8(..10) {
             0 => Moment::Start,
@@ -82,10 +82,11 @@ async fn round(
     clients: Vec<Client>,
     moment: Moment,
     random: &mut fastrand::Rng,
-    accepted: &mut HashMap<String, u64>,
+    accepted: &mut Vec<(Run, u64)>,
     findings: &Arc<Findings>,
 ) -> Vec<Client> {
     let node = process::up(plan, home).await;
+    let run = Run::of(&node);
     let wire = Wire::new(node.gateway(), findings, Mode::Killed);
     let clients = together(clients, |client| client.check(wire.clone(), false)).await;
     let stop = Arc::new(AtomicBool::new(false));
@@ -108,7 +109,7 @@ async fn round(
     }
     node.kill();
     stop.store(true, Ordering::Relaxed);
-    note(&home.data().join("logs"), on_disk, accepted, findings);
+    accepted.push((run, on_disk));
     working.await.expect("clients do not panic")
 }
 
@@ -119,18 +120,6 @@ async fn watch(node: &Node, on_disk: &mut u64) {
             *on_disk = accepted;
         }
         tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-/// Writes down how many records the run that was just killed had accepted.
-fn note(directory: &Path, on_disk: u64, accepted: &mut HashMap<String, u64>, findings: &Findings) {
-    if on_disk == 0 {
-        return;
-    }
-    let run = logs::latest_run(directory).filter(|run| !accepted.contains_key(run));
-    match run {
-        Some(run) => drop(accepted.insert(run, on_disk)),
-        None => findings.violation(format!("{on_disk} records were accepted, and none of that run stands in a file")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    fmt,
     fs::File,
     io::{BufRead, BufReader},
     path::Path,
@@ -9,8 +10,45 @@ use std::{
 
 use flate2::read::GzDecoder;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{Findings, operations::text};
+use crate::Node;
+
+/// A run of a node.
+#[derive(Debug, Clone)]
+pub(super) enum Run {
+    /// By its name: instance and boot.
+    Named(String),
+    /// By two moments between which it began. A boot is a UUID of version 7, which begins with the time.
+    Begun([Uuid; 2]),
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => f.write_str(name),
+            Self::Begun([after, before]) => write!(f, "between {after} and {before}"),
+        }
+    }
+}
+
+impl Run {
+    /// The run of a node.
+    pub(super) fn of(node: &Node) -> Self {
+        Self::Begun(node.began())
+    }
+
+    fn is(&self, name: &str) -> bool {
+        match self {
+            Self::Named(own) => own == name,
+            Self::Begun([after, before]) => {
+                let boot = name.rsplit(' ').next().and_then(|boot| Uuid::parse_str(boot).ok());
+                boot.is_some_and(|boot| (*after..=*before).contains(&boot))
+            }
+        }
+    }
+}
 
 /// Every record that stands in the files.
 #[derive(Default)]
@@ -67,14 +105,14 @@ impl Logs {
     }
 
     /// How many records of a run stand without a gap from the first.
-    pub(super) fn gapless(&self, run: &str) -> u64 {
-        let Some(sequences) = self.runs.get(run) else { return 0 };
-        (1..=sequences.len() as u64).take_while(|sequence| sequences.contains(sequence)).count() as u64
+    pub(super) fn gapless(&self, run: &Run) -> u64 {
+        let sequences = self.runs.iter().find_map(|(name, sequences)| run.is(name).then_some(sequences));
+        sequences.map_or(0, gapless)
     }
 
     /// Whether all records of a run stand without a gap: true of a node that stopped in order.
     pub(super) fn is_whole(&self, run: &str) -> bool {
-        self.runs.get(run).is_some_and(|sequences| sequences.len() as u64 == self.gapless(run))
+        self.runs.get(run).is_some_and(|sequences| sequences.len() as u64 == gapless(sequences))
     }
 
     /// How many records say this of an actor: their text, and what the panic said.
@@ -93,6 +131,11 @@ impl Logs {
     }
 }
 
+/// How many sequences there are without a gap from 1.
+fn gapless(sequences: &HashSet<u64>) -> u64 {
+    (1..=sequences.len() as u64).take_while(|sequence| sequences.contains(sequence)).count() as u64
+}
+
 /// How a file's name ends; a file that is being compressed, `.jsonl.gz.tmp`, holds nothing of its own.
 fn form(path: &Path) -> Option<&str> {
     path.extension()?.to_str()
@@ -104,22 +147,40 @@ fn run_of(record: &Value) -> String {
 
 /// The run that wrote the latest record.
 pub(super) fn latest_run(directory: &Path) -> Option<String> {
+    let latest = last_records(directory).into_iter().max_by_key(|record| text(&record["Timestamp"]));
+    latest.map(|record| run_of(&record))
+}
+
+/// The highest sequence of a run among the last records of each file.
+pub(super) fn reached(directory: &Path, run: &Run) -> Option<u64> {
+    let of_run = last_records(directory).into_iter().filter(|record| run.is(&run_of(record)));
+    of_run.filter_map(|record| record["sequence"].as_u64()).max()
+}
+
+/// The last whole record of each file that is being written.
+fn last_records(directory: &Path) -> Vec<Value> {
+    let paths = std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    paths.filter(|path| form(path) == Some("jsonl")).filter_map(|path| last_record(&path)).collect()
+}
+
+fn last_record(path: &Path) -> Option<Value> {
     const TAIL_BYTES: usize = 64 * 1024;
-    let mut latest: Option<(String, String)> = None;
-    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
-        if form(&entry.path()) != Some("jsonl") {
-            continue;
-        }
-        let Ok(bytes) = std::fs::read(entry.path()) else { continue };
-        let tail = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
-        let lines = tail.split_inclusive(|byte| *byte == b'\n').rev();
-        let record =
-            lines.filter(|line| line.ends_with(b"\n")).find_map(|line| serde_json::from_slice::<Value>(line).ok());
-        let Some(record) = record else { continue };
-        let time = text(&record["Timestamp"]);
-        if latest.as_ref().is_none_or(|(known, _)| *known < time) {
-            latest = Some((time, run_of(&record)));
-        }
+    let bytes = std::fs::read(path).ok()?;
+    let tail = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
+    let lines = tail.split_inclusive(|byte| *byte == b'\n').rev();
+    lines.filter(|line| line.ends_with(b"\n")).find_map(|line| serde_json::from_slice(line).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_known_by_when_it_began() {
+        let [earlier, after, boot, before] = [(); 4].map(|()| Uuid::now_v7());
+        let run = Run::Begun([after, before]);
+
+        assert!(run.is(&format!("host {boot}")));
+        assert!(!run.is(&format!("host {earlier}")) && !run.is("host"));
     }
-    latest.map(|(_, run)| run)
 }

@@ -3,20 +3,22 @@
 //! Clients keep a node busy and write down what it acknowledged. Then the process is killed, again and again ([`kills`]), or
 //! its actors are crashed by injected panics while it runs on ([`panics`]). What was written down is held against what the
 //! node says afterwards, and against its databases, its files and its log. A kill leaves the system's cache alive, and so
-//! [`power`] cuts the power: it holds against the same promises what a disk would have kept.
+//! [`power`] cuts the power: it holds against the same promises what a disk would have kept. [`faults`] leaves the node alone
+//! and cuts it off from the servers that it depends on.
 //!
 //! - `findings`: what was counted and what was found wrong; `report` prints it.
 //! - `wire`: calls the API and judges the form of what it says. `journal`: what one account was promised.
 //! - `client`: somebody with many accounts who does this and that; `operations`: each thing that can be done.
 //! - `settle`: an operation without an answer either happened or did not, as a whole; here it is found out which.
-//! - `check`: holds an account's journal against the API. `rows`, `content`, `logs`: against what lies in the data directory.
-//!   `finale` does all of it at the end.
+//! - `check`: holds an account's journal against the API. `rows`, `sessions`, `content`, `logs`: against what lies in the data
+//!   directory or at servers. `finale` does all of it at the end.
 //! - `power`: a tracer, a model of the disk, and what the node lived through. Wants `strace`.
 //! - `process`: starts nodes, looks at what a process holds, and reads the supervision tree.
 
 mod check;
 mod client;
 mod content;
+pub mod faults;
 mod finale;
 mod findings;
 mod journal;
@@ -29,6 +31,7 @@ pub mod power;
 mod process;
 mod report;
 mod rows;
+mod sessions;
 mod settle;
 mod wire;
 
@@ -38,13 +41,15 @@ pub(crate) use process::home;
 pub use report::Table;
 pub(crate) use rows::Rows;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
+
+use crate::{Home, Servers};
 
 /// How many clients work at the same time.
 const CLIENTS: usize = 8;
 
 /// What is to be done.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Plan {
     /// The node's binary.
     pub binary: PathBuf,
@@ -54,9 +59,18 @@ pub struct Plan {
     pub operations_max: u64,
     /// Print a line now and then.
     pub talks: bool,
+    /// What keeps rows, sessions and photos, and carries events and log records; none for the data directory.
+    pub servers: Option<Arc<Servers>>,
 }
 
 impl Plan {
+    /// A home where crashes can be many, over the plan's servers.
+    fn home(&self) -> Home {
+        let Some(servers) = self.servers.as_deref() else { return home() };
+        let home = home().over(servers);
+        if servers.has("KAFKA") { home.with_logs_by(servers) } else { home }
+    }
+
     /// Tells whoever watches, and what was found wrong since the last time.
     fn say(&self, findings: &Findings, line: impl FnOnce() -> String) {
         if self.talks {

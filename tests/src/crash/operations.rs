@@ -4,6 +4,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::{
     journal::{Account, Pending, Photo, Session, Standing, Upload},
@@ -160,6 +161,38 @@ impl Account {
         self.pending = None;
         if self.expect(wire, 204, "deletion of an account", &answer) {
             self.close(Standing::Closed);
+        }
+        Ok(())
+    }
+
+    /// Has a session verified.
+    pub(super) async fn verify(&self, wire: &Wire, by: &str) -> Done {
+        let answer = wire.call(&Call::get("/session/verify").by(by)).await?;
+        if self.expect(wire, 204, "session check", &answer) && self.id.as_deref() != Some(answer.header("x-user-id")) {
+            surprise(wire, self, "a session check of somebody else", &answer);
+        }
+        Ok(())
+    }
+
+    /// Looks at the account.
+    pub(super) async fn look(&self, wire: &Wire, by: &str) -> Done {
+        let answer = wire.call(&Call::get("/me").by(by)).await?;
+        let me = answer.json();
+        if self.expect(wire, 200, "look at the account", &answer)
+            && (text(&me["email"]), text(&me["name"])) != (self.email.clone(), self.name.clone())
+        {
+            surprise(wire, self, "a look at the account", &answer);
+        }
+        Ok(())
+    }
+
+    /// Reads a photo's bytes.
+    pub(super) async fn read(&self, wire: &Wire, by: &str, photo: &Photo) -> Done {
+        let answer = wire.call(&Call::get(format!("/me/photos/{}/content", photo.id)).by(by)).await?;
+        if self.expect(wire, 200, "reading of a photo", &answer)
+            && hex::encode(Sha256::digest(&answer.bytes)) != photo.sha256
+        {
+            wire.findings.violation(format!("{}: photo {} has other bytes", self.email, photo.id));
         }
         Ok(())
     }

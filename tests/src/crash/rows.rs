@@ -5,39 +5,77 @@
 use std::{collections::BTreeSet, path::Path};
 
 use sea_orm::sqlx::{
-    ConnectOptions as _, Connection as _, Executor as _, Row as _,
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Row as _,
     sqlite::{SqliteConnectOptions, SqliteConnection},
 };
 
-use super::Findings;
+use super::{Findings, sessions};
+use crate::{Home, servers::psql};
 
 /// A database of a node, while it runs or after it stopped.
-pub(crate) struct Rows {
-    connection: SqliteConnection,
+pub(crate) enum Rows {
+    /// In a file of the data directory.
+    File(SqliteConnection),
+    /// At a PostgreSQL server.
+    Server(String),
 }
 
 impl Rows {
+    /// A database in a data directory.
     pub(crate) async fn open(data: &Path, name: &str) -> Self {
         let options = SqliteConnectOptions::new().filename(data.join(name)).pragma("query_only", "ON");
         let connection = options.connect().await.unwrap_or_else(|error| panic!("{name} cannot be opened: {error}"));
-        Self { connection }
+        Self::File(connection)
+    }
+
+    /// The database of a domain, wherever a home's nodes keep it.
+    pub(crate) async fn of(home: &Home, domain: &str) -> Self {
+        match home.setting(&format!("{domain}.store.url")) {
+            Some(url) => Self::Server(url.to_owned()),
+            None => Self::open(&home.data(), &format!("{domain}.db")).await,
+        }
+    }
+
+    /// How an id is selected as text without hyphens.
+    fn plain(&self, column: &str) -> String {
+        match self {
+            Self::File(_) => format!("lower(hex({column}))"),
+            Self::Server(_) => format!("replace({column}::text, '-', '')"),
+        }
     }
 
     /// The first column of every row, as text.
-    pub(super) async fn texts(&mut self, query: &'static str) -> BTreeSet<String> {
-        let rows = self.connection.fetch_all(query).await.unwrap_or_else(|error| panic!("{query}: {error}"));
-        rows.iter().map(|row| row.get(0)).collect()
+    pub(super) async fn texts(&mut self, query: &str) -> BTreeSet<String> {
+        match self {
+            Self::File(connection) => {
+                let rows = connection.fetch_all(AssertSqlSafe(query)).await;
+                rows.unwrap_or_else(|error| panic!("{query}: {error}")).iter().map(|row| row.get(0)).collect()
+            }
+            Self::Server(url) => select(url, query).await.lines().map(str::to_owned).collect(),
+        }
     }
 
     /// The first column of the only row.
-    pub(crate) async fn number(&mut self, query: &'static str) -> u64 {
-        let row = self.connection.fetch_one(query).await.unwrap_or_else(|error| panic!("{query}: {error}"));
-        row.get::<i64, _>(0).unsigned_abs()
+    pub(crate) async fn number(&mut self, query: &str) -> u64 {
+        match self {
+            Self::File(connection) => {
+                let row = connection.fetch_one(AssertSqlSafe(query)).await;
+                row.unwrap_or_else(|error| panic!("{query}: {error}")).get::<i64, _>(0).unsigned_abs()
+            }
+            Self::Server(url) => select(url, query).await.trim().parse().expect("a number"),
+        }
     }
 
     pub(crate) async fn close(self) {
-        let _closed = self.connection.close().await;
+        if let Self::File(connection) = self {
+            let _closed = connection.close().await;
+        }
     }
+}
+
+async fn select(url: &str, statement: &str) -> String {
+    let (url, statement) = (url.to_owned(), statement.to_owned());
+    tokio::task::spawn_blocking(move || psql(&url, &statement)).await.expect("psql answers")
 }
 
 /// What stands in the databases of a node that has stopped.
@@ -58,31 +96,26 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    pub(super) async fn read(data: &Path) -> Self {
-        let (mut user, mut session, mut photo) = (
-            Rows::open(data, "user.db").await,
-            Rows::open(data, "session.db").await,
-            Rows::open(data, "photo.db").await,
-        );
+    pub(super) async fn read(home: &Home) -> Self {
+        let (mut user, mut photo) = (Rows::of(home, "user").await, Rows::of(home, "photo").await);
+        let (id, owner, of_photo) = (user.plain("id"), photo.plain("owner_id"), photo.plain("photo_id"));
+        let (sessions, photo_id) = (sessions::read(home).await, photo.plain("id"));
         let standing = Self {
-            users: user.texts("SELECT lower(hex(id)) FROM users").await,
+            users: user.texts(&format!("SELECT {id} FROM users")).await,
             emails: user.texts("SELECT email FROM users").await,
-            versions: user.texts("SELECT lower(hex(id)) || ' ' || version FROM users").await,
-            owners: photo.texts("SELECT lower(hex(id)) || ' ' || version FROM owners WHERE NOT deleted").await,
-            tombstones: photo.texts("SELECT lower(hex(id)) FROM owners WHERE deleted").await,
-            buried: session.texts("SELECT lower(hex(user_id)) FROM epochs WHERE least = 9223372036854775807").await,
-            session_owners: session.texts("SELECT DISTINCT lower(hex(user_id)) FROM sessions").await,
-            photos: photo.texts("SELECT lower(hex(id)) FROM photos").await,
-            photo_paths: photo.texts("SELECT lower(hex(owner_id)) || '/' || lower(hex(id)) FROM photos").await,
-            work_paths: photo
-                .texts("SELECT lower(hex(owner_id)) || '/' || lower(hex(photo_id)) FROM content_work")
-                .await,
+            versions: user.texts(&format!("SELECT {id} || ' ' || version FROM users")).await,
+            owners: photo.texts(&format!("SELECT {photo_id} || ' ' || version FROM owners WHERE NOT deleted")).await,
+            tombstones: photo.texts(&format!("SELECT {photo_id} FROM owners WHERE deleted")).await,
+            buried: sessions.buried,
+            session_owners: sessions.owners,
+            photos: photo.texts(&format!("SELECT {photo_id} FROM photos")).await,
+            photo_paths: photo.texts(&format!("SELECT {owner} || '/' || {photo_id} FROM photos")).await,
+            work_paths: photo.texts(&format!("SELECT {owner} || '/' || {of_photo} FROM content_work")).await,
             outbox: user.number("SELECT count(*) FROM outbox").await,
             set_aside: user.number("SELECT count(*) FROM set_aside").await,
             miscounted: photo.number(MISCOUNTED).await,
         };
         user.close().await;
-        session.close().await;
         photo.close().await;
         standing
     }
@@ -139,17 +172,37 @@ fn within(findings: &Findings, what: &str, promised: &BTreeSet<String>, found: &
     findings.hold(less.is_empty(), || format!("{what}: missing {less:?}"));
 }
 
+/// Whether every domain has heard of every change of a user: no event waits, and where a broker has taken them, photo knows
+/// each user at its version.
+pub(super) async fn have_heard(home: &Home) -> bool {
+    let (mut user, mut photo) = (Rows::of(home, "user").await, Rows::of(home, "photo").await);
+    let (id, owner) = (user.plain("id"), photo.plain("id"));
+    let mut heard = user.number("SELECT count(*) FROM outbox").await == 0;
+    if heard && home.setting("bus.broker.adapter").is_some() {
+        heard = user.texts(&format!("SELECT {id} || ' ' || version FROM users")).await
+            == photo.texts(&format!("SELECT {owner} || ' ' || version FROM owners WHERE NOT deleted")).await;
+    }
+    user.close().await;
+    photo.close().await;
+    heard
+}
+
 /// Makes every reservation due, as an hour would. The node must be down.
-pub(super) async fn let_an_hour_pass(data: &Path) {
-    let options = SqliteConnectOptions::new().filename(data.join("photo.db"));
+pub(super) async fn let_an_hour_pass(home: &Home) {
+    const PASS: &str = "UPDATE content_work SET due = 0";
+    if let Some(url) = home.setting("photo.store.url") {
+        select(url, PASS).await;
+        return;
+    }
+    let options = SqliteConnectOptions::new().filename(home.data().join("photo.db"));
     let mut connection = options.connect().await.expect("the database can be opened");
-    connection.execute("UPDATE content_work SET due = 0").await.expect("the work list can be written");
+    connection.execute(PASS).await.expect("the work list can be written");
     let _closed = connection.close().await;
 }
 
 /// How many entries the work list has.
-pub(super) async fn work_left(data: &Path) -> u64 {
-    let mut photo = Rows::open(data, "photo.db").await;
+pub(super) async fn work_left(home: &Home) -> u64 {
+    let mut photo = Rows::of(home, "photo").await;
     let left = photo.number("SELECT count(*) FROM content_work").await;
     photo.close().await;
     left

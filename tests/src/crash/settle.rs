@@ -9,7 +9,7 @@ use super::{
     journal::{Account, Pending, Photo, Session, Standing, Upload},
     operations::{registration, removal, rename, session, sign_in, surprise, text},
     pictures,
-    wire::{Call, FOLLOWS_WITHIN, Mode, Unknown, Wire},
+    wire::{Call, FOLLOWS_WITHIN, Mode, PAUSE, Unknown, Wire},
 };
 use crate::Answer;
 
@@ -142,7 +142,7 @@ impl Account {
                     self.uploaded(&answer, upload.seed);
                     return Ok(());
                 }
-                409 => {} // the first one is still in progress
+                409 => tokio::time::sleep(PAUSE).await, // the first one is still in progress
                 _ => {
                     surprise(wire, self, "upload, repeated under its key,", &answer);
                     return Ok(());

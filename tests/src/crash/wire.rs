@@ -19,11 +19,13 @@ use crate::{Answer, client::http};
 const PATIENCE: Duration = Duration::from_secs(40);
 /// How often a call is repeated whose answer is the server's fault.
 const INSISTENCE: usize = 500;
+/// How long a repetition waits for a server that the node depends on.
+const UNTIL_MENDED: Duration = Duration::from_millis(100);
 
 /// How long what follows from a commit may take: the longest that a cache keeps what it was not told of, and some.
 pub(super) const FOLLOWS_WITHIN: Duration = Duration::from_secs(75);
 /// How often it is looked at meanwhile.
-const PAUSE: Duration = Duration::from_millis(20);
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// Problems that may be answered while actors crash, each with its status.
 const EXCUSED: [(u16, &str); 4] =
@@ -36,6 +38,8 @@ pub(super) enum Mode {
     Killed,
     /// Actors crash; the process stays.
     Crashed,
+    /// A server that the node depends on is away or slow; nothing inside of the process fails.
+    Cut,
     /// Nothing fails.
     Calm,
 }
@@ -49,7 +53,11 @@ pub(super) struct Wire {
     pub(super) mode: Mode,
     /// The id of the latest request that was answered, which says in a trace which answer it was.
     latest: Arc<Mutex<Option<String>>>,
+    watcher: Option<Watcher>,
 }
+
+/// Is told when a call was sent, and of its answer; none if the connection failed.
+pub(super) type Watcher = Arc<dyn Fn(Instant, Option<&Answer>) + Send + Sync>;
 
 /// The node did not answer, or did not say whether it did what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +116,12 @@ impl<'a> Call<'a> {
 impl Wire {
     pub(super) fn new(base: &str, findings: &Arc<Findings>, mode: Mode) -> Self {
         let http = http().timeout(PATIENCE).build().expect("a client without TLS can be built");
-        Self { http, base: base.into(), findings: Arc::clone(findings), mode, latest: Arc::default() }
+        Self { http, base: base.into(), findings: Arc::clone(findings), mode, latest: Arc::default(), watcher: None }
+    }
+
+    /// The same, with somebody who is told of each call.
+    pub(super) fn watched(&self, watcher: Watcher) -> Self {
+        Self { watcher: Some(watcher), ..self.clone() }
     }
 
     /// The id of the latest request that was answered; none before the first.
@@ -122,7 +135,11 @@ impl Wire {
     /// [`Unknown`] when there was no answer, or one by which the server takes the blame.
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Answer, Unknown> {
         self.findings.count("requests sent");
+        let sent = Instant::now();
         let answer = self.send(self.request(call)).await;
+        if let Some(watcher) = &self.watcher {
+            watcher(sent, answer.as_ref());
+        }
         match &answer {
             Some(answer) if answer.status < 500 => self.findings.count("requests answered"),
             Some(answer) => {
@@ -144,10 +161,13 @@ impl Wire {
     /// # Errors
     /// [`Unknown`] when the node is gone.
     pub(super) async fn insist(&self, call: &Call<'_>) -> Result<Answer, Unknown> {
-        let tries = if self.mode == Mode::Crashed { INSISTENCE } else { 1 };
+        let tries = if matches!(self.mode, Mode::Crashed | Mode::Cut) { INSISTENCE } else { 1 };
         for _ in 0..tries {
             if let Ok(answer) = self.call(call).await {
                 return Ok(answer);
+            }
+            if self.mode == Mode::Cut {
+                tokio::time::sleep(UNTIL_MENDED).await;
             }
         }
         self.findings.hold(tries == 1, || format!("{} {} never succeeded", call.method, call.path));
@@ -203,5 +223,7 @@ impl Wire {
         self.findings.hold(expected, || {
             format!("{} {} answered {status}: {}", call.method, call.path, String::from_utf8_lossy(&answer.bytes))
         });
+        let says_when = status != 503 || !answer.header("retry-after").is_empty();
+        self.findings.hold(says_when, || format!("{} {} answered 503 without Retry-After", call.method, call.path));
     }
 }

@@ -10,18 +10,23 @@ use clients::{address, amqp_declare, amqp_get, kafka_create_topic, psql, redis_c
 use portico_tests::{Servers, eventually};
 use traces::{Traces, processes};
 
-/// Kills a server, starts it again and looks; stops it, lets it go on and looks again.
-fn torment(servers: &Servers, name: &str, look: impl Fn() -> String) -> [String; 2] {
+/// Kills a server, starts it again and looks; has it end, starts it again and looks; pauses it, lets it go on and looks.
+fn torment(servers: &Servers, name: &str, look: impl Fn() -> String) -> [String; 3] {
     servers.kill(name);
     assert_eq!(processes(servers, name), [], "of the killed server");
     servers.up(name);
     let after_the_kill = look();
 
+    servers.stop(name);
+    assert_eq!(processes(servers, name), [], "of the server that was to end");
+    servers.up(name);
+    let after_the_end = look();
+
     servers.pause(name);
     let states = processes(servers, name);
     assert!(!states.is_empty() && states.iter().all(|&(_, state)| state == 'T'), "not stopped: {states:?}");
     servers.resume(name);
-    [after_the_kill, look()]
+    [after_the_kill, after_the_end, look()]
 }
 
 #[tokio::test]
@@ -35,7 +40,7 @@ async fn postgres_keeps_its_rows_and_leaves_nothing_behind() {
     let traces = Traces::of(&servers);
     servers.down();
 
-    assert_eq!(seen, ["7", "7"]);
+    assert_eq!(seen, ["7"; 3]);
     assert!(trusted);
     traces.gone().await;
 }
@@ -50,7 +55,7 @@ async fn redis_keeps_its_keys_and_leaves_nothing_behind() {
     let traces = Traces::of(&servers);
     servers.down();
 
-    assert_eq!(seen, ["7", "7"]);
+    assert_eq!(seen, ["7"; 3]);
     assert!(trusted);
     traces.gone().await;
 }
@@ -67,7 +72,7 @@ async fn rabbitmq_keeps_its_queues_and_leaves_nothing_behind() {
     servers.down();
 
     assert!(unknown.contains("NOT_FOUND"), "{unknown}");
-    assert_eq!(seen, ["empty", "empty"]);
+    assert_eq!(seen, ["empty"; 3]);
     assert!(trusted);
     traces.gone().await;
 }
@@ -84,7 +89,7 @@ async fn kafka_keeps_its_topics_and_leaves_nothing_behind() {
     servers.down();
 
     assert_eq!(created, "0");
-    assert_eq!(seen, [TAKEN, TAKEN]);
+    assert_eq!(seen, [TAKEN; 3]);
     assert!(trusted);
     traces.gone().await;
 }
@@ -99,7 +104,7 @@ async fn s3_keeps_its_objects_and_leaves_nothing_behind() {
     let traces = Traces::of(&servers);
     servers.down();
 
-    assert_eq!(seen, ["7", "7"]);
+    assert_eq!(seen, ["7"; 3]);
     assert!(refused.contains("SignatureDoesNotMatch"), "{refused}");
     traces.gone().await;
 }

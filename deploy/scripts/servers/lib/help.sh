@@ -10,6 +10,7 @@ that they write in one directory. Nothing of the machine's own servers is touche
   ./just servers up [NAME...]        starts all, or those named, and waits until they are ready; what is up stays so
   ./just servers status              which are up, where they listen, and with which passwords
   ./just servers kill NAME...        SIGKILL to all its processes; `up NAME` starts it again: same port, same data
+  ./just servers stop NAME...        asks it to end, and SIGKILL to what is left after 30 s; `up NAME` starts it again
   ./just servers pause NAME...       SIGSTOP to all of them: connections stay open, and nothing answers
   ./just servers resume NAME...      SIGCONT
   ./just servers down                ends all and deletes everything; --all: every set, unless it was made with --dir

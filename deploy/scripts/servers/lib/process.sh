@@ -57,6 +57,27 @@ end() {
     ! command -v "$1_ended" >/dev/null || "$1_ended"
 }
 
+# stop NAME: asks the process that started the others, as an operator would, and ends what it leaves behind.
+stop() {
+    pids=$(members "$1" | cut -d ' ' -f 1)
+    [ -n "$pids" ] || misused "$1 is not up"
+    first=
+    for pid in $pids; do
+        parent=$(cut -d ' ' -f 4 "/proc/$pid/stat" 2>/dev/null) || continue
+        echo "$pids" | grep -qx "$parent" || first="$first $pid"
+    done
+    # shellcheck disable=SC2086 # words
+    kill -"$("$1_stops_at" 2>/dev/null || echo TERM)" $first 2>/dev/null || :
+    tries=0
+    for pid in $first; do
+        while alive "$pid" && [ $tries -lt 300 ]; do
+            tries=$((tries + 1))
+            sleep 0.1
+        done
+    done
+    end "$1"
+}
+
 pause() {
     [ -n "$(members "$1")" ] || misused "$1 is not up"
     signal_until STOP "$1" ' [Tt]$'

@@ -81,7 +81,7 @@ async fn a_server_of_the_named_authority_is_trusted_and_no_other() {
 async fn a_server_under_a_name_that_its_certificate_does_not_hold_is_trusted_only_where_names_do_not_count() {
     let (role, rest) = SHARED.setting("POSTGRES_USER_URL").split_once('@').unwrap();
     let (server, database) = rest.split_once('/').unwrap();
-    let elsewhere = Proxy::at(Ipv4Addr::new(127, 0, 0, 2), server.parse().unwrap()).await;
+    let elsewhere = Proxy::between((Ipv4Addr::new(127, 0, 0, 2), 0).into(), server.parse().unwrap()).await;
     let url = format!("{role}@{}/{database}", elsewhere.address());
     let ca = Some(SHARED.ca().to_owned());
 

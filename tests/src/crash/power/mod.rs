@@ -16,11 +16,7 @@ mod strace;
 mod told;
 mod tracer;
 
-use std::{
-    any::Any,
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use tokio::{
     runtime::Builder,
@@ -32,7 +28,7 @@ use self::{
     life::Life,
     told::Fact,
 };
-use super::{Findings, Plan, client::Client, finale, process};
+use super::{Findings, Plan, client::Client, finale, logs::Run, process};
 use crate::Home;
 
 /// Images that are checked at the same time.
@@ -100,7 +96,7 @@ fn choose(life: &Life, cuts: usize, random: &mut fastrand::Rng) -> BTreeMap<usiz
 struct Image {
     home: Home,
     clients: Vec<Client>,
-    accepted: HashMap<String, u64>,
+    accepted: Vec<(Run, u64)>,
     reported: Vec<Fact>,
     what: String,
     unsynced: Vec<String>,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    super::{Findings, client::Client, rows::Rows},
+    super::{Findings, client::Client, logs::Run, rows::Rows},
     history::History,
     strace::{Call, Step},
 };
@@ -115,13 +115,13 @@ impl Told {
     }
 
     /// How many log records of each run had been said to be on disk when the step `at` began.
-    pub(super) fn accepted(&self, at: usize) -> HashMap<String, u64> {
+    pub(super) fn accepted(&self, at: usize) -> Vec<(Run, u64)> {
         let mut accepted = HashMap::<String, u64>::new();
         for (_, run, count) in self.claims.iter().filter(|(when, ..)| *when <= at) {
             let known = accepted.entry(run.clone()).or_default();
             *known = (*count).max(*known);
         }
-        accepted
+        accepted.into_iter().map(|(run, count)| (Run::Named(run), count)).collect()
     }
 }
 

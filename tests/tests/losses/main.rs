@@ -1,5 +1,8 @@
 //! The crash driver would notice a loss: what it holds to be so is made untrue, one thing of each kind.
 
+#[cfg(feature = "distributed")]
+mod at_servers;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -43,7 +46,7 @@ const TOLD_OF_DELETED: [&str; 2] = ["tombstones of owners: missing", "last epoch
 #[tokio::test(flavor = "multi_thread")]
 async fn each_kind_of_loss_is_noticed() {
     let findings: Arc<Findings> = Arc::default();
-    let plan = Plan { binary: binary().to_owned(), seed: 3, operations_max: 40, talks: false };
+    let plan = Plan { binary: binary().to_owned(), seed: 3, operations_max: 40, talks: false, servers: None };
 
     let run = kills::run_and(&plan, KILLS, lose_something_of_each_kind, &findings);
     tokio::time::timeout(OVER_WITHIN, run).await.expect("what is lost is not waited for again and again");
@@ -60,15 +63,19 @@ async fn lose_something_of_each_kind(data: PathBuf) {
     change(&data, "user.db", &["DELETE FROM users WHERE id IN (SELECT id FROM users ORDER BY id LIMIT 1)"]).await;
     change(&data, "session.db", &[SESSIONS_OF_SOME, "DELETE FROM epochs WHERE least = 9223372036854775807"]).await;
     change(&data, "photo.db", &["UPDATE owners SET version = 0, deleted = 0", EARLY_PHOTOS]).await;
-    for original in files(&data.join("content"), "orig") {
-        fs::remove_file(original).unwrap();
-    }
+    remove(&data.join("content"), "orig");
     let stray = data.join("content/00/01a21250-0000-7000-8000-000000000000");
     fs::create_dir_all(&stray).unwrap();
     fs::write(stray.join("01a21250-0000-7000-8000-000000000001.thumb"), "stray").unwrap();
-    for log in files(&data.join("logs"), "jsonl") {
-        lose_halve_and_repeat(&log);
-    }
+    harm_logs(&data);
+}
+
+fn harm_logs(data: &Path) {
+    files(&data.join("logs"), "jsonl").iter().for_each(|log| lose_halve_and_repeat(log));
+}
+
+fn remove(directory: &Path, extension: &str) {
+    files(directory, extension).iter().for_each(|file| fs::remove_file(file).unwrap());
 }
 
 /// Of those with many sessions, some of which live in some journal.

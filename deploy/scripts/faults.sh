@@ -1,0 +1,18 @@
+#!/bin/sh
+# Cuts the release node off from each server that it depends on, in every way, under load, and holds it to what is promised.
+# Arguments go to the driver: `./just faults --help` lists them. The whole run takes half an hour, and what came of it goes to
+# docs/reliability.md with `--write docs/reliability.md`.
+set -eu
+cd "$(dirname "$0")/../.."
+. deploy/scripts/lib/need.sh
+target=${CARGO_TARGET_DIR:-target}
+
+deploy/scripts/servers.sh fetch
+[ -n "${PORTICO_TEST_BINARY:-}" ] ||
+    cargo build --release --locked --package portico-node --features portico-node/distributed
+# With the features that `test` unifies, so that nothing is compiled twice.
+cargo build --workspace --bins --tests --locked --features portico-node/distributed,portico-tests/distributed
+
+PORTICO_TEST_BINARY=${PORTICO_TEST_BINARY:-$PWD/$target/release/portico}
+export PORTICO_TEST_BINARY
+exec "$target/debug/faults" "$@"
