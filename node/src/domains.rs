@@ -40,12 +40,14 @@ pub(crate) struct World {
     /// What the node counts.
     pub(crate) metrics: Metrics,
     /// Cancelled when the node is to stop: nothing is waited for any more.
+    #[cfg_attr(not(feature = "distributed"), expect(dead_code, reason = "it is of servers"))]
     pub(crate) stop: CancellationToken,
     /// The pools of threads, by name.
     pub(crate) pools: Vec<(&'static str, Pool)>,
     /// Asks each dependency whether it works.
     pub(crate) probes: Vec<Dependency>,
     /// The profiles whose changes the connection of sessions tells of.
+    #[cfg_attr(not(feature = "distributed"), expect(dead_code, reason = "it is of servers"))]
     pub(crate) profiles: Option<Profiles>,
     /// Wakes who waits for the server of sessions, each time that it is there again.
     pub(crate) sessions_returned: Option<Arc<Notify>>,

@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 #[error("{detail}")]
 pub struct Unopened {
-    /// The setting that is to blame: `url`, `tls` or `ca_file`.
+    /// The setting that is to blame, such as `url` or `ca_file`.
     pub key: &'static str,
     /// What is wrong, in one line.
     pub detail: String,

@@ -3,6 +3,7 @@
 mod expiry;
 mod faults;
 mod opening;
+mod overflow;
 mod profiles;
 
 use std::{process::Command, sync::LazyLock, time::Duration};

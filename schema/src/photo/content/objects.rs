@@ -142,8 +142,24 @@ fn refused(error: &opendal::Error) -> Unopened {
         ErrorKind::PermissionDenied => denied(error.message(), told),
         ErrorKind::NotFound => Unopened::for_good("bucket", told("there is no such bucket")),
         ErrorKind::ConfigInvalid => Unopened::for_good("endpoint", told(error.message())),
-        _ => Unopened::for_now(format!("the storage cannot be reached: {}", chain(error))),
+        _ if is_untrusted(error) => {
+            Unopened::for_good("ca_file", format!("the storage is not trusted: {}", chain(error)))
+        }
+        _ => Unopened {
+            key: "endpoint",
+            ..Unopened::for_now(format!("the storage cannot be reached: {}", chain(error)))
+        },
     }
+}
+
+/// Whether nobody vouches for the storage's certificate.
+fn is_untrusted(error: &opendal::Error) -> bool {
+    let of_tls = |cause: &(dyn std::error::Error + 'static)| {
+        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let told = cause.downcast_ref().or_else(|| wrapped?.downcast_ref());
+        matches!(told, Some(rustls::Error::InvalidCertificate(_)))
+    };
+    std::iter::successors(std::error::Error::source(error), |cause| cause.source()).any(of_tls)
 }
 
 /// Which half of the key is wrong, by the code of S3's answer where it has one (S3 API reference, error responses).
