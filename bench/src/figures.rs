@@ -6,11 +6,17 @@ pub mod hot;
 pub mod log;
 #[cfg(feature = "distributed")]
 pub mod log_collect;
+#[cfg(feature = "distributed")]
+pub mod outbox_publish;
 pub mod overload;
 pub mod photo_upload;
 mod pictures;
 pub mod profile_scale;
 pub mod register_durable;
+#[cfg(feature = "distributed")]
+mod servers;
+#[cfg(feature = "distributed")]
+pub mod session_check;
 mod shared;
 pub mod sign_in;
 pub mod storm;
@@ -44,6 +50,10 @@ pub const ALL: &[Group] = &[
     Group { names: &["log_call"], measure: log::call },
     #[cfg(feature = "distributed")]
     Group { names: &["log_collect"], measure: log_collect::measure },
+    #[cfg(feature = "distributed")]
+    Group { names: &["session_check"], measure: session_check::measure },
+    #[cfg(feature = "distributed")]
+    Group { names: &["outbox_publish"], measure: outbox_publish::measure },
     Group { names: &["ask_local_other_thread", "ask_local_same_thread"], measure: ask_local::measure },
     Group { names: &["idle_memory", "memory_100k_sessions", "start_ms", "binary_mb"], measure: footprint::measure },
 ];

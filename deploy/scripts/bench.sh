@@ -12,8 +12,8 @@ for argument in "$@"; do
         # A profile needs the names of functions, and frames that can be walked, which the release build leaves out.
         --profile) profile=profiling && export RUSTFLAGS="${RUSTFLAGS:-} -C force-frame-pointers=yes" ;;
         --short | --help | -h | --list) measures=no ;;
-        # It starts a Kafka, and wants what librdkafka is compiled with.
-        log_collect) features="--features portico-bench/distributed" ;;
+        # They start servers, and want what librdkafka is compiled with.
+        log_collect | session_check | outbox_publish) features="--features portico-bench/distributed" ;;
     esac
 done
 # What the figure `thumbnail` is measured against; without it that figure has missed its floor, and says so.

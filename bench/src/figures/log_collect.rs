@@ -4,7 +4,6 @@
 //! counted from their first record on, when they have become members of a group.
 
 mod bare;
-mod kafka;
 mod topic;
 
 use std::{
@@ -18,7 +17,7 @@ use portico_kernel::{Deadline, Intensity, Spec, Strategy, Supervisor, SystemCloc
 use portico_log::{Logs, Positions};
 use portico_schema::log::{LogFiles, LogSettings};
 
-use self::kafka::Kafka;
+use super::servers::Servers;
 use crate::{
     figure::{Direction, Figure},
     run::{Failure, Run},
@@ -38,12 +37,13 @@ const LOOK: Duration = Duration::from_millis(1);
 /// Kafka cannot be started, or records do not come.
 pub fn measure(run: &Run) -> Result<Vec<Figure>, Failure> {
     let records = if run.options.short { 20_000 } else { RECORDS };
-    let kafka = Kafka::start(&run.directory("kafka")?)?;
-    let bytes = topic::fill(&kafka.settings("filler"), &run.directory("sample")?, records)?;
+    let kafka = Servers::start(&run.directory("kafka")?, &["kafka"])?;
+    let brokers = kafka.setting("KAFKA")?;
+    let bytes = topic::fill(&settings(brokers, "filler"), &run.directory("sample")?, records)?;
     let (mut ours, mut bare) = (Repeats::default(), Repeats::default());
     for repeat in 0..run.repeats() {
-        ours.add(collect(run, kafka.settings(&format!("ours-{repeat}")), records)?);
-        bare.add(bare::rate_of(&kafka.settings(&format!("bare-{repeat}")), records)?);
+        ours.add(collect(run, settings(brokers, &format!("ours-{repeat}")), records)?);
+        bare.add(bare::rate_of(&settings(brokers, &format!("bare-{repeat}")), records)?);
         run.progress(format!("log_collect {}: {:.0} against {:.0} records/s", repeat + 1, ours.last(), bare.last()));
     }
     let reference = ("a consumer of librdkafka that counts the same topic's messages", bare.median());
@@ -55,17 +55,15 @@ pub fn measure(run: &Run) -> Result<Vec<Figure>, Failure> {
     ])
 }
 
-impl Kafka {
-    fn settings(&self, group: &str) -> Settings {
-        Settings {
-            brokers: self.address.clone(),
-            topic: "portico.logs".to_owned(),
-            group: group.to_owned(),
-            tls: Tls::Disabled,
-            login: None,
-            partitions: 1,
-            replication: None,
-        }
+fn settings(brokers: &str, group: &str) -> Settings {
+    Settings {
+        brokers: brokers.to_owned(),
+        topic: "portico.logs".to_owned(),
+        group: group.to_owned(),
+        tls: Tls::Disabled,
+        login: None,
+        partitions: 1,
+        replication: None,
     }
 }
 
