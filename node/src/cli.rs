@@ -80,6 +80,10 @@ pub(crate) enum Command {
     /// Manage photos' content; works beside a running node and without one
     #[command(subcommand)]
     Photos(PhotosCommand),
+    /// Take everything but photos' bytes and log files from one installation to another, such as from the embedded node to
+    /// PostgreSQL and Redis
+    #[command(subcommand)]
+    Data(DataCommand),
     /// Manage users; works beside a running node and without one
     #[command(subcommand)]
     User(UserCommand),
@@ -151,6 +155,30 @@ fn place(text: &str) -> Result<ContentAdapter, String> {
         "mega" => Ok(ContentAdapter::Mega),
         _ => Err("must be files, s3 or mega".to_owned()),
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Write all rows of the configured stores into a directory of files
+    ///
+    /// Users with their password hashes, sessions, photos' rows, idempotency keys, events that wait, and the node's secret:
+    /// guard the directory as you guard the databases (it is made with mode 0700). It is made if need be, and must hold
+    /// nothing but what an export that was broken off has left. No node may run meanwhile. The exit code is 0 once everything
+    /// is on the disk, with a manifest that tells the count and SHA-256 of each file.
+    Export {
+        /// The directory
+        directory: PathBuf,
+    },
+    /// Take an export into the configured stores, which must hold nothing
+    ///
+    /// Every file is held against the manifest, and every line against its rules, before anything is written; what is wrong
+    /// is told with file and line. Then all rows go in, and what the stores hold is compared with the export: the exit code is
+    /// 0 if that is the same. An import that was broken off, however it was, is simply run again; until it has ended no node
+    /// starts over these stores. No node may run meanwhile.
+    Import {
+        /// The directory that `portico data export` wrote
+        directory: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

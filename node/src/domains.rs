@@ -21,7 +21,7 @@ use portico_user::Profiles;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::{log::Journal, user::has_accounts};
+pub(crate) use self::{log::Journal, store::Stores, user::has_accounts};
 use crate::{control::Control, exit::Failure, metrics::Metrics, readiness::Dependency};
 
 /// How long the content of a few photos may take to be moved; what is given up before is carried on by whoever asks again.
@@ -189,7 +189,7 @@ fn unopened<E: std::error::Error>(path: &Path) -> impl FnOnce(E) -> Failure + us
 }
 
 /// An error with its causes, outermost first.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |chain, cause| format!("{chain}: {cause}"))
 }

@@ -56,6 +56,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Photos(PhotosCommand::Move { from, to }) => {
             Box::pin(commands::photos::run(cli.settings.load()?, *from, *to)).await
         }
+        Command::Data(command) => Box::pin(commands::data::run(&cli.settings.load()?, command)).await,
         Command::User(command) => Box::pin(commands::user::run(cli.settings.load()?, command)).await,
     }
 }

@@ -157,8 +157,13 @@ impl Node {
 }
 
 fn take(directory: &Path) -> Result<DataDir, Failure> {
-    DataDir::open(directory).map_err(|error| match error {
+    DataDir::open(directory).map_err(unheld)
+}
+
+/// Why a data directory cannot be held.
+pub(crate) fn unheld(error: DataError) -> Failure {
+    match error {
         DataError::Held { .. } => Failure::temporary(error),
         DataError::Open { .. } | DataError::Io { .. } => Failure::cannot_create(error),
-    })
+    }
 }

@@ -60,11 +60,23 @@ impl DataDir {
     /// # Errors
     /// The operator's: another process holds it, it is open to others and not ours to close, or the file system refuses.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::hold(path, None)
+    }
+
+    /// The same with `secret`, unless it has one already.
+    ///
+    /// # Errors
+    /// As of [`Self::open`].
+    pub fn adopt(path: &Path, secret: [u8; SECRET_BYTES]) -> Result<Self, Error> {
+        Self::hold(path, Some(secret))
+    }
+
+    fn hold(path: &Path, adopted: Option<[u8; SECRET_BYTES]>) -> Result<Self, Error> {
         let failed = |path: PathBuf| move |source| Error::Io { path, source };
         make(path).map_err(failed(path.to_owned()))?;
         close(path)?;
         let lock = hold(path)?;
-        let secret = secret(path).map_err(failed(path.join(SECRET)))?;
+        let secret = secret(path, adopted).map_err(failed(path.join(SECRET)))?;
         Ok(Self { _lock: lock, secret })
     }
 
@@ -132,19 +144,21 @@ fn hold(directory: &Path) -> Result<File, Error> {
     Ok(lock)
 }
 
-fn secret(directory: &Path) -> io::Result<[u8; SECRET_BYTES]> {
+fn secret(directory: &Path, adopted: Option<[u8; SECRET_BYTES]>) -> io::Result<[u8; SECRET_BYTES]> {
     let path = directory.join(SECRET);
     match fs::read(&path) {
         Ok(bytes) => bytes.try_into().map_err(|_| io::Error::other("must be 32 bytes long; it is damaged")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make_secret(directory, &path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make_secret(directory, &path, adopted),
         Err(error) => Err(error),
     }
 }
 
 /// Under another name first, so that a crash leaves a whole secret or none.
-fn make_secret(directory: &Path, path: &Path) -> io::Result<[u8; SECRET_BYTES]> {
-    let mut secret = [0; SECRET_BYTES];
-    getrandom::fill(&mut secret).map_err(io::Error::other)?;
+fn make_secret(directory: &Path, path: &Path, adopted: Option<[u8; SECRET_BYTES]>) -> io::Result<[u8; SECRET_BYTES]> {
+    let mut secret = adopted.unwrap_or_default();
+    if adopted.is_none() {
+        getrandom::fill(&mut secret).map_err(io::Error::other)?;
+    }
     let unfinished = path.with_extension("new");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
     file.write_all(&secret)?;
@@ -219,6 +233,17 @@ mod tests {
         assert_ne!(first, [0; 32]);
         let mode = |name: &str| mode(&path.join(name));
         assert_eq!((mode(""), mode("secret"), mode("lock")), (0o700, 0o600, 0o600));
+    }
+
+    #[test]
+    fn a_secret_is_adopted_where_there_is_none() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("data");
+
+        let first = DataDir::adopt(&path, [7; 32]).unwrap().secret();
+        let second = DataDir::adopt(&path, [8; 32]).unwrap().secret();
+
+        assert_eq!((first, second), ([7; 32], [7; 32]));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr, State
 use sea_orm_migration::SchemaManager;
 use tokio::sync::Mutex;
 
-use crate::database::{Database, Rollback};
+use crate::database::{Database, Rollback, store_error};
 
 /// A holder that does not renew it is followed by another after this, in seconds.
 const TERM_S: i64 = 15;
@@ -93,6 +93,16 @@ impl Lease {
         let held = tx.query_one_raw(statement(query, [name.into(), token.into()])).await?;
         Ok(held.is_some())
     }
+}
+
+/// Whether somebody holds the lease of any work of `database`, or did a moment ago and did not stop in order.
+pub(crate) async fn is_held(database: &Database) -> Result<bool, StoreError> {
+    if database.backend() != DbBackend::Postgres {
+        return Ok(false);
+    }
+    let query = "SELECT 1 FROM leases WHERE expires_at > clock_timestamp()";
+    let held = database.read().query_one_raw(Statement::from_string(DbBackend::Postgres, query)).await;
+    Ok(held.map_err(store_error)?.is_some())
 }
 
 /// Makes the table: a step of a database's migrations. A SQLite database has one process by itself.

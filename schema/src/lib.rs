@@ -10,6 +10,7 @@
 //! - `lease`: which of several processes does a work of a database that they share.
 //! - `redis` (the feature of that name): sessions of several nodes, which hear of each other's changes, and the profiles
 //!   that they share.
+//! - [`transfer`]: rows as lines of files, which take them from one installation to another.
 //!
 //! Everything is opened on a Tokio runtime that must live as long as what was opened. A time is stored as nanoseconds,
 //! a UUID as 16 bytes; queries go through SeaORM alone, so that another database can stand behind the same entities.
@@ -31,6 +32,7 @@ mod purge;
 pub mod redis;
 pub mod session;
 mod sqlite;
+pub mod transfer;
 #[cfg(any(feature = "mega", feature = "postgres", feature = "redis", feature = "s3"))]
 mod unopened;
 pub mod user;

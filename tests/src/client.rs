@@ -35,6 +35,11 @@ impl Client {
         Self { token: Some(token.to_owned()), ..Self::new(self.base.clone()) }
     }
 
+    /// The bearer token that it presents; empty without one.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
+    }
+
     /// A call with any method.
     pub fn call(&self, method: Method, path: &str) -> Call {
         let request = self.http.request(method, format!("{}{path}", self.base));

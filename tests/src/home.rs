@@ -141,7 +141,7 @@ impl Home {
     }
 
     /// What a key was set to.
-    pub(crate) fn setting(&self, key: &str) -> Option<&str> {
+    pub fn setting(&self, key: &str) -> Option<&str> {
         let name = variable(key);
         self.settings.iter().find_map(|(known, value)| (*known == name).then_some(value.as_str()))
     }

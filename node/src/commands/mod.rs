@@ -1,6 +1,7 @@
 //! One module for each command.
 
 pub(crate) mod config;
+pub(crate) mod data;
 mod import;
 pub(crate) mod logs;
 pub(crate) mod migrate;

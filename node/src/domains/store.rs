@@ -10,21 +10,25 @@ pub(super) mod patience;
 mod redis;
 #[cfg(feature = "distributed")]
 mod server;
+mod stores;
 
 use std::sync::Arc;
 
-use portico_config::{Adapter, CacheAdapter, ContentAdapter, SessionAdapter};
+use portico_config::{Adapter, CacheAdapter, Config, ContentAdapter, SessionAdapter};
 use portico_kernel::Outbox;
 use portico_photo::{Both, ContentStore};
 use portico_schema::{
     photo::{ContentFiles, Photos},
     session::Sessions,
+    transfer::Transfer,
     user::Users,
 };
 use portico_session::{Store, View};
 use portico_user::Profiles;
+use tokio_util::sync::CancellationToken;
 
-use super::{World, unopened};
+pub(crate) use self::stores::Stores;
+use super::{World, chain, unopened};
 use crate::exit::Failure;
 
 /// Why no adapter is asked for here that this binary lacks.
@@ -40,16 +44,23 @@ const PHOTOS: &str = "photo.db";
 /// The photos' bytes of such a node.
 const CONTENT: &str = "content";
 
-/// Opens the accounts, with tables of this version.
+/// Opens the accounts, with tables of this version, for a node to run over.
 pub(super) async fn users(world: &World) -> Result<Users, Failure> {
-    let config = &world.config.user.store;
-    if config.adapter == Adapter::Postgres {
+    let store = open_users(&world.config, &world.stop).await?;
+    refuse_unfinished(&*store.transfer()).await?;
+    Ok(store)
+}
+
+#[cfg_attr(not(feature = "distributed"), expect(unused_variables, reason = "servers are waited for"))]
+async fn open_users(config: &Config, stop: &CancellationToken) -> Result<Users, Failure> {
+    let store = &config.user.store;
+    if store.adapter == Adapter::Postgres {
         #[cfg(feature = "distributed")]
-        return Box::pin(server::open(world, "user.store", config, Users::connect, Users::migrate)).await;
+        return Box::pin(server::open(stop, "user.store", store, Users::connect, Users::migrate)).await;
         #[cfg(not(feature = "distributed"))]
         unreachable!("{}", UNBUILT);
     }
-    let path = world.data(USERS);
+    let path = config.data.dir.join(USERS);
     let store = Users::open(&path).await.map_err(unopened(&path))?;
     store.migrate().await.map_err(unopened(&path))?;
     Ok(store)
@@ -66,16 +77,25 @@ pub(super) fn outbox(world: &mut World, users: &Arc<Users>) -> Arc<dyn Outbox> {
     }
 }
 
-/// Opens the photos' rows, with tables of this version.
+/// Opens the photos' rows, with tables of this version, for a node to run over.
 pub(super) async fn photos(world: &World) -> Result<Photos, Failure> {
-    let config = &world.config.photo.store;
-    if config.adapter == Adapter::Postgres {
+    let store = open_photos(&world.config, &world.stop).await?;
+    refuse_unfinished(&*store.transfer()).await?;
+    #[cfg(feature = "distributed")]
+    let store = server::shared(world, store);
+    Ok(store)
+}
+
+#[cfg_attr(not(feature = "distributed"), expect(unused_variables, reason = "servers are waited for"))]
+async fn open_photos(config: &Config, stop: &CancellationToken) -> Result<Photos, Failure> {
+    let store = &config.photo.store;
+    if store.adapter == Adapter::Postgres {
         #[cfg(feature = "distributed")]
-        return Box::pin(server::photos(world, config)).await;
+        return Box::pin(server::open(stop, "photo.store", store, Photos::connect, Photos::migrate)).await;
         #[cfg(not(feature = "distributed"))]
         unreachable!("{}", UNBUILT);
     }
-    let path = world.data(PHOTOS);
+    let path = config.data.dir.join(PHOTOS);
     let store = Photos::open(&path).await.map_err(unopened(&path))?;
     store.migrate().await.map_err(unopened(&path))?;
     Ok(store)
@@ -124,9 +144,8 @@ pub(super) async fn sessions(world: &mut World) -> Result<(Arc<dyn Store>, View)
         #[cfg(not(feature = "distributed"))]
         unreachable!("{}", UNBUILT);
     }
-    let path = world.data(SESSIONS);
-    let store = Arc::new(Sessions::open(&path).await.map_err(unopened(&path))?);
-    store.migrate().await.map_err(unopened(&path))?;
+    let store = Arc::new(open_sessions(&world.config).await?);
+    refuse_unfinished(&*store.transfer()).await?;
     let probed = Arc::clone(&store);
     world.probe("database:session", move || {
         let store = Arc::clone(&probed);
@@ -147,4 +166,23 @@ pub(super) async fn profiles(world: &mut World) -> Result<Profiles, Failure> {
         unreachable!("{}", UNBUILT);
     }
     Ok(Profiles::new(world.config.user.cache_max))
+}
+
+async fn open_sessions(config: &Config) -> Result<Sessions, Failure> {
+    let path = config.data.dir.join(SESSIONS);
+    let store = Sessions::open(&path).await.map_err(unopened(&path))?;
+    store.migrate().await.map_err(unopened(&path))?;
+    Ok(store)
+}
+
+/// Refuses a store that an import has not filled to the end: it holds a part of what it should.
+async fn refuse_unfinished(store: &dyn Transfer) -> Result<(), Failure> {
+    let section = store.section();
+    let unfinished = store.unfinished().await;
+    match unfinished.map_err(|error| Failure::unavailable(format!("{section}: {}", chain(&error))))? {
+        None => Ok(()),
+        Some(export) => Err(Failure::temporary(format!(
+            "{section}: the import of export {export} has not ended; run `portico data import` again"
+        ))),
+    }
 }

@@ -8,13 +8,13 @@ use sea_orm_migration::{
     schema::{big_integer, binary_len, boolean, string_len, uuid},
 };
 
-use crate::{lease, migration::create_clustered, probe};
+use crate::{lease, migration::create_clustered, probe, transfer::marks};
 
 pub(super) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First), Box::new(Leases)]
+        vec![Box::new(First), Box::new(Leases), Box::new(Imports)]
     }
 }
 
@@ -65,6 +65,26 @@ impl MigrationName for Leases {
 impl MigrationTrait for Leases {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         lease::create(manager).await
+    }
+}
+
+/// How far an import has come.
+struct Imports;
+
+impl MigrationName for Imports {
+    fn name(&self) -> &'static str {
+        "m0003_imports"
+    }
+}
+
+#[async_trait]
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait's own signature elides it, and async_trait tells the two apart"
+)]
+impl MigrationTrait for Imports {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        marks::create_table(manager).await
     }
 }
 

@@ -7,6 +7,7 @@ mod commands;
 mod content;
 mod entities;
 mod migrations;
+mod transfer;
 
 use std::path::Path;
 

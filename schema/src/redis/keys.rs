@@ -11,6 +11,13 @@ pub(super) const PROBE: &str = "portico:probe";
 
 /// What ends the key of a profile.
 const PROFILE: &str = ":profile";
+/// Where an import writes down how far it has come.
+pub(super) const IMPORT: &str = "portico:import";
+
+/// What matches every key of Portico's, of a session, and of a least epoch.
+pub(super) const EVERY: &str = "portico:*";
+pub(super) const EVERY_SESSION: &str = "portico:{*}:session:*";
+pub(super) const EVERY_LEAST: &str = "portico:{*}:least";
 
 /// A user's least epoch.
 pub(super) fn least(user: UserId) -> String {
@@ -63,6 +70,11 @@ pub(super) fn of_user(key: &str) -> Option<(UserId, Kind)> {
     Some((user.parse().ok()?, kind))
 }
 
+/// Which session's key it is; none of one that is no session's.
+pub(super) fn session_of(key: &str) -> Option<SessionId> {
+    key.split_once("}:session:")?.1.parse().ok()
+}
+
 /// What stands under a token: whose session it opens, and which.
 pub(super) fn place(user: UserId, session: SessionId) -> String {
     format!("{user} {session}")
@@ -88,6 +100,8 @@ mod tests {
             assert!(key.contains(&tag), "{key}");
             assert_eq!(of_user(&key), Some((user, kind)));
         }
+        assert_eq!(session_of(&session(user, id)), Some(id));
+        assert_eq!([session_of(&least(user)), session_of(&index(user)), session_of(IMPORT)], [None; 3]);
         assert_eq!([of_user(&token("00")), of_user(PROBE), of_user("portico:{ann}:least")], [None; 3]);
     }
 

@@ -15,6 +15,7 @@ mod profiles;
 mod record;
 mod script;
 mod settings;
+mod transfer;
 
 use std::sync::Arc;
 

@@ -8,13 +8,13 @@ use sea_orm_migration::{
     schema::{big_integer, binary_len, string_len_null, uuid, uuid_uniq},
 };
 
-use crate::{migration::create_clustered, probe};
+use crate::{migration::create_clustered, probe, transfer::marks};
 
 pub(super) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First)]
+        vec![Box::new(First), Box::new(Imports)]
     }
 }
 
@@ -39,6 +39,26 @@ impl MigrationTrait for First {
         let mut epochs = Table::create();
         epochs.table("epochs").col(uuid("user_id").primary_key()).col(big_integer("least"));
         create_clustered(manager, &mut epochs).await
+    }
+}
+
+/// How far an import has come.
+struct Imports;
+
+impl MigrationName for Imports {
+    fn name(&self) -> &'static str {
+        "m0002_imports"
+    }
+}
+
+#[async_trait]
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait's own signature elides it, and async_trait tells the two apart"
+)]
+impl MigrationTrait for Imports {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        marks::create_table(manager).await
     }
 }
 

@@ -6,6 +6,7 @@
 mod commands;
 mod entities;
 mod migrations;
+pub(crate) mod transfer;
 
 use std::path::Path;
 

@@ -12,7 +12,7 @@ use sea_orm_migration::{
 };
 
 use super::positions;
-use crate::{lease, migration::create_clustered, probe};
+use crate::{lease, migration::create_clustered, probe, transfer::marks};
 
 pub(super) struct Migrator;
 
@@ -24,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(OutboxColumns),
             Box::new(OutboxPositions),
             Box::new(Leases),
+            Box::new(Imports),
         ]
     }
 }
@@ -138,6 +139,26 @@ impl MigrationName for Leases {
 impl MigrationTrait for Leases {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         lease::create(manager).await
+    }
+}
+
+/// How far an import has come.
+struct Imports;
+
+impl MigrationName for Imports {
+    fn name(&self) -> &'static str {
+        "m0006_imports"
+    }
+}
+
+#[async_trait]
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait's own signature elides it, and async_trait tells the two apart"
+)]
+impl MigrationTrait for Imports {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        marks::create_table(manager).await
     }
 }
 

@@ -9,6 +9,7 @@ mod leased;
 mod migrations;
 mod outbox;
 mod positions;
+mod transfer;
 
 use std::path::Path;
 

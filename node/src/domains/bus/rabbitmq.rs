@@ -28,7 +28,7 @@ pub(super) async fn start(world: &mut World, photos: Subscribers) -> Result<Arc<
     let settings = Settings { url: url.into(), ca_file: config.tls.ca_file.clone() };
     let topology = Topology::new(config.prefix.as_str(), &CONSUMERS);
     let connect = async || RabbitBroker::connect(&settings, topology.clone()).await.map_err(unusable);
-    let broker = Arc::new(patiently(world, SECTION, config.retry_at_start_s, connect).await?);
+    let broker = Arc::new(patiently(&world.stop, SECTION, config.retry_at_start_s, connect).await?);
     let [photo] = CONSUMERS;
     let intake = RabbitIntake::new(&settings, topology, photo);
     let intake = Arc::new(intake.map_err(|error| refused(SECTION, &unusable(error)))?);

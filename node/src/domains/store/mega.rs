@@ -16,7 +16,7 @@ const ACCOUNT: &str = "photo.content.mega";
 pub(super) async fn open(world: &World, config: &Content) -> Result<Arc<dyn ContentStore>, Failure> {
     let settings = settings(config)?;
     let connect = async || ContentMega::connect(&settings).await;
-    Ok(Arc::new(patiently(world, SECTION, config.retry_at_start_s, connect).await?))
+    Ok(Arc::new(patiently(&world.stop, SECTION, config.retry_at_start_s, connect).await?))
 }
 
 fn settings(config: &Content) -> Result<MegaSettings, Failure> {

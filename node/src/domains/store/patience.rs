@@ -8,15 +8,16 @@ use std::{
 
 use portico_config::Secret;
 use portico_schema::Unopened;
+use tokio_util::sync::CancellationToken;
 
-use crate::{domains::World, exit::Failure};
+use crate::exit::Failure;
 
 /// The wait between two tries.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Connects to the server of `section`, which may be away for `retry_s`, or until the node is to stop.
+/// Connects to the server of `section`, which may be away for `retry_s`, or until `stop`.
 pub(in crate::domains) async fn patiently<S>(
-    world: &World,
+    stop: &CancellationToken,
     section: &str,
     retry_s: u64,
     connect: impl AsyncFn() -> Result<S, Unopened>,
@@ -27,7 +28,7 @@ pub(in crate::domains) async fn patiently<S>(
             Ok(store) => return Ok(store),
             Err(error) if error.passes && Instant::now() < until => {
                 tracing::warn!(section, reason = %error, "server is away; it is tried again");
-                if world.stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
+                if stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
                     return Err(refused(section, &error));
                 }
             }

@@ -6,8 +6,12 @@ use portico_config::{Config, ProfileCache, SessionCache};
 use portico_schema::redis::{Ears, Profiles as SharedProfiles, Sessions, Settings};
 use portico_session::{Store, View};
 use portico_user::{Profiles, ProfilesWatch};
+use tokio_util::sync::CancellationToken;
 
-use super::patience::{patiently, refused, url};
+use super::{
+    patience::{patiently, refused, url},
+    refuse_unfinished,
+};
 use crate::{domains::World, exit::Failure};
 
 const SESSIONS: &str = "session.store";
@@ -16,11 +20,6 @@ const PROFILES: &str = "user.cache";
 /// Connects to the sessions, and has the view of them hear what other nodes do.
 pub(super) async fn sessions(world: &mut World) -> Result<(Arc<dyn Store>, View), Failure> {
     let config = &world.config.session;
-    let settings = Settings {
-        url: url(SESSIONS, config.store.url.as_ref(), config.store.url_file.as_deref())?.into(),
-        ca_file: config.store.ca_file.clone(),
-        timeout: Duration::from_millis(config.store.timeout_ms),
-    };
     let (view, sessions) = match config.cache {
         SessionCache::Tracked => {
             let (view, watch) = View::watched(config.cache_max);
@@ -30,8 +29,8 @@ pub(super) async fn sessions(world: &mut World) -> Result<(Arc<dyn Store>, View)
     };
     let (beside, profiles) = world.config.user.cache.is_beside_sessions().then(|| watched(&world.config)).unzip();
     let ears = Ears { sessions, profiles };
-    let connect = async || Sessions::connect(&settings, ears.clone()).await;
-    let store = Arc::new(patiently(world, SESSIONS, config.store.retry_at_start_s, connect).await?);
+    let store = Arc::new(connect(&world.config, ears, &world.stop).await?);
+    refuse_unfinished(&*store.transfer()).await?;
     if let Some(profiles) = beside {
         let (timeout, fills_max) = bounds(&world.config);
         let shared = SharedProfiles::beside(&store, timeout, fills_max);
@@ -89,4 +88,15 @@ fn over(world: &mut World, profiles: Profiles, shared: SharedProfiles) -> Profil
         Ok(())
     });
     profiles.over(shared)
+}
+
+/// Connects to the sessions; whose `ears` these are is told of what others change.
+pub(super) async fn connect(config: &Config, ears: Ears, stop: &CancellationToken) -> Result<Sessions, Failure> {
+    let store = &config.session.store;
+    let settings = Settings {
+        url: url(SESSIONS, store.url.as_ref(), store.url_file.as_deref())?.into(),
+        ca_file: store.ca_file.clone(),
+        timeout: Duration::from_millis(store.timeout_ms),
+    };
+    patiently(stop, SESSIONS, store.retry_at_start_s, async || Sessions::connect(&settings, ears.clone()).await).await
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use portico_config::{Store, TlsMode};
+use portico_config::{Adapter, Store, TlsMode};
 use portico_kernel::{Outbox, StoreError};
 use portico_schema::{
     Unopened,
@@ -11,6 +11,7 @@ use portico_schema::{
     user::{Leased, Users},
 };
 use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use super::patience::{patiently, url};
 use crate::{
@@ -20,14 +21,14 @@ use crate::{
 
 /// Connects to the database of `section` and brings its tables up to date.
 pub(super) async fn open<S>(
-    world: &World,
+    stop: &CancellationToken,
     section: &str,
     config: &Store,
     connect: impl AsyncFn(&Settings) -> Result<S, Unopened>,
     migrate: impl AsyncFn(&S) -> Result<(), StoreError>,
 ) -> Result<S, Failure> {
     let settings = settings(section, config)?;
-    let store = patiently(world, section, config.retry_at_start_s, async || connect(&settings).await).await?;
+    let store = patiently(stop, section, config.retry_at_start_s, async || connect(&settings).await).await?;
     migrate(&store).await.map_err(|error| {
         let told = format!("{section}.url: {}", chain(&error));
         match error {
@@ -38,10 +39,12 @@ pub(super) async fn open<S>(
     Ok(store)
 }
 
-/// Connects to the photos' rows, whose work list one node at a time works on.
-pub(super) async fn photos(world: &World, config: &Store) -> Result<Photos, Failure> {
-    let photos = open(world, "photo.store", config, Photos::connect, Photos::migrate).await?;
-    Ok(photos.shared_by(node(world)))
+/// `photos`, on whose work list one node at a time works where several may share it.
+pub(super) fn shared(world: &World, photos: Photos) -> Photos {
+    match world.config.photo.store.adapter {
+        Adapter::Postgres => photos.shared_by(node(world)),
+        Adapter::Sqlite => photos,
+    }
 }
 
 /// The outbox of `users`, for one node at a time.

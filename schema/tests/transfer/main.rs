@@ -1,0 +1,85 @@
+//! Lines of other people's making: whatever they are, they are rows or refused by a field.
+
+use portico_schema::{photo::Photos, session::Sessions, transfer::Transfer, user::Users};
+use tempfile::TempDir;
+
+struct Stores {
+    users: Users,
+    sessions: Sessions,
+    photos: Photos,
+    _directory: TempDir,
+}
+
+impl Stores {
+    async fn open() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let (users, sessions, photos) = (path("user.db"), path("session.db"), path("photo.db"));
+        Self {
+            users: Users::open(&users).await.unwrap(),
+            sessions: Sessions::open(&sessions).await.unwrap(),
+            photos: Photos::open(&photos).await.unwrap(),
+            _directory: directory,
+        }
+    }
+
+    fn transfers(&self) -> [Box<dyn Transfer + '_>; 3] {
+        [self.users.transfer(), self.sessions.transfer(), self.photos.transfer()]
+    }
+}
+
+/// Holds a line against the rules of every file.
+fn look(stores: &Stores, line: &str) {
+    for store in stores.transfers() {
+        for file in store.files() {
+            match store.rewrite(file, line, None) {
+                Ok(rewritten) => {
+                    let rewritten = rewritten.expect("nothing is over before any time");
+                    assert_eq!(store.rewrite(file, &rewritten, None), Ok(Some(rewritten.clone())), "{file}: {line}");
+                }
+                Err(error) => assert!(!error.detail.is_empty(), "{file}: {line}"),
+            }
+        }
+    }
+}
+
+/// Any text; `./just fuzz` searches on from the corpus.
+#[test]
+fn a_line_is_a_row_that_is_written_the_same_again_or_refused() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let stores = runtime.block_on(Stores::open());
+
+    bolero::check!().with_max_len(1024).for_each(|bytes: &[u8]| {
+        if let Ok(line) = std::str::from_utf8(bytes) {
+            look(&stores, line);
+        }
+    });
+}
+
+const LINES: [(&str, &str); 3] = [
+    (
+        "users.jsonl",
+        r#"{"id":"01890000-0000-7000-8000-000000000001","name":"Ann","email":"ann@example.com","password_hash":"$2b$04$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","epoch":1,"version":1,"created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00.000000001Z"}"#,
+    ),
+    (
+        "sessions.jsonl",
+        r#"{"id":"01890000-0000-7000-8000-000000000001","user_id":"01890000-0000-7000-8000-000000000002","token_hash":"00000000000000000000000000000000000000000000000000000000000000ff","epoch":1,"created_at":"2026-01-01T00:00:00Z","last_seen_at":"2026-01-01T00:00:00Z","expires_at":"2026-01-02T00:00:00Z","user_agent":"curl","address":"::1"}"#,
+    ),
+    ("epochs.jsonl", r#"{"user_id":"01890000-0000-7000-8000-000000000002","least":9223372036854775807}"#),
+];
+
+#[tokio::test]
+async fn what_a_node_writes_is_what_it_reads_whatever_is_cut_out_of_it() {
+    let stores = Stores::open().await;
+
+    for (file, line) in LINES {
+        let transfers = stores.transfers();
+        let store = transfers.iter().find(|store| store.files().contains(&file)).unwrap();
+        assert_eq!(store.rewrite(file, line, None), Ok(Some(line.to_owned())));
+        for cut in 0..line.len() {
+            let error = store.rewrite(file, &line[..cut], None).unwrap_err();
+            assert!(!error.detail.contains("ann@") && !error.detail.contains("$2b"), "{error:?}");
+            look(&stores, &format!("{}{}", &line[..cut], &line[cut + 1..]));
+        }
+    }
+}
