@@ -102,7 +102,7 @@ fn failed(error: Error) -> Failure {
             Failure::cannot_create(told)
         }
         Error::Damaged { .. } | Error::Line { .. } | Error::Row { .. } | Error::Unequal { .. } => Failure::data(told),
-        Error::InUse { .. } | Error::Overtaken { .. } => Failure::temporary(told),
+        Error::InUse { .. } | Error::Unfinished { .. } | Error::Overtaken { .. } => Failure::temporary(told),
         Error::Store { .. } => Failure::unavailable(format!("{told}; run this again to go on")),
     }
 }

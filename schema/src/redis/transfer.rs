@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     moment::{from_nanos, to_nanos},
-    session::transfer::{EpochLine, Epochs, Open, SessionLine, TABLES},
+    session::transfer::{EpochLine, Epochs, Open, STALE, SessionLine, TABLES},
     transfer::{AnyTable, Begun, Lines, Put, Table, Transfer, line},
 };
 
@@ -121,7 +121,7 @@ impl Carried<'_> {
         let (session, hash) = session(line::parse(&line).map_err(broken)?)?;
         match self.0.insert(&session, hash, u32::MAX).await? {
             Inserted::Kept { .. } => Ok(None),
-            Inserted::Stale => Ok(Some("its epoch is below its user's least")),
+            Inserted::Stale => Ok(Some(STALE)),
         }
     }
 }

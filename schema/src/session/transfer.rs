@@ -1,10 +1,12 @@
 //! Sessions and least epochs as lines of files, whoever keeps them.
 
-use portico_kernel::FieldError;
-use portico_session::ClientInfo;
-use sea_orm::ActiveValue::Set;
+use std::{collections::HashMap, net::IpAddr};
+
+use futures_util::future::BoxFuture;
+use portico_kernel::{FieldError, Invalid};
+use portico_session::{ClientInfo, LAST_EPOCH};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, QueryFilter as _};
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
 use uuid::Uuid;
 
 use super::{
@@ -12,7 +14,7 @@ use super::{
     entities::{epoch, session},
     migrations,
 };
-use crate::transfer::{AnyTable, Relational, Table, Transfer, line, relational};
+use crate::transfer::{AnyTable, Relational, Table, Transfer, line, relational, table::Against};
 
 impl Sessions {
     /// What of it can be taken to another store.
@@ -62,6 +64,9 @@ impl Table for Epochs {
         epoch::ActiveModel { user_id: Set(line.user_id), least: Set(line.least) }
     }
 }
+
+/// Why a session does not come in.
+pub(crate) const STALE: &str = "its epoch is below its user's least";
 
 pub(crate) struct Open;
 
@@ -114,7 +119,7 @@ impl Table for Open {
         line::at_most("user_agent", agent, ClientInfo::USER_AGENT_MAX)?;
         if let Some(address) = &mut line.address {
             let parsed = address.parse::<IpAddr>();
-            let wrong = |_| portico_kernel::Invalid::new("malformed", "must be an IP address").of("address");
+            let wrong = |_| Invalid::new("malformed", "must be an IP address").of("address");
             *address = parsed.map_err(wrong)?.to_string();
         }
         Ok(line)
@@ -132,6 +137,21 @@ impl Table for Open {
             user_agent: Set(line.user_agent),
             address: Set(line.address),
         }
+    }
+
+    fn against<'t>(
+        tx: &'t DatabaseTransaction,
+        lines: &'t [SessionLine],
+    ) -> BoxFuture<'t, Result<Option<Against>, DbErr>> {
+        Box::pin(async move {
+            let users = epoch::Column::UserId.is_in(lines.iter().map(|line| line.user_id));
+            let epochs = epoch::Entity::find().filter(users).all(tx).await?;
+            let least: HashMap<_, _> = epochs.into_iter().map(|row| (row.user_id, row.least)).collect();
+            let is_stale = |line: &SessionLine| {
+                least.get(&line.user_id).is_some_and(|least| line.epoch < *least || *least == LAST_EPOCH)
+            };
+            Ok(lines.iter().position(is_stale).map(|index| (index, STALE)))
+        })
     }
 
     fn ends_at(line: &SessionLine) -> Option<i64> {

@@ -68,6 +68,14 @@ pub enum Error {
         /// The store.
         section: &'static str,
     },
+    /// The store holds a part of what an import is to bring.
+    #[error("{section}: the import of export {export} has not ended; run `portico data import` again")]
+    Unfinished {
+        /// The store.
+        section: &'static str,
+        /// That export.
+        export: Uuid,
+    },
     /// The store holds rows that are of no import.
     #[error("{section}: it holds rows already ({file}); an import wants a store that holds nothing")]
     Occupied {

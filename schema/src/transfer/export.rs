@@ -31,6 +31,7 @@ pub async fn export(
 ) -> Result<Manifest, Error> {
     prepare(directory, stores)?;
     refuse_in_use(stores).await?;
+    refuse_unfinished(stores).await?;
     heard.begins("export", None);
     let mut files = vec![keep_secret(directory, secret)?];
     let mut schemas = BTreeMap::new();
@@ -53,6 +54,16 @@ pub(super) async fn refuse_in_use(stores: &[&dyn Transfer]) -> Result<(), Error>
         let section = store.section();
         if store.is_in_use().await.map_err(Error::store(section))? {
             return Err(Error::InUse { section });
+        }
+    }
+    Ok(())
+}
+
+async fn refuse_unfinished(stores: &[&dyn Transfer]) -> Result<(), Error> {
+    for store in stores {
+        let section = store.section();
+        if let Some(export) = store.unfinished().await.map_err(Error::store(section))? {
+            return Err(Error::Unfinished { section, export });
         }
     }
     Ok(())

@@ -41,7 +41,6 @@ pub async fn import(
     refuse_in_use(stores).await?;
     let id = export.manifest().id;
     heard.begins("import", Some(export.manifest().rows()));
-    heard.done(1); // the secret
     for store in stores {
         // All of them, before any is changed.
         may_go_on(*store, store.standing(id).await)?;
@@ -60,7 +59,6 @@ pub async fn import(
         }
     }
     heard.begins("compare", Some(export.manifest().rows()));
-    heard.done(1);
     for (store, _) in stores.iter().zip(&begun).filter(|(_, marks)| marks.is_some()) {
         for file in store.files() {
             compare(export, *store, file, clock, heard).await?;
@@ -137,13 +135,12 @@ async fn compare(
     let mut margin = ENDING;
     loop {
         let live_at = clock.now() + margin;
-        let found = held(store, file, live_at).await?;
+        let found = held(store, file, live_at, heard).await?;
         if clock.now() >= live_at {
             margin = margin * 2; // reading took so long that some may have been forgotten meanwhile
             continue;
         }
         let wanted = exported(export, store, file, live_at)?;
-        heard.done(export.manifest().rows_of(file));
         if found == wanted {
             return Ok(());
         }
@@ -151,11 +148,17 @@ async fn compare(
     }
 }
 
-async fn held(store: &dyn Transfer, file: &'static str, live_at: OffsetDateTime) -> Result<Sum, Error> {
+async fn held(
+    store: &dyn Transfer,
+    file: &'static str,
+    live_at: OffsetDateTime,
+    heard: &dyn Heard,
+) -> Result<Sum, Error> {
     let mut sum = Sum::default();
     let mut lines = store.lines(file, Some(live_at));
     while let Some(batch) = lines.try_next().await.map_err(Error::store(store.section()))? {
         batch.iter().for_each(|line| sum.add(line));
+        heard.done(batch.len() as u64);
     }
     Ok(sum)
 }

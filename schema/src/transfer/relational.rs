@@ -113,7 +113,8 @@ impl Transfer for Relational<'_> {
                     return Ok(Some(Put::Overtaken));
                 }
                 match table.insert(tx, &kept).await {
-                    Ok(()) => Ok(Some(Put::Kept)),
+                    Ok(None) => Ok(Some(Put::Kept)),
+                    Ok(Some((index, detail))) => Err(Rollback::Answer(Some(Put::Refused { index, detail }))),
                     Err(error) if contradicts(&error).is_some() => Err(Rollback::Answer(None)),
                     Err(error) => Err(error.into()),
                 }

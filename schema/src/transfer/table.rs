@@ -1,6 +1,9 @@
 //! A table's rows as lines of a file, and back.
 
+use std::future::ready;
+
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use portico_kernel::FieldError;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait as _, IntoSimpleExpr as _, ModelTrait as _,
@@ -18,7 +21,7 @@ pub(crate) trait Table: Send + Sync + 'static {
     /// Its rows.
     type Entity: EntityTrait<ActiveModel: Send>;
     /// What is written of a row.
-    type Line: Serialize + DeserializeOwned;
+    type Line: Serialize + DeserializeOwned + Send + Sync;
     /// The file's name.
     const FILE: &'static str;
 
@@ -37,11 +40,19 @@ pub(crate) trait Table: Send + Sync + 'static {
     /// The row that `line` tells of.
     fn row(line: Self::Line) -> <Self::Entity as EntityTrait>::ActiveModel;
 
+    /// The first of `lines` that must not come in beside what is there, and why; for most tables the database knows it.
+    fn against<'t>(_: &'t DatabaseTransaction, _: &'t [Self::Line]) -> BoxFuture<'t, Result<Option<Against>, DbErr>> {
+        Box::pin(ready(Ok(None)))
+    }
+
     /// When the row is over and need not be carried; most never are.
     fn ends_at(_: &Self::Line) -> Option<i64> {
         None
     }
 }
+
+/// A line that cannot come in, counted from 0, and why.
+pub(crate) type Against = (usize, &'static str);
 
 /// A part of a table.
 pub(crate) struct Page {
@@ -71,16 +82,12 @@ pub(crate) trait AnyTable: Send + Sync {
     /// Whether there is no row.
     async fn is_empty(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr>;
 
-    /// Keeps the rows that `lines` tell of.
-    async fn insert(&self, tx: &DatabaseTransaction, lines: &[String]) -> Result<(), DbErr>;
+    /// Keeps the rows that `lines` tell of; or answers the first that must not come in.
+    async fn insert(&self, tx: &DatabaseTransaction, lines: &[String]) -> Result<Option<Against>, DbErr>;
 
     /// The first of `lines` that contradicts those before it or what is there, and in what. It leaves rows behind, or a
     /// transaction that failed: it must be rolled back.
-    async fn contradiction(
-        &self,
-        tx: &DatabaseTransaction,
-        lines: &[String],
-    ) -> Result<Option<(usize, &'static str)>, DbErr>;
+    async fn contradiction(&self, tx: &DatabaseTransaction, lines: &[String]) -> Result<Option<Against>, DbErr>;
 }
 
 #[async_trait]
@@ -119,18 +126,18 @@ impl<T: Table> AnyTable for T {
         Ok(tx.query_one(&query).await?.is_none())
     }
 
-    async fn insert(&self, tx: &DatabaseTransaction, lines: &[String]) -> Result<(), DbErr> {
-        let rows = lines.iter().map(|line| row::<T>(line)).collect::<Result<Vec<_>, _>>()?;
-        T::Entity::insert_many(rows).exec_without_returning(tx).await.map(drop)
+    async fn insert(&self, tx: &DatabaseTransaction, lines: &[String]) -> Result<Option<Against>, DbErr> {
+        let lines = lines.iter().map(|line| checked::<T>(line)).collect::<Result<Vec<_>, _>>()?;
+        let against = T::against(tx, &lines).await?;
+        if against.is_none() {
+            T::Entity::insert_many(lines.into_iter().map(T::row)).exec_without_returning(tx).await?;
+        }
+        Ok(against)
     }
 
-    async fn contradiction(
-        &self,
-        tx: &DatabaseTransaction,
-        lines: &[String],
-    ) -> Result<Option<(usize, &'static str)>, DbErr> {
+    async fn contradiction(&self, tx: &DatabaseTransaction, lines: &[String]) -> Result<Option<Against>, DbErr> {
         for (index, line) in lines.iter().enumerate() {
-            let row = row::<T>(line)?;
+            let row = T::row(checked::<T>(line)?);
             if let Err(error) = T::Entity::insert(row).exec_without_returning(tx).await {
                 return contradicts(&error).map(|detail| Some((index, detail))).ok_or(error);
             }
@@ -153,8 +160,8 @@ fn is_live<T: Table>(line: &T::Line, live_at: Option<OffsetDateTime>) -> bool {
     T::ends_at(line).is_none_or(|ends_at| ends_at > to_nanos(live_at))
 }
 
-/// A line was checked before it came here.
-fn row<T: Table>(line: &str) -> Result<<T::Entity as EntityTrait>::ActiveModel, DbErr> {
+/// A line that was checked before it came here.
+fn checked<T: Table>(line: &str) -> Result<T::Line, DbErr> {
     let broken = |error: FieldError| DbErr::Custom(format!("{}: {}", error.field, error.detail));
-    Ok(T::row(T::valid(line::parse(line).map_err(broken)?).map_err(broken)?))
+    line::parse(line).and_then(T::valid).map_err(broken)
 }

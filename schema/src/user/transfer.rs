@@ -1,5 +1,6 @@
 //! Accounts, idempotency keys, and events that wait or were set aside, as lines of files.
 
+use futures_util::future::BoxFuture;
 use portico_kernel::{FieldError, IdempotencyKey, StoreError};
 use portico_user::{Email, Name, PasswordHash};
 use sea_orm::ActiveValue::{NotSet, Set};
@@ -34,11 +35,11 @@ impl Users {
 const TABLES: [&dyn AnyTable; 4] = [&Accounts, &Keys, &Waiting, &Aside];
 
 /// Events are read by their positions, and some may have none yet.
-fn ready(database: &Database) -> futures_util::future::BoxFuture<'_, Result<(), StoreError>> {
+fn ready(database: &Database) -> BoxFuture<'_, Result<(), StoreError>> {
     Box::pin(positions::give(database))
 }
 
-fn in_use(database: &Database) -> futures_util::future::BoxFuture<'_, Result<bool, StoreError>> {
+fn in_use(database: &Database) -> BoxFuture<'_, Result<bool, StoreError>> {
     Box::pin(lease::is_held(database))
 }
 
@@ -99,6 +100,7 @@ impl Table for Accounts {
     fn valid(mut line: AccountLine) -> Result<AccountLine, FieldError> {
         Name::parse(&line.name).map_err(|rule| rule.of("name"))?.as_str().clone_into(&mut line.name);
         Email::parse(&line.email).map_err(|rule| rule.of("email"))?.as_str().clone_into(&mut line.email);
+        line::at_most("password_hash", &line.password_hash, 512)?;
         match PasswordHash::import(&line.password_hash) {
             // What a hash may cost is a rule for other systems'; here the operator has said it.
             Err(rule) if rule.code != "too_costly" => return Err(rule.of("password_hash")),

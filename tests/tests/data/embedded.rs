@@ -24,7 +24,8 @@ async fn everything_that_was_there_is_there_again() {
 
     assert_eq!(imported.code(), Some(0), "{imported:?}");
     assert!(imported.stdout.contains("2 users, 1 sessions, 1 photos, 1 events that wait"), "{}", imported.stdout);
-    assert_eq!(again.rows(), exported.rows());
+    again.equals(&exported);
+    assert_eq!(again.read_text("secret"), exported.read_text("secret"));
     assert_eq!(on(&node, &left.ann).get("/me").await.expect(200)["photo_count"], 1);
     sign_in(&node, &left.ann).await;
 }

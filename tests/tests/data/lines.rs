@@ -5,7 +5,7 @@ use std::fs::{self, OpenOptions};
 use sea_orm::sqlx::{Connection as _, Executor as _, sqlite::SqliteConnection};
 use serde_json::{Value, json};
 
-use crate::support::{Exported, delivered, embedded, import, left, on, refused};
+use crate::support::{Exported, delivered, embedded, export, import, left, on, refused};
 
 #[tokio::test]
 async fn a_damaged_export_is_refused_by_the_file_at_fault_and_changes_nothing() {
@@ -58,7 +58,7 @@ async fn a_line_that_breaks_a_rule_is_told_with_its_file_number_and_field() {
     ];
 
     for (file, field, value, told) in wrong {
-        let whole = fs::read_to_string(exported.file(file)).unwrap();
+        let whole = exported.read_text(file);
         let last = exported.read(file).len() - 1;
         exported.change(file, |at, line| {
             if at == last {
@@ -83,14 +83,15 @@ async fn a_line_that_breaks_a_rule_is_told_with_its_file_number_and_field() {
 async fn lines_that_contradict_each_other_are_told_and_what_is_mended_goes_on() {
     let (left, other) = (left().await, embedded());
     let exported = Exported::of(&left.home);
-    let whole = fs::read_to_string(exported.file("users.jsonl")).unwrap();
+    let whole = exported.read_text("users.jsonl");
     let first = exported.read("users.jsonl")[0]["email"].clone();
     exported.change("users.jsonl", |_, user| user["email"] = first.clone());
     refused(&import(&other, exported.path()), 65, "users.jsonl:2: an earlier line tells of the same");
-    refused(&other.run(&["up"]), 75, "user.store: the import of export ");
+    refused(&other.run(&["up"]), 75, "session.store: the import of export ");
+    refused(&export(&other, &other.path().join("part")), 75, "user.store: the import of export ");
 
     exported.rewrite("users.jsonl", &whole);
-    let photos = fs::read_to_string(exported.file("photos.jsonl")).unwrap();
+    let photos = exported.read_text("photos.jsonl");
     exported.change("photos.jsonl", |_, photo| photo["owner_id"] = json!("01890000-0000-7000-8000-000000000000"));
     refused(&import(&other, exported.path()), 65, "photos.jsonl:1: no line tells of what it belongs to");
 
@@ -102,10 +103,22 @@ async fn lines_that_contradict_each_other_are_told_and_what_is_mended_goes_on() 
 }
 
 #[tokio::test]
+async fn a_session_below_its_users_least_epoch_does_not_come_in() {
+    let (left, other) = (left().await, embedded());
+    let exported = Exported::of(&left.home);
+    let owner = exported.read("sessions.jsonl")[0]["user_id"].clone();
+    exported.rewrite("epochs.jsonl", &format!("{}\n", json!({ "user_id": owner, "least": 2 })));
+
+    let exit = import(&other, exported.path());
+
+    refused(&exit, 65, "sessions.jsonl:1: its epoch is below its user's least");
+}
+
+#[tokio::test]
 async fn rows_that_went_astray_are_missed_before_a_node_may_run() {
     let (left, other) = (left().await, embedded());
     let exported = Exported::of(&left.home);
-    let photos = fs::read_to_string(exported.file("photos.jsonl")).unwrap();
+    let photos = exported.read_text("photos.jsonl");
     exported.change("photos.jsonl", |_, photo| photo["owner_id"] = json!("01890000-0000-7000-8000-000000000000"));
     assert_eq!(import(&other, exported.path()).code(), Some(65));
     let mut users =

@@ -1,6 +1,7 @@
 //! Exports, and hands laid on them.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -42,25 +43,34 @@ impl Exported {
         self.path.join(name)
     }
 
+    pub(crate) fn read_text(&self, name: &str) -> String {
+        fs::read_to_string(self.file(name)).unwrap()
+    }
+
     pub(crate) fn read(&self, name: &str) -> Vec<Value> {
-        let text = fs::read_to_string(self.file(name)).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.read_text(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     pub(crate) fn manifest(&self) -> Value {
         serde_json::from_slice(&fs::read(self.file("manifest.json")).unwrap()).unwrap()
     }
 
-    /// Every row, by its file, in an order of their own.
-    pub(crate) fn rows(&self) -> Vec<(String, String)> {
+    /// Every row, with the file that it is in.
+    fn rows(&self) -> BTreeSet<(String, String)> {
         let files = self.manifest()["files"].as_array().unwrap().clone();
-        let mut rows = Vec::new();
-        for name in files.iter().map(|file| file["name"].as_str().unwrap()) {
-            let text = fs::read_to_string(self.file(name)).unwrap();
-            rows.extend(text.lines().map(|line| (name.to_owned(), line.to_owned())));
-        }
-        rows.sort();
-        rows
+        let names = files.iter().map(|file| file["name"].as_str().unwrap()).filter(|name| *name != "secret");
+        let row = |name: &str, line: &str| (name.to_owned(), line.to_owned());
+        let rows = |name: &str| -> Vec<_> { self.read_text(name).lines().map(|line| row(name, line)).collect() };
+        names.flat_map(rows).collect()
+    }
+
+    /// Has both hold the same rows, in whatever order.
+    #[track_caller]
+    pub(crate) fn equals(&self, other: &Self) {
+        let (ours, theirs) = (self.rows(), other.rows());
+        let differing: Vec<_> = ours.symmetric_difference(&theirs).take(3).collect();
+        assert!(differing.is_empty(), "{differing:?}");
+        assert!(!ours.is_empty());
     }
 
     /// Writes a file anew, and has the manifest say so, as whoever makes an export of other data would.
@@ -120,9 +130,9 @@ pub(crate) async fn delivered(node: &Node) {
     .await;
 }
 
-/// Lines of accounts for `portico user import`, with a hash that nobody knows a password for.
+/// Lines of accounts for `portico user import`.
 pub(crate) fn crowd(count: usize) -> String {
-    let hash = format!("$2b$04${}", "a".repeat(53));
+    let hash = bcrypt::hash(PASSWORD, 4).unwrap();
     let line = |number| json!({"name": "Ann", "email": format!("ann{number}@example.com"), "password_hash": hash});
     (0..count).map(|number| format!("{}\n", line(number))).collect()
 }
