@@ -52,7 +52,7 @@ mod content {
 
 #[tokio::test]
 async fn content_of_many_chunks_is_read_back_whole_and_from_within_a_block() {
-    let Opened { store, .. } = opened().await;
+    let Opened { store, mega: _mega } = opened().await;
     let (key, long) = (key(Rendition::Original), bytes(6_000_001));
 
     put(&store, key, &long).await;

@@ -88,7 +88,7 @@ impl Files {
 
     /// Keeps bytes, and gives their token.
     pub(super) fn keep(&mut self, bytes: Bytes) -> String {
-        let token = format!("{:036}", self.number());
+        let token = format!("token{:031}", self.number());
         self.uploads.insert(token.clone(), bytes);
         token
     }

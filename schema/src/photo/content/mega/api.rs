@@ -98,9 +98,9 @@ impl Api {
         let answer = self.whole(response).await?;
         let answer = String::from_utf8(answer.to_vec()).map_err(|_| Error::Strange("no token of an upload"))?;
         match answer.trim().parse::<i64>() {
-            Ok(code) => Err(Error::Said(code)),
-            Err(_) if answer.is_empty() => Err(Error::Strange("no token of an upload")),
-            Err(_) => Ok(answer),
+            Ok(code) if code < 0 => Err(Error::Said(code)),
+            _ if answer.is_empty() => Err(Error::Strange("no token of an upload")),
+            _ => Ok(answer),
         }
     }
 
