@@ -63,6 +63,13 @@ impl Marks {
         }
     }
 
+    /// Raises all marks that others have, in the order in which those were raised.
+    pub(super) fn note_all(&mut self, others: Self) {
+        let mut others: Vec<_> = others.last.into_iter().collect();
+        others.sort_unstable_by_key(|(_, mark)| mark.raised);
+        others.into_iter().for_each(|(run, mark)| self.note(run, mark.sequence));
+    }
+
     /// Raises the mark of a run, unless it is higher already.
     pub(super) fn note(&mut self, run: Run, sequence: u64) {
         self.raised += 1;

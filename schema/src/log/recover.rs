@@ -19,34 +19,41 @@ use super::{
     sync_dir,
 };
 
-/// How much of the end of a service's last files is read to learn what they hold: far more than can be repeated.
+/// How much of the end of a service's files is read to learn what they hold: far more than can be repeated. Small files are
+/// looked at until they are so much together.
 const TAIL_BYTES: u64 = 8 * 1024 * 1024;
-/// How many of them.
-const TAIL_FILES: usize = 2;
+/// The least number of them, however large the last one is.
+const TAIL_FILES_MIN: usize = 2;
 
 /// What the last files of a service hold, for certain: plain ones are mended, so that nothing is taken for held that a
 /// power cut could still take. `files` are all files there are, in order.
 pub(super) fn marks(dir: &Path, service: &Service, files: &[(FileName, Form)]) -> io::Result<Marks> {
-    let mut marks = Marks::default();
+    let (mut found, mut seen) = (Vec::new(), 0);
     let of_service = files.iter().rev().filter(|(name, form)| name.service == *service && *form != Form::Unfinished);
-    for (name, form) in of_service.take(TAIL_FILES) {
-        let path = dir.join(name.in_form(*form));
-        match form {
+    for (name, form) in of_service {
+        if found.len() >= TAIL_FILES_MIN && seen >= TAIL_BYTES {
+            break;
+        }
+        let (path, mut marks) = (dir.join(name.in_form(*form)), Marks::default());
+        seen += match form {
             Form::Plain => mend(&path, &mut marks)?,
             // Synced before it got its name. Damage in a closed file must not keep the service from writing.
             Form::Gzip | Form::Unfinished => {
                 let file = BufReader::new(File::open(path)?);
-                let _as_far_as_it_goes = scan(&mut BufReader::new(GzDecoder::new(file)), &mut marks);
+                scan(&mut BufReader::new(GzDecoder::new(file)), &mut marks).unwrap_or_default()
             }
-        }
+        };
+        found.push(marks);
     }
+    let mut marks = Marks::default();
+    found.into_iter().rev().for_each(|of_file| marks.note_all(of_file)); // the oldest first, so that it gives way first
     sync_dir(dir)?; // a file may have been made, and not its name's sync been reached
     Ok(marks)
 }
 
-/// Cuts a file after its last line that is a record, syncs it, and notes its last records in `marks`. Says so if
-/// something was cut.
-pub(super) fn mend(path: &Path, marks: &mut Marks) -> io::Result<()> {
+/// Cuts a file after its last line that is a record, syncs it, and notes its last records in `marks`; answers its length.
+/// Says so if something was cut.
+pub(super) fn mend(path: &Path, marks: &mut Marks) -> io::Result<u64> {
     let file = OpenOptions::new().read(true).append(true).open(path)?;
     let length = file.metadata()?.len();
     let whole = last_record(&file, length, marks)?;
@@ -56,7 +63,8 @@ pub(super) fn mend(path: &Path, marks: &mut Marks) -> io::Result<()> {
         tracing::warn!(log.file = %name, bytes = length - whole, "torn line cut from the end of a log file");
         last_record(&file, whole, marks)?; // the look before may have been at little but what was cut
     }
-    file.sync_all()
+    file.sync_all()?;
+    Ok(whole)
 }
 
 /// Where the last record of a file ends, of which `end` bytes are looked at, from the end on and as far back as it takes:

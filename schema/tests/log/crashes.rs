@@ -101,6 +101,21 @@ async fn a_line_that_lies_across_two_looks_is_found() {
 }
 
 #[tokio::test]
+async fn what_several_runs_said_is_known_however_many_small_files_it_lies_in() {
+    let mut world = world_with(|settings| settings.rotate_bytes = 2_000);
+    let said = |run: u128| (1..=20).map(move |sequence| record("user", &origin(run), sequence, NOW, "hello"));
+    let records: Vec<_> = (1..=3).flat_map(said).collect();
+    world.append(&records).await;
+    let (files, lines) = (world.names().len(), world.lines());
+
+    world.reopen();
+    world.append(&records).await;
+
+    assert!(files > 6, "each run lies in two files and more: {files}");
+    assert_eq!(world.lines(), lines);
+}
+
+#[tokio::test]
 async fn a_torn_line_of_yesterday_is_cut_before_the_file_is_compressed() {
     let mut world = world();
     world.say("user", 1, NOW, "first").await;

@@ -14,6 +14,9 @@ use portico_tests::crash::{
     faults::{Cuts, Fault, Server, run, write},
 };
 
+/// Accounts that clients begin with: enough for a cut in which nothing is answered before its deadline.
+const ACCOUNTS: usize = 160;
+
 /// Cuts a node off from its servers, one after the other, and holds it to its promises.
 ///
 /// Clients register, sign in and out, verify sessions, look at accounts, upload, read and delete photos and delete accounts,
@@ -50,7 +53,8 @@ async fn main() -> ExitCode {
     println!("seed {seed}: give it as --seed to have clients do the same again");
     let binary = cli.binary.or_else(named).unwrap_or_else(beside);
     let plan = Plan { binary, seed, operations_max: 0, talks: true, servers: None };
-    let cuts = Cuts { servers: cli.servers, faults: cli.faults, lasting: Duration::from_secs(cli.cut_s) };
+    let lasting = Duration::from_secs(cli.cut_s);
+    let cuts = Cuts { servers: cli.servers, faults: cli.faults, lasting, accounts: ACCOUNTS };
     let (findings, began) = (Arc::<Findings>::default(), Instant::now());
 
     let report = run(&plan, &cuts, &findings).await;

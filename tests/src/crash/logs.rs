@@ -57,6 +57,8 @@ pub(super) struct Logs {
     runs: HashMap<String, HashSet<u64>>,
     /// How often each actor was said to have met what end.
     told: BTreeMap<(String, String), u64>,
+    /// What stands again, of each run in each file: how many records, and the first of them.
+    again: BTreeMap<(String, String), (u64, String)>,
     records: u64,
 }
 
@@ -73,6 +75,10 @@ impl Logs {
                 _ => {}
             }
         }
+        for ((file, run), (count, first)) in &logs.again {
+            let what = "a record stands twice, or has no sequence";
+            findings.violation(format!("{file}: {what}, {count} times in {run}, the first is {first}"));
+        }
         logs
     }
 
@@ -86,17 +92,20 @@ impl Logs {
                 Err(error) => return findings.violation(format!("{name} cannot be read: {error}")),
             }
             match serde_json::from_slice::<Value>(&line) {
-                Ok(record) if line.ends_with(b"\n") && record.is_object() => self.record(name, &record, findings),
+                Ok(record) if line.ends_with(b"\n") && record.is_object() => self.record(name, &record),
                 _ => findings.violation(format!("{name}: no whole line: {}", String::from_utf8_lossy(&line))),
             }
         }
     }
 
-    fn record(&mut self, name: &str, record: &Value, findings: &Findings) {
+    fn record(&mut self, name: &str, record: &Value) {
         self.records += 1;
-        let run = self.runs.entry(run_of(record)).or_default();
-        let fresh = record["sequence"].as_u64().is_some_and(|sequence| run.insert(sequence));
-        findings.hold(fresh, || format!("{name}: a record stands twice, or has no sequence: {record}"));
+        let run = run_of(record);
+        let known = self.runs.entry(run.clone()).or_default();
+        let fresh = record["sequence"].as_u64().is_some_and(|sequence| known.insert(sequence));
+        if !fresh {
+            self.again.entry((name.to_owned(), run)).or_insert_with(|| (0, record.to_string())).0 += 1;
+        }
         let actor = text(&record["Attributes"]["actor"]);
         if !actor.is_empty() {
             let told = format!("{} {}", text(&record["Body"]), text(&record["Attributes"]["panic"]));

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{super::wire::Watcher, load::Turn};
+use super::{super::wire::Watcher, load::Turn, row::seconds};
 
 /// How many calls of a kind must succeed one after the other before that kind works again.
 const RUN: usize = 3;
@@ -67,6 +67,18 @@ impl Calls {
         };
         let all: Option<Vec<_>> = Turn::ALL.iter().map(recovered).collect();
         all?.into_iter().max().map(|at| at - moment)
+    }
+
+    /// Of each kind that failed after `moment`: how often, of how many calls, and when for the last time.
+    pub(super) fn failed(&self, moment: Instant) -> Vec<String> {
+        let seen = self.lock();
+        let tell = |turn: &Turn| {
+            let later: Vec<_> = seen.iter().filter(|seen| seen.turn == *turn && seen.sent >= moment).collect();
+            let failed: Vec<_> = later.iter().filter(|seen| !seen.succeeded()).collect();
+            let last = failed.iter().map(|seen| seen.sent - moment).max()?;
+            Some(format!("{turn:?}: {} of {}, the last one sent after {}", failed.len(), later.len(), seconds(last)))
+        };
+        Turn::ALL.iter().filter_map(tell).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Seen>> {

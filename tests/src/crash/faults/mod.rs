@@ -31,9 +31,6 @@ use super::{
 };
 use crate::Node;
 
-/// Accounts that clients begin with, each time.
-const ACCOUNTS: usize = 160;
-
 /// What is to be cut, and how.
 pub struct Cuts {
     /// The servers to be cut, one after the other.
@@ -42,6 +39,8 @@ pub struct Cuts {
     pub faults: Vec<Fault>,
     /// How long each cut lasts.
     pub lasting: Duration,
+    /// Accounts that clients begin with, each time.
+    pub accounts: usize,
 }
 
 impl Cuts {
@@ -71,7 +70,7 @@ pub async fn run(plan: &Plan, cuts: &Cuts, findings: &Arc<Findings>) -> Report {
         let node = process::up(plan, stage.home()).await;
         let calm = Wire::new(node.gateway(), findings, Mode::Calm);
         for (server, fault) in trials {
-            crowd.gather(&calm, ACCOUNTS).await;
+            crowd.gather(&calm, cuts.accounts).await;
             let trial = Trial { stage: &stage, node: &node, server, fault, lasting: cuts.lasting };
             let (row, rested) = trial.run(crowd, findings).await;
             crowd = rested;

@@ -24,6 +24,8 @@ pub struct Row {
     pub(super) lasted: Duration,
     pub(super) named: Option<Duration>,
     pub(super) recovered: Option<Duration>,
+    /// What failed after the server's return.
+    pub(super) failed_after: Vec<String>,
     pub(super) well: Option<Duration>,
     /// How long after its return what had waited for it had gone its way.
     pub(super) caught_up: Option<Duration>,
@@ -41,7 +43,8 @@ impl Row {
         if self.must_be_named() && self.named.is_none_or(|named| named > NAMED_WITHIN) {
             broken.push(format!("readiness did not name it within {}", seconds(NAMED_WITHIN)));
         }
-        for (what, after) in [("requests", self.recovered), ("readiness", self.well)] {
+        let failed = format!("requests (failed: {})", self.failed_after.join("; "));
+        for (what, after) in [(failed.as_str(), self.recovered), ("readiness", self.well)] {
             match after {
                 Some(after) if after <= RECOVERED_WITHIN => {}
                 Some(after) => broken.push(format!("{what} recovered after {}", seconds(after))),
@@ -126,6 +129,7 @@ mod tests {
             lasted: 30 * second,
             named: Some(second),
             recovered: Some(second),
+            failed_after: Vec::new(),
             well: Some(second),
             caught_up: Some(second),
             wrong: Vec::new(),

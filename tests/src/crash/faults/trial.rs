@@ -68,6 +68,7 @@ impl Trial<'_> {
             lasted: ended - began,
             named: readiness.named(self.server, began),
             recovered: calls.recovered(ended),
+            failed_after: calls.failed(ended),
             well: readiness.well(ended),
             caught_up,
             wrong: own.violations(),
