@@ -237,10 +237,9 @@ impl Own {
     /// Keeps an entry, unless a newer one is there. Whether it is still `wanted` is asked while nobody else changes the
     /// entry: whoever makes it unwanted changes the entry afterwards.
     fn put(&self, id: UserId, entry: Entry, wanted: impl FnOnce() -> bool) {
-        let is_newer = |kept: &Entry| kept.losses == entry.losses && kept.version >= entry.version;
         self.entries.entry(id).and_compute_with(|kept| match kept {
-            Some(kept) if is_newer(kept.value()) => Op::Nop,
-            _ if wanted() => Op::Put(entry.clone()),
+            Some(kept) if !kept.value().gives_way_to(&entry) => Op::Nop,
+            _ if wanted() => Op::Put(entry),
             _ => Op::Nop,
         });
     }
@@ -255,6 +254,10 @@ impl Own {
 impl Entry {
     fn of(user: &User, losses: u64) -> Self {
         Self { version: user.version, user: Some(Arc::new(user.clone())), losses }
+    }
+
+    fn gives_way_to(&self, other: &Self) -> bool {
+        self.losses != other.losses || self.version < other.version
     }
 
     fn answer(&self) -> Result<User, Error> {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{Fault, Shared, State, account::SHARES, files::USER, lock};
 
 /// Longer than anybody waits.
-const FOR_EVER: Duration = Duration::from_secs(600);
+const FOR_EVER: Duration = Duration::from_mins(10);
 
 type Parameters = Query<HashMap<String, String>>;
 

@@ -42,19 +42,19 @@ pub(super) async fn run(parts: &Parts, sweeper: &Sweeper, command: Move) -> Resu
     let mover = Mover { parts, sweeper, places };
     let outcomes: Vec<_> =
         stream::iter(&photos).map(|photo| mover.outcome(photo)).buffer_unordered(CONCURRENT).collect().await;
-    let mut moved = Moved { total: parts.store.count().await?, next, ..Moved::default() };
+    let mut answer = Moved { total: parts.store.count().await?, next, ..Moved::default() };
     for (photo, outcome) in outcomes {
         match outcome {
-            Outcome::Moved => moved.moved += 1,
-            Outcome::Present => moved.present += 1,
+            Outcome::Moved => answer.moved += 1,
+            Outcome::Present => answer.present += 1,
             Outcome::Gone => {}
-            Outcome::Left(why) => moved.left.push((photo, why)),
+            Outcome::Left(why) => answer.left.push((photo, why)),
         }
     }
     if next.is_none() {
-        moved.waiting = mover.waiting().await?;
+        answer.waiting = mover.waiting().await?;
     }
-    Ok(moved)
+    Ok(answer)
 }
 
 /// What became of a photo.

@@ -195,7 +195,7 @@ pub(super) struct Load {
 }
 
 impl Load {
-    pub(super) fn start(crowd: Crowd, wire: Wire, calls: &Arc<Calls>) -> Self {
+    pub(super) fn start(crowd: Crowd, wire: &Wire, calls: &Arc<Calls>) -> Self {
         let (stop, stopped) = oneshot::channel();
         let wires = Turn::ALL.map(|turn| (turn, wire.watched(calls.watcher(turn))));
         Self { stop, working: tokio::spawn(work(crowd, wires, stopped)) }

@@ -42,7 +42,7 @@ impl Trial<'_> {
         let (own, calls) = (Arc::<Findings>::default(), Arc::<Calls>::default());
         let wire = Wire::new(self.node.gateway(), &own, Mode::Cut);
         let readiness = Readiness::watch(self.node);
-        let load = Load::start(crowd, wire.clone(), &calls);
+        let load = Load::start(crowd, &wire, &calls);
         sleep(AROUND).await;
         let (began, ended) = self.cut().await;
         let accepted = process::metric(self.node, "portico_log_accepted_total").await;
