@@ -21,7 +21,7 @@ pub trait Broker: Send + Sync + 'static {
     /// Resolves when something is there again for want of which events were not confirmed, so that whoever waits before it
     /// tries again need wait no longer. A broker that does not know says nothing.
     async fn returned(&self) {
-        pending().await
+        pending::<()>().await;
     }
 }
 

@@ -25,7 +25,7 @@ async fn servers_that_are_away_or_slow_cost_no_wrong_answer_and_nothing_that_was
 
     println!("{}\n{report}", Table(&findings));
     assert_eq!(findings.violations(), Vec::<String>::new());
-    let broken: Vec<_> = report.rows.iter().flat_map(|row| row.broken()).collect();
+    let broken: Vec<_> = report.rows.iter().flat_map(portico_tests::crash::faults::Row::broken).collect();
     assert_eq!(broken, Vec::<String>::new(), "{report}");
     assert!(findings.counted("problem: 503 unavailable") > 0, "no cut met a request");
     assert!(findings.counted("checked: photos") > 0, "no photo was looked at");

@@ -18,7 +18,7 @@ use portico_bus::{
     Courier,
     rabbitmq::{RabbitBroker, Settings, Topology},
 };
-use portico_kernel::{Deadline, Event, Intensity, Outbox, Spec, Strategy, Supervisor, UserId};
+use portico_kernel::{Clock as _, Deadline, Event, Intensity, Outbox, Spec, Strategy, Supervisor, SystemClock, UserId};
 use portico_schema::{postgres, user::Users};
 use portico_user::{Account, Email, Name, PasswordHash, Store as _, User, registered};
 use time::OffsetDateTime;
@@ -95,7 +95,7 @@ async fn open(url: &str) -> Result<Users, Failure> {
 
 /// Opens accounts, each of which leaves an event in the outbox.
 async fn fill(users: &Users, repeat: usize, count: usize) -> Result<Vec<Event>, Failure> {
-    let now = OffsetDateTime::now_utc();
+    let now = SystemClock.now();
     let mut opened = Vec::with_capacity(count);
     for number in 0..count {
         let account = account(&format!("user-{repeat}-{number}@example.com"), now)?;
@@ -161,7 +161,7 @@ async fn publish(channel: &Channel, events: &[Event]) -> Result<f64, Failure> {
             sent.push(message.await.map_err(Failure::said)?);
         }
         let confirmed = try_join_all(sent).await.map_err(Failure::said)?;
-        if !confirmed.iter().all(|confirmation| confirmation.is_ack()) {
+        if !confirmed.iter().all(lapin::Confirmation::is_ack) {
             return Err(Failure::said("RabbitMQ did not keep a message"));
         }
     }

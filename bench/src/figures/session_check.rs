@@ -17,10 +17,9 @@ use fred::{
     types::{RespVersion, config::Config},
 };
 use futures_util::{StreamExt as _, stream};
-use portico_kernel::UserId;
+use portico_kernel::{Clock as _, SystemClock, UserId};
 use portico_schema::redis::{Ears, Sessions, Settings};
 use portico_session::{ClientInfo, Session, SessionId, Store as _, TokenHash};
-use time::OffsetDateTime;
 
 use super::servers::Servers;
 use crate::{
@@ -95,7 +94,7 @@ async fn fill(sessions: &Sessions, client: &Client) -> Result<Vec<TokenHash>, Fa
 }
 
 fn session() -> Session {
-    let now = OffsetDateTime::now_utc();
+    let now = SystemClock.now();
     Session {
         id: SessionId::new(),
         user: UserId::new(),

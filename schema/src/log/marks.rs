@@ -67,7 +67,9 @@ impl Marks {
     pub(super) fn note_all(&mut self, others: Self) {
         let mut others: Vec<_> = others.last.into_iter().collect();
         others.sort_unstable_by_key(|(_, mark)| mark.raised);
-        others.into_iter().for_each(|(run, mark)| self.note(run, mark.sequence));
+        for (run, mark) in others {
+            self.note(run, mark.sequence);
+        }
     }
 
     /// Raises the mark of a run, unless it is higher already.

@@ -130,7 +130,9 @@ type Page = Result<Option<(Vec<String>, Scan)>, StoreError>;
 
 /// What tells a key from the others of its file.
 fn id_of(key: &str) -> Option<Uuid> {
-    keys::session_of(key).map(|session| session.uuid()).or_else(|| keys::of_user(key).map(|(user, _)| user.uuid()))
+    keys::session_of(key)
+        .map(portico_session::SessionId::uuid)
+        .or_else(|| keys::of_user(key).map(|(user, _)| user.uuid()))
 }
 
 fn session_line(session: Session, token_hash: Vec<u8>) -> SessionLine {

@@ -137,7 +137,7 @@ async fn compare(
         let live_at = clock.now() + margin;
         let found = held(store, file, live_at, heard).await?;
         if clock.now() >= live_at {
-            margin = margin * 2; // reading took so long that some may have been forgotten meanwhile
+            margin *= 2; // reading took so long that some may have been forgotten meanwhile
             continue;
         }
         let wanted = exported(export, store, file, live_at)?;
@@ -157,7 +157,9 @@ async fn held(
     let mut sum = Sum::default();
     let mut lines = store.lines(file, Some(live_at));
     while let Some(batch) = lines.try_next().await.map_err(Error::store(store.section()))? {
-        batch.iter().for_each(|line| sum.add(line));
+        for line in &batch {
+            sum.add(line);
+        }
         heard.done(batch.len() as u64);
     }
     Ok(sum)

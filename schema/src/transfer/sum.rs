@@ -26,7 +26,9 @@ mod tests {
 
     fn sum(lines: &[&str]) -> Sum {
         let mut sum = Sum::default();
-        lines.iter().for_each(|line| sum.add(line));
+        for line in lines {
+            sum.add(line);
+        }
         sum
     }
 

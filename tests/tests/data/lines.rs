@@ -62,7 +62,7 @@ async fn a_line_that_breaks_a_rule_is_told_with_its_file_number_and_field() {
         let last = exported.read(file).len() - 1;
         exported.change(file, |at, line| {
             if at == last {
-                line[field] = value.clone()
+                line[field] = value.clone();
             }
         });
 

@@ -38,7 +38,12 @@ async fn when_more_changes_come_than_can_wait_to_be_heard_nothing_of_before_is_t
     check().await.unwrap();
     let others: Vec<_> = (0..CHANGES).map(|n| format!("portico:token:{}", hex::encode(hash(n).0))).collect();
     let asked = stream::iter(0..CHANGES).map(|n| store.find(hash(n))).buffer_unordered(64);
-    asked.for_each(|found| std::future::ready(assert_eq!(found.unwrap(), None))).await;
+    asked
+        .for_each(|found| {
+            let _: () = assert_eq!(found.unwrap(), None);
+            std::future::ready(())
+        })
+        .await;
     assert_eq!(view.len(), 1);
 
     change(&servers, &format!("portico:{{{ann}}}:session:{}", opened.session.id), &others);

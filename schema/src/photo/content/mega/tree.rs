@@ -90,7 +90,9 @@ impl Tree {
         folders.sort_unstable();
         nodes.sort_by_key(|node| node.ts); // stable: of one second, in the order of the tree
         let mut tree = Self { root, folders, cursor, ..Self::default() };
-        nodes.into_iter().for_each(|node| tree.add(node, master));
+        for node in nodes {
+            tree.add(node, master);
+        }
         Ok(tree)
     }
 
