@@ -40,7 +40,6 @@ pub(crate) struct World {
     /// What the node counts.
     pub(crate) metrics: Metrics,
     /// Cancelled when the node is to stop: nothing is waited for any more.
-    #[cfg_attr(not(feature = "distributed"), expect(dead_code, reason = "it is of servers"))]
     pub(crate) stop: CancellationToken,
     /// The pools of threads, by name.
     pub(crate) pools: Vec<(&'static str, Pool)>,

@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command.as_ref().unwrap_or(&Command::Up) {
-        Command::Up => commands::up::run(cli.settings.load()?).await,
+        Command::Up => Box::pin(commands::up::run(cli.settings.load()?)).await,
         Command::Migrate => commands::migrate::run(&cli.settings.load()?).await,
         Command::Config(command) => commands::config::run(&cli.settings, command),
         Command::Openapi => output::print(portico_gateway::openapi_json()),

@@ -94,6 +94,7 @@ fn counts(manifest: &Manifest) -> String {
     format!("{} rows ({})", manifest.rows(), told.join(", "))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
 fn failed(error: Error) -> Failure {
     let told = chain(&error);
     match error {

@@ -77,7 +77,7 @@ impl<'a> Run<'a> {
 
     fn count(&mut self, step: &Moved) {
         let left = step.left.len() as u64;
-        self.moved += step.moved;
+        self.moved += step.copied;
         self.present += step.present;
         self.left += left;
         for (photo, why) in &step.left {

@@ -33,7 +33,7 @@ use crate::{
 pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     allow_descriptors();
     let mut requested = pin!(shutdown::requested()?);
-    let Some(node) = started(config, requested.as_mut()).await? else { return Ok(()) };
+    let Some(node) = Box::pin(started(config, requested.as_mut())).await? else { return Ok(()) };
     let prepared = tokio::select! {
         prepared = node.prepare() => prepared.map(|()| true),
         _ = &mut requested => Ok(false),

@@ -25,7 +25,7 @@ pub(crate) async fn run(config: Config, command: &UserCommand) -> Result<(), Fai
         UserCommand::SignOut { email } => serve(known(config)?, async |desk| sign_out(desk, email).await).await,
         UserCommand::Import { file, report } => {
             let files = import::Files::open(file, report.as_deref())?;
-            serve(config, async |desk| import::run(desk, files).await).await
+            Box::pin(serve(config, async |desk| import::run(desk, files).await)).await
         }
     }
 }

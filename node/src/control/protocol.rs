@@ -100,7 +100,7 @@ pub(crate) enum Outcome {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Moved {
     /// Copied, and deleted where they were.
-    pub(crate) moved: u64,
+    pub(crate) copied: u64,
     /// There already.
     pub(crate) present: u64,
     /// Each that stays where it is, and why.
@@ -117,10 +117,10 @@ pub(crate) struct Moved {
 
 impl From<portico_photo::Moved> for Moved {
     fn from(moved: portico_photo::Moved) -> Self {
-        let portico_photo::Moved { moved, present, left, total, next, waiting } = moved;
-        let is_stuck = moved + present == 0 && !left.is_empty() && left.iter().all(|(_, why)| *why == Left::Failed);
+        let portico_photo::Moved { moved: copied, present, left, total, next, waiting } = moved;
+        let is_stuck = copied + present == 0 && !left.is_empty() && left.iter().all(|(_, why)| *why == Left::Failed);
         let left = left.into_iter().map(|(photo, why)| (photo, reason(why).to_owned())).collect();
-        Self { moved, present, left, is_stuck, total, next, waiting }
+        Self { copied, present, left, is_stuck, total, next, waiting }
     }
 }
 

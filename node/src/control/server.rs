@@ -78,6 +78,7 @@ impl Control {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to `unwrap_or_else`")]
 fn failed(error: impl Blame) -> Reply {
     Reply::Failed { code: error.code().into(), detail: error.to_string() }
 }

@@ -89,7 +89,7 @@ impl Exported {
     pub(crate) fn change(&self, name: &str, mut change: impl FnMut(usize, &mut Value)) {
         let mut lines = self.read(name);
         lines.iter_mut().enumerate().for_each(|(at, line)| change(at, line));
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let text: String = lines.iter().flat_map(|line| [line.to_string(), "\n".to_owned()]).collect();
         self.rewrite(name, &text);
     }
 }
@@ -134,7 +134,7 @@ pub(crate) async fn delivered(node: &Node) {
 pub(crate) fn crowd(count: usize) -> String {
     let hash = bcrypt::hash(PASSWORD, 4).unwrap();
     let line = |number| json!({"name": "Ann", "email": format!("ann{number}@example.com"), "password_hash": hash});
-    (0..count).map(|number| format!("{}\n", line(number))).collect()
+    (0..count).flat_map(|number| [line(number).to_string(), "\n".to_owned()]).collect()
 }
 
 /// A home with a node that has stopped, and who was there.

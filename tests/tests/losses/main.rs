@@ -71,11 +71,15 @@ async fn lose_something_of_each_kind(data: PathBuf) {
 }
 
 fn harm_logs(data: &Path) {
-    files(&data.join("logs"), "jsonl").iter().for_each(|log| lose_halve_and_repeat(log));
+    for log in &files(&data.join("logs"), "jsonl") {
+        lose_halve_and_repeat(log);
+    }
 }
 
 fn remove(directory: &Path, extension: &str) {
-    files(directory, extension).iter().for_each(|file| fs::remove_file(file).unwrap());
+    for file in files(directory, extension) {
+        fs::remove_file(file).unwrap();
+    }
 }
 
 /// Of those with many sessions, some of which live in some journal.
