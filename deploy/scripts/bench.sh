@@ -16,6 +16,13 @@ for argument in "$@"; do
         log_collect | session_check | outbox_publish) features="--features portico-bench/distributed" ;;
     esac
 done
+# What `log_collect` tells of beside its reference, where it can be had.
+case " $* " in
+    *" log_collect "*)
+        command -v rsyslogd >/dev/null && ls /usr/lib/*/rsyslog/imkafka.so >/dev/null 2>&1 ||
+            (install_package "no rsyslog" rsyslog && install_package "no imkafka" rsyslog-kafka) || true
+        ;;
+esac
 # What the figure `thumbnail` is measured against; without it that figure has missed its floor, and says so.
 if [ "$measures" = yes ] && ! command -v vipsthumbnail >/dev/null; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

@@ -1,9 +1,10 @@
 //! `log_collect`: records from Kafka's topic to the synced file, by the node's own collector.
 //!
-//! Its reference is a consumer of the same library that counts what the same topic holds, and does nothing else. Both are
-//! counted from their first record on, when they have become members of a group.
+//! Its reference is a consumer of the same library that counts what the same topic holds, and does nothing else. rsyslog is
+//! told beside it, where it is installed. All are counted from their first record on, when they have become members of a group.
 
 mod bare;
+mod rsyslog;
 mod topic;
 
 use std::{
@@ -40,8 +41,13 @@ pub fn measure(run: &Run) -> Result<Vec<Figure>, Failure> {
     let kafka = Servers::start(&run.directory("kafka")?, &["kafka"])?;
     let brokers = kafka.setting("KAFKA")?;
     let bytes = topic::fill(&settings(brokers, "filler"), &run.directory("sample")?, records)?;
-    let (mut ours, mut bare) = (Repeats::default(), Repeats::default());
+    let (mut ours, mut bare, mut rsyslog) = (Repeats::default(), Repeats::default(), Repeats::default());
     for repeat in 0..run.repeats() {
+        let theirs = settings(brokers, &format!("rsyslog-{repeat}"));
+        let written = rsyslog::rate_of(&theirs, &run.directory("rsyslog")?, bytes + records)?;
+        if let Some(bytes_per_s) = written {
+            rsyslog.add(bytes_per_s / mean(bytes + records, records));
+        }
         ours.add(collect(run, settings(brokers, &format!("ours-{repeat}")), records)?);
         bare.add(bare::rate_of(&settings(brokers, &format!("bare-{repeat}")), records)?);
         run.progress(format!("log_collect {}: {:.0} against {:.0} records/s", repeat + 1, ours.last(), bare.last()));
@@ -51,8 +57,24 @@ pub fn measure(run: &Run) -> Result<Vec<Figure>, Failure> {
         Figure::reported("log_collect", "records/s", ours.median(), reference, Direction::AtLeast)
             .note("from the topic to the synced file, with the offset kept beside it after each batch; one partition")
             .note(format!("{records} records of {} bytes, compressed by lz4", bytes / records))
+            .note(beside(&ours, &rsyslog))
             .note(format!("{} repeats in turns: {}; reference {}", run.repeats(), ours.spread(), bare.spread())),
     ])
+}
+
+/// What rsyslog reached in the same turns.
+fn beside(ours: &Repeats, rsyslog: &Repeats) -> String {
+    let (ours, theirs) = (ours.median(), rsyslog.median());
+    if theirs > 0.0 {
+        format!("rsyslog's imkafka, into a file that it does not sync: {theirs:.0}, ratio {:.2}", ours / theirs)
+    } else {
+        "rsyslog's imkafka is not installed, and was not measured".to_owned()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn mean(sum: u64, count: u64) -> f64 {
+    sum as f64 / count as f64
 }
 
 fn settings(brokers: &str, group: &str) -> Settings {
