@@ -50,12 +50,15 @@ async fn take_out(config: &Config, directory: &Path) -> Result<(), Failure> {
 }
 
 async fn take_in(config: &Config, directory: &Path) -> Result<(), Failure> {
-    let opened = Export::open(directory).map_err(failed)?;
+    let (opened, progress) = (Export::open(directory).map_err(failed)?, Progress::new());
+    let checked = opened.check(&progress);
+    progress.finish();
+    checked.map_err(failed)?;
     let secret = opened.secret().map_err(failed)?;
     let data = DataDir::adopt(&config.data.dir, secret).map_err(unheld)?;
     let stores = Stores::open(config).await?;
     let (transfers, progress) = (stores.transfers(), Progress::new());
-    let imported = check_and_import(&opened, &all(&transfers), &progress).await;
+    let imported = import(&opened, &all(&transfers), &SystemClock, &progress).await;
     progress.finish();
     drop(transfers);
     stores.close().await;
@@ -70,11 +73,6 @@ async fn take_in(config: &Config, directory: &Path) -> Result<(), Failure> {
         );
     }
     print(&format!("{told}\n"))
-}
-
-async fn check_and_import(opened: &Export, stores: &[&dyn Transfer], progress: &Progress) -> Result<Imported, Error> {
-    opened.check(stores, progress)?;
-    import(opened, stores, &SystemClock, progress).await
 }
 
 fn all<'t>(transfers: &'t [Box<dyn Transfer + '_>]) -> Vec<&'t dyn Transfer> {

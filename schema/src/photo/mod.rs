@@ -7,7 +7,7 @@ mod commands;
 mod content;
 mod entities;
 mod migrations;
-mod transfer;
+pub(crate) mod transfer;
 
 use std::path::Path;
 

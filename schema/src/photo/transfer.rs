@@ -27,7 +27,8 @@ impl Photos {
     }
 }
 
-const TABLES: [&dyn AnyTable; 5] = [&Owners, &Pictures, &Keys, &Work, &Inbox];
+/// What is carried.
+pub(crate) const TABLES: [&dyn AnyTable; 5] = [&Owners, &Pictures, &Keys, &Work, &Inbox];
 
 struct Owners;
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use fred::interfaces::{HashesInterface as _, KeysInterface as _};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use portico_kernel::{FieldError, StoreError, UserId};
-use portico_session::{ClientInfo, Inserted, Session, Store as _, TokenHash};
+use portico_session::{ClientInfo, Inserted, Session, SessionId, Store as _, TokenHash};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     moment::{from_nanos, to_nanos},
     session::transfer::{EpochLine, Epochs, Open, STALE, SessionLine, TABLES},
-    transfer::{AnyTable, Begun, Lines, Put, Table, Transfer, line},
+    transfer::{Begun, Lines, Put, Table, Transfer, line},
 };
 
 /// How many keys the server is asked to look at in one step.
@@ -130,9 +130,7 @@ type Page = Result<Option<(Vec<String>, Scan)>, StoreError>;
 
 /// What tells a key from the others of its file.
 fn id_of(key: &str) -> Option<Uuid> {
-    keys::session_of(key)
-        .map(portico_session::SessionId::uuid)
-        .or_else(|| keys::of_user(key).map(|(user, _)| user.uuid()))
+    keys::session_of(key).map(SessionId::uuid).or_else(|| keys::of_user(key).map(|(user, _)| user.uuid()))
 }
 
 fn session_line(session: Session, token_hash: Vec<u8>) -> SessionLine {
@@ -168,10 +166,6 @@ fn session(line: SessionLine) -> Result<(Session, TokenHash), StoreError> {
     Ok((session, TokenHash(hash)))
 }
 
-fn table(file: &str) -> &'static dyn AnyTable {
-    *TABLES.iter().find(|table| table.file() == file).expect("the file is one of this store's")
-}
-
 #[async_trait]
 impl Transfer for Carried<'_> {
     fn section(&self) -> &'static str {
@@ -184,10 +178,6 @@ impl Transfer for Carried<'_> {
 
     fn files(&self) -> Vec<&'static str> {
         TABLES.iter().map(|table| table.file()).collect()
-    }
-
-    fn rewrite(&self, file: &str, line: &str, live_at: Option<OffsetDateTime>) -> Result<Option<String>, FieldError> {
-        table(file).rewrite(line, live_at)
     }
 
     fn lines<'s>(&'s self, file: &'s str, live_at: Option<OffsetDateTime>) -> Lines<'s> {

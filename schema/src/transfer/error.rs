@@ -9,7 +9,7 @@ use uuid::Uuid;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file of the export cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Unread {
         /// The file.
         path: PathBuf,
@@ -17,7 +17,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A file of the export cannot be written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Unwritten {
         /// The file.
         path: PathBuf,
@@ -116,7 +116,7 @@ pub enum Error {
         wanted: u64,
     },
     /// The store failed.
-    #[error("{section}: {source}")]
+    #[error("{section}")]
     Store {
         /// The store.
         section: &'static str,

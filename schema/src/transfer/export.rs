@@ -12,8 +12,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Entry, Error, Heard, Manifest, Transfer,
-    directory::{FORMAT, MANIFEST, SECRET, Writer, seal},
+    Entry, Error, Heard, Manifest, Transfer, files,
+    manifest::{FORMAT, MANIFEST, SECRET, UNSEALED, seal},
+    rewrite,
+    writer::Writer,
 };
 use crate::data_dir;
 
@@ -29,21 +31,21 @@ pub async fn export(
     now: OffsetDateTime,
     heard: &dyn Heard,
 ) -> Result<Manifest, Error> {
-    prepare(directory, stores)?;
+    prepare(directory)?;
     refuse_in_use(stores).await?;
     refuse_unfinished(stores).await?;
     heard.begins("export", None);
-    let mut files = vec![keep_secret(directory, secret)?];
+    let mut entries = vec![keep_secret(directory, secret)?];
     let mut schemas = BTreeMap::new();
     for store in stores {
         for file in store.files() {
-            files.push(write(directory, *store, file, now, heard).await?);
+            entries.push(write(directory, *store, file, now, heard).await?);
         }
         schemas.insert(store.section().to_owned(), store.schema());
     }
     refuse_in_use(stores).await?; // none came up meanwhile
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let manifest = Manifest { format: FORMAT, id: Uuid::now_v7(), version, created_at: now, schemas, files };
+    let manifest = Manifest { format: FORMAT, id: Uuid::now_v7(), version, created_at: now, schemas, files: entries };
     seal(directory, &manifest)?;
     Ok(manifest)
 }
@@ -70,12 +72,11 @@ async fn refuse_unfinished(stores: &[&dyn Transfer]) -> Result<(), Error> {
 }
 
 /// Makes the directory, its owner's alone, or sees that it holds nothing but what an export that was broken off has left.
-fn prepare(directory: &Path, stores: &[&dyn Transfer]) -> Result<(), Error> {
+fn prepare(directory: &Path) -> Result<(), Error> {
     let unwritten = |source| Error::Unwritten { path: directory.to_owned(), source };
     let unfit = |detail| Error::Unfit { path: directory.to_owned(), detail };
     data_dir::make(directory).map_err(unwritten)?;
-    let unfinished = format!("{}.new", MANIFEST.trim_end_matches(".json"));
-    let ours: Vec<_> = stores.iter().flat_map(|store| store.files()).chain([SECRET, &unfinished]).collect();
+    let ours: Vec<_> = files().chain([SECRET, UNSEALED]).collect();
     for entry in fs::read_dir(directory).map_err(unwritten)? {
         let name = entry.map_err(unwritten)?.file_name();
         if name == MANIFEST {
@@ -108,7 +109,7 @@ async fn write(
         for line in &batch {
             number += 1;
             // What could not be imported is told now, where it can be mended.
-            store.rewrite(file, line, None).map_err(|field| Error::Row { section, file, number, field })?;
+            rewrite(file, line, None).map_err(|field| Error::Row { section, file, number, field })?;
             writer.line(line)?;
         }
         heard.done(batch.len() as u64);

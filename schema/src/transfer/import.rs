@@ -11,8 +11,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     Begun, Error, Export, Heard, Put, Transfer,
-    directory::{Batch, Reader},
     export::refuse_in_use,
+    reader::{Batch, Reader},
     sum::Sum,
 };
 
@@ -98,7 +98,7 @@ async fn put_all(
     reader.skip(before)?;
     loop {
         let before = reader.number();
-        let Some(batch) = reader.next_batch(store, Some(clock.now()))? else { return Ok(()) };
+        let Some(batch) = reader.next_batch(Some(clock.now()))? else { return Ok(()) };
         let read = batch.read;
         put(export, store, file, &reader, before, batch).await?;
         heard.done(read);
@@ -140,7 +140,7 @@ async fn compare(
             margin *= 2; // reading took so long that some may have been forgotten meanwhile
             continue;
         }
-        let wanted = exported(export, store, file, live_at)?;
+        let wanted = exported(export, file, live_at)?;
         if found == wanted {
             return Ok(());
         }
@@ -165,11 +165,13 @@ async fn held(
     Ok(sum)
 }
 
-fn exported(export: &Export, store: &dyn Transfer, file: &'static str, live_at: OffsetDateTime) -> Result<Sum, Error> {
+fn exported(export: &Export, file: &'static str, live_at: OffsetDateTime) -> Result<Sum, Error> {
     let mut sum = Sum::default();
     let mut reader = export.lines(file)?;
-    while let Some(batch) = reader.next_batch(store, Some(live_at))? {
-        batch.rows.iter().for_each(|line| sum.add(line));
+    while let Some(batch) = reader.next_batch(Some(live_at))? {
+        for line in &batch.rows {
+            sum.add(line);
+        }
     }
     Ok(sum)
 }

@@ -63,7 +63,7 @@ pub(crate) mod moment {
 
     use crate::moment::{from_nanos, to_nanos};
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's own signature")]
     pub(crate) fn serialize<S: Serializer>(nanos: &i64, serializer: S) -> Result<S::Ok, S::Error> {
         rfc3339::serialize(&from_nanos(*nanos), serializer)
     }

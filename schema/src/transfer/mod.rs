@@ -9,15 +9,18 @@
 //! that is broken off, however it is, goes on where it was and nothing comes in twice. A node starts on no store whose import
 //! has not ended.
 
-mod directory;
 mod error;
 mod export;
 mod import;
 pub(crate) mod line;
+mod manifest;
 pub(crate) mod marks;
+mod opened;
+mod reader;
 pub(crate) mod relational;
 mod sum;
 pub(crate) mod table;
+mod writer;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -25,12 +28,15 @@ use portico_kernel::{FieldError, StoreError};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use self::marks::Begun;
+use crate::{photo::transfer as photo, session::transfer as session, user::transfer as user};
+
 pub use self::{
-    directory::{Entry, Export, Manifest},
     error::Error,
     export::export,
     import::{Imported, import},
+    manifest::{Entry, Manifest},
+    marks::Begun,
+    opened::Export,
 };
 pub(crate) use self::{
     relational::Relational,
@@ -57,12 +63,6 @@ pub trait Transfer: Send + Sync {
     /// Its files, those first that others refer to.
     fn files(&self) -> Vec<&'static str>;
 
-    /// A line as this version writes it; none of a row that is over at `live_at`.
-    ///
-    /// # Errors
-    /// Whoever wrote it: a field that breaks a rule.
-    fn rewrite(&self, file: &str, line: &str, live_at: Option<OffsetDateTime>) -> Result<Option<String>, FieldError>;
-
     /// What it holds of `file`, each row once; nothing that is over at `live_at`.
     fn lines<'s>(&'s self, file: &'s str, live_at: Option<OffsetDateTime>) -> Lines<'s>;
 
@@ -84,6 +84,28 @@ pub trait Transfer: Send + Sync {
 
     /// The export whose import has begun and not ended.
     async fn unfinished(&self) -> Result<Option<Uuid>, StoreError>;
+}
+
+/// Every file of an export but the node's secret.
+pub fn files() -> impl Iterator<Item = &'static str> {
+    tables().map(AnyTable::file)
+}
+
+/// A line of `file`, which is one of [`files`], as this version writes it; none of a row that is over at `live_at`.
+///
+/// # Errors
+/// Whoever wrote it: a field that breaks a rule.
+pub fn rewrite(file: &str, line: &str, live_at: Option<OffsetDateTime>) -> Result<Option<String>, FieldError> {
+    table(file).rewrite(line, live_at)
+}
+
+/// The table that a file is of.
+pub(crate) fn table(file: &str) -> &'static dyn AnyTable {
+    tables().find(|table| table.file() == file).expect("a file is named by one of the tables")
+}
+
+fn tables() -> impl Iterator<Item = &'static dyn AnyTable> {
+    user::TABLES.into_iter().chain(session::TABLES).chain(photo::TABLES)
 }
 
 /// What became of lines that were to be kept.

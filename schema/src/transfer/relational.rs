@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, future::BoxFuture, stream};
-use portico_kernel::{FieldError, StoreError};
+use portico_kernel::StoreError;
 use sea_orm_migration::MigratorTrait;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{AnyTable, Begun, Lines, Put, Transfer, marks, table::contradicts};
+use super::{AnyTable, Begun, Lines, Put, Transfer, marks, table, table::contradicts};
 use crate::{
     database::{Database, Rollback, store_error},
     moment::to_nanos,
@@ -46,15 +46,6 @@ pub(crate) fn unknown(_: &Database) -> BoxFuture<'_, Result<bool, StoreError>> {
     Box::pin(std::future::ready(Ok(false)))
 }
 
-/// Whom a file belongs to is known wherever a file is named.
-const FOREIGN: &str = "the file is one of this store's";
-
-impl Relational<'_> {
-    fn table(&self, file: &str) -> &'static dyn AnyTable {
-        *self.tables.iter().find(|table| table.file() == file).expect(FOREIGN)
-    }
-}
-
 #[async_trait]
 impl Transfer for Relational<'_> {
     fn section(&self) -> &'static str {
@@ -69,12 +60,8 @@ impl Transfer for Relational<'_> {
         self.tables.iter().map(|table| table.file()).collect()
     }
 
-    fn rewrite(&self, file: &str, line: &str, live_at: Option<OffsetDateTime>) -> Result<Option<String>, FieldError> {
-        self.table(file).rewrite(line, live_at)
-    }
-
     fn lines<'s>(&'s self, file: &'s str, live_at: Option<OffsetDateTime>) -> Lines<'s> {
-        let (table, reader) = (self.table(file), self.database.read());
+        let (table, reader) = (table(file), self.database.read());
         let ready = move || (self.ready)(self.database);
         let pages = stream::try_unfold(Some(None), move |after| async move {
             let Some(after) = after else { return Ok(None) };
@@ -105,7 +92,7 @@ impl Transfer for Relational<'_> {
     }
 
     async fn put(&self, export: Uuid, file: &str, lines: (u64, u64), rows: Vec<String>) -> Result<Put, StoreError> {
-        let (table, name, rows) = (self.table(file), file.to_owned(), Arc::new(rows));
+        let (table, name, rows) = (table(file), file.to_owned(), Arc::new(rows));
         let kept = Arc::clone(&rows);
         let put = self.database.write(move |tx| {
             Box::pin(async move {

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use portico_kernel::FieldError;
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait as _, ModelTrait as _, QueryFilter as _,
-    QuerySelect as _, SqlErr, Value,
+    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait as _, IntoSimpleExpr, ModelTrait as _,
+    QueryFilter as _, QueryOrder, QuerySelect as _, SqlErr, Value,
     sea_query::{Expr, SimpleExpr},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -109,11 +109,11 @@ impl<T: Table> AnyTable for T {
     ) -> Result<Page, DbErr> {
         let mut query = T::Entity::find();
         if let Some(after) = after {
-            let columns = T::order().into_iter().map(sea_orm::IntoSimpleExpr::into_simple_expr);
+            let columns = T::order().into_iter().map(IntoSimpleExpr::into_simple_expr);
             let key = after.into_iter().map(SimpleExpr::from);
             query = query.filter(Expr::tuple(columns).gt(Expr::tuple(key)));
         }
-        query = T::order().into_iter().fold(query, sea_orm::QueryOrder::order_by_asc);
+        query = T::order().into_iter().fold(query, QueryOrder::order_by_asc);
         let rows = query.limit(BATCH_MAX as u64).all(reader).await?;
         let last = rows.last().map(|row| T::order().into_iter().map(|column| row.get(column)).collect());
         let lines = rows.into_iter().map(T::line).filter(|line| is_live::<T>(line, live_at));

@@ -9,7 +9,7 @@ mod leased;
 mod migrations;
 mod outbox;
 mod positions;
-mod transfer;
+pub(crate) mod transfer;
 
 use std::path::Path;
 

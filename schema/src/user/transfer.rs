@@ -32,7 +32,8 @@ impl Users {
     }
 }
 
-const TABLES: [&dyn AnyTable; 4] = [&Accounts, &Keys, &Waiting, &Aside];
+/// What is carried.
+pub(crate) const TABLES: [&dyn AnyTable; 4] = [&Accounts, &Keys, &Waiting, &Aside];
 
 /// Events are read by their positions, and some may have none yet.
 fn ready(database: &Database) -> BoxFuture<'_, Result<(), StoreError>> {

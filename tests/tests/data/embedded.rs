@@ -113,7 +113,7 @@ async fn an_export_that_was_broken_off_is_no_export_and_is_made_anew() {
     let unsealed = import(&other, exported.path());
     let anew = export(&left.home, exported.path());
 
-    refused(&unsealed, 66, "manifest.json: No such file");
+    refused(&unsealed, 66, "manifest.json: No such file or directory (os error 2)\n");
     assert_eq!(anew.code(), Some(0), "{anew:?}");
     assert_eq!(import(&other, exported.path()).code(), Some(0));
 }
