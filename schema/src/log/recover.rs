@@ -46,7 +46,9 @@ pub(super) fn marks(dir: &Path, service: &Service, files: &[(FileName, Form)]) -
         found.push(marks);
     }
     let mut marks = Marks::default();
-    found.into_iter().rev().for_each(|of_file| marks.note_all(of_file)); // the oldest first, so that it gives way first
+    for of_file in found.into_iter().rev() {
+        marks.note_all(of_file); // the oldest first, so that it gives way first
+    }
     sync_dir(dir)?; // a file may have been made, and not its name's sync been reached
     Ok(marks)
 }

@@ -71,8 +71,8 @@ async fn lose_something_of_each_kind(data: PathBuf) {
 }
 
 fn harm_logs(data: &Path) {
-    for log in &files(&data.join("logs"), "jsonl") {
-        lose_halve_and_repeat(log);
+    for log in files(&data.join("logs"), "jsonl") {
+        lose_halve_and_repeat(&log);
     }
 }
 
