@@ -61,7 +61,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
 /// The node; none if it was told to stop while it was starting.
 async fn started(config: Config, requested: impl Future<Output = &'static str>) -> Result<Option<Node>, Failure> {
     let stop = CancellationToken::new();
-    let mut start = pin!(Node::start(config, stop.clone()));
+    let mut start = Box::pin(Node::start(config, stop.clone()));
     tokio::select! {
         node = &mut start => return node.map(Some),
         _signal = requested => stop.cancel(),

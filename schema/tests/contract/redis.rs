@@ -3,7 +3,6 @@
 mod expiry;
 mod faults;
 mod opening;
-mod overflow;
 mod profiles;
 
 use std::{process::Command, sync::LazyLock, time::Duration};

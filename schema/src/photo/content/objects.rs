@@ -154,12 +154,14 @@ fn refused(error: &opendal::Error) -> Unopened {
 
 /// Whether nobody vouches for the storage's certificate.
 fn is_untrusted(error: &opendal::Error) -> bool {
-    let of_tls = |cause: &(dyn std::error::Error + 'static)| {
-        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let told = cause.downcast_ref().or_else(|| wrapped?.downcast_ref());
-        matches!(told, Some(rustls::Error::InvalidCertificate(_)))
-    };
-    std::iter::successors(std::error::Error::source(error), |cause| cause.source()).any(of_tls)
+    std::iter::successors(std::error::Error::source(error), |cause| cause.source()).any(tells_of_certificate)
+}
+
+/// An I/O error hides what it wraps from those who look for its source.
+fn tells_of_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))
+        || wrapped.is_some_and(|error| tells_of_certificate(error))
 }
 
 /// Which half of the key is wrong, by the code of S3's answer where it has one (S3 API reference, error responses).

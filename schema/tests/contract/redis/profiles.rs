@@ -111,7 +111,7 @@ async fn of_nodes_that_race_to_update_none_has_the_version_go_back() {
                 match version % 3 {
                     0 => node.publish(Profile::Changed(ann.id, version)).await,
                     1 => node.publish(Profile::User(at(&ann, version))).await,
-                    _ => node.fill(&at(&ann, version - 1)).await,
+                    _ => node.fill(&at(&ann, version - 2)).await, // it was read before the last change
                 }
                 let found = node.get(ann.id).await.expect("it was told of").version();
                 assert!(found >= seen, "{found} after {seen}");
