@@ -3,6 +3,7 @@
 //! - [`data_dir`]: the directory that everything embedded lies in; one process at a time, one secret.
 //! - [`user`], [`session`], [`photo`]: a folder a domain, each with a database of its own: `entities` are its tables,
 //!   `migrations` make them, and the folder's own type implements the domain's port.
+//! - `photo::content`: where photos' bytes are kept: files, or with the features of their names `s3` and `mega`.
 //! - [`log`]: the files that log records become, and those in which they wait to be carried elsewhere.
 //! - `database`: what an adapter sees of a relational database: a pool to read from, and commands that run inside of a
 //!   write transaction. Two are behind it: `sqlite`, one writer that commits in groups and a few readers beside it, and

@@ -42,13 +42,13 @@ impl Control {
     /// Answers one request.
     pub(crate) async fn answer(&self, request: Request) -> Reply {
         match request {
-            Request::ResetPassword { email } => self.reset(&email).await.unwrap_or_else(failed),
-            Request::SignOut { email } => self.end_sessions(&email).await.unwrap_or_else(failed),
-            Request::Import { users } => self.take_over(&users).await.unwrap_or_else(failed),
+            Request::ResetPassword { email } => self.reset(&email).await.unwrap_or_else(|error| failed(&error)),
+            Request::SignOut { email } => self.end_sessions(&email).await.unwrap_or_else(|error| failed(&error)),
+            Request::Import { users } => self.take_over(&users).await.unwrap_or_else(|error| failed(&error)),
             Request::MovePhotos { places, .. } if self.places != Some(places) => Reply::OtherPlaces,
             Request::MovePhotos { after, .. } => {
                 let moved = self.move_photos.ask(Move { after }).await;
-                moved.map_or_else(failed, |moved| Reply::Moved(moved.into()))
+                moved.map_or_else(|error| failed(&error), |moved| Reply::Moved(moved.into()))
             }
         }
     }
@@ -78,8 +78,7 @@ impl Control {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is passed to `unwrap_or_else`")]
-fn failed(error: impl Blame) -> Reply {
+fn failed(error: &impl Blame) -> Reply {
     Reply::Failed { code: error.code().into(), detail: error.to_string() }
 }
 

@@ -18,7 +18,7 @@ use super::{
     staging::{Staged, blocking, create},
     sweep::Sweeper,
 };
-use crate::{Both, ByteStream, ContentKey, ContentStore, Error, Left, Move, Moved, Photo, Rendition};
+use crate::{Both, ByteStream, ContentKey, ContentStore, Error, Left, Move, Moved, Photo, PhotoId, Rendition};
 
 /// Photos that one message moves: few, so that a node that stops is not held up.
 const BATCH: u32 = 8;
@@ -82,7 +82,7 @@ struct Mover<'a> {
 }
 
 impl Mover<'_> {
-    async fn outcome(&self, photo: &Photo) -> (crate::PhotoId, Outcome) {
+    async fn outcome(&self, photo: &Photo) -> (PhotoId, Outcome) {
         let outcome = self.relocate(photo).await.unwrap_or_else(|error| {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, photo.id = %photo.id, "content is not moved");

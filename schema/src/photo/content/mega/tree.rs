@@ -164,7 +164,9 @@ impl Tree {
                 Some("t") => {
                     let nodes = change["t"]["f"].as_array().into_iter().flatten();
                     let nodes = nodes.filter_map(|node| Node::deserialize(node).ok());
-                    nodes.for_each(|node| self.add(node, master));
+                    for node in nodes {
+                        self.add(node, master);
+                    }
                 }
                 Some("d") => self.gone(change["n"].as_str().unwrap_or_default()),
                 _ => {}
