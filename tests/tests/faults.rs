@@ -18,7 +18,7 @@ async fn servers_that_are_away_or_slow_cost_no_wrong_answer_and_nothing_that_was
         servers: vec![Server::Postgres, Server::Redis, Server::S3],
         faults: vec![Fault::Down, Fault::Late],
         lasting: Duration::from_secs(3),
-        accounts: 50,
+        accounts: 160,
     };
 
     let report = run(&plan, &cuts, &findings).await;
