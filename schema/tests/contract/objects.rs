@@ -117,7 +117,7 @@ async fn what_is_wrong_at_the_start_is_told_with_its_key() {
     let (_dir, no_pem) = file(b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n");
     let wrong = [
         ("access_key_id", ObjectSettings { access_key_id: "nobody".into(), ..right.clone() }),
-        ("access_key_id", ObjectSettings { secret_access_key: "hunter2".into(), ..right.clone() }),
+        ("secret_access_key", ObjectSettings { secret_access_key: "hunter2".into(), ..right.clone() }),
         ("ca_file", ObjectSettings { ca_file: Some(no_pem), ..right.clone() }),
         ("ca_file", ObjectSettings { ca_file: Some("/no/such/file".into()), ..right.clone() }),
     ];

@@ -17,7 +17,8 @@ const FIRST_VERSION_OF_USERS: &str = "DELETE FROM seaql_migrations WHERE version
     ALTER TABLE outbox DROP COLUMN kind;
     ALTER TABLE outbox DROP COLUMN user_id;
     ALTER TABLE outbox DROP COLUMN version;
-    ALTER TABLE outbox DROP COLUMN epoch";
+    ALTER TABLE outbox DROP COLUMN epoch;
+    DROP TABLE imports";
 
 /// A store in a directory that goes with it.
 struct Opened<S> {
