@@ -105,11 +105,18 @@ fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
     wanted.chain(directories.iter().flat_map(|directory| self::files(directory, extension))).collect()
 }
 
-/// Takes the first record out of a log file and half of the second, and writes the last one twice.
+/// Takes the first record out of a log file and half of the second, and writes the last one twice. Of two, the second is
+/// the last.
 fn lose_halve_and_repeat(log: &Path) {
     let text = fs::read_to_string(log).unwrap();
     let lines: Vec<_> = text.split_inclusive('\n').skip(1).filter(|line| line.ends_with('\n')).collect();
-    let Some((second, rest)) = lines.split_first() else { return };
-    let half: String = second.chars().take(second.len() / 2).chain(['\n']).collect();
-    fs::write(log, half + &rest.concat() + rest.last().copied().unwrap_or_default()).unwrap();
+    let harmed = match lines.as_slice() {
+        [] => return,
+        [second] => second.repeat(2),
+        [second, rest @ .., last] => {
+            let half: String = second.chars().take(second.len() / 2).chain(['\n']).collect();
+            half + &rest.concat() + &last.repeat(2)
+        }
+    };
+    fs::write(log, harmed).unwrap();
 }
