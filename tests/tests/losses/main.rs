@@ -1,8 +1,5 @@
 //! The crash driver would notice a loss: what it holds to be so is made untrue, one thing of each kind.
 
-#[cfg(feature = "distributed")]
-mod at_servers;
-
 use std::{
     fs,
     path::{Path, PathBuf},
