@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 
 target="${CARGO_TARGET_DIR:-target}"
 cargo build --release --locked --package portico-node
-# With the features that `test` unifies, so that nothing is compiled twice.
+# --workspace unifies features alike here and in the commands beside this one, so that nothing is compiled twice.
 cargo build --workspace --bins --tests --locked
 PORTICO_TEST_BINARY="$(cd "$target" && pwd)/release/portico"
 export PORTICO_TEST_BINARY

@@ -15,7 +15,7 @@ case " $* " in
 esac
 
 [ -n "${PORTICO_TEST_BINARY:-}" ] || cargo build --release --locked --package portico-node ${features:+--features portico-node/distributed}
-# --workspace unifies features as `test` does, so that nothing is compiled twice.
+# --workspace unifies features alike here and in the commands beside this one, so that nothing is compiled twice.
 cargo build --workspace --bins --tests --locked ${features:+--features "$features"}
 
 # Injected panics are for test builds alone: a release must not even know the name by which they are asked for.

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 target=${CARGO_TARGET_DIR:-target}
 
 cargo build --release --locked --package portico-node
-# --workspace unifies features as `test` does, so that nothing is compiled twice.
+# --workspace unifies features alike here and in the commands beside this one, so that nothing is compiled twice.
 cargo build --workspace --bins --tests --locked
 
 PORTICO_TEST_BINARY=${PORTICO_TEST_BINARY:-$PWD/$target/release/portico}

@@ -4,5 +4,5 @@ set -eu
 cd "$(dirname "$0")/../.."
 . deploy/scripts/lib/need.sh
 
-# --workspace unifies features as `test` does, so that nothing is compiled twice; --test chooses the one file.
+# --workspace unifies features alike here and in the commands beside this one, so that nothing is compiled twice; --test chooses the one file.
 exec cargo test --workspace --test restarts --locked -- --nocapture --test-threads=1

@@ -124,7 +124,9 @@ fn an_adapter_that_the_binary_lacks_is_a_mistake_and_each_is_told() {
         .set("log.transport.kind", "kafka")
         .set("log.transport.brokers", "127.0.0.1:9092");
 
-    for command in [&["config", "check"][..], &["up"], &["migrate"]] {
+    for command in
+        [&["config", "check"][..], &["up"], &["migrate"], &["data", "export", "out"], &["data", "import", "out"]]
+    {
         let exit = home.run(command);
 
         assert_eq!(exit.code(), Some(78), "{command:?}: {exit:?}");

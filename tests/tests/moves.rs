@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::Child};
 
 use image::ImageFormat;
-use portico_tests::{Client, Home, Mega, Node, Servers, eventually, pictures};
+use portico_tests::{Client, Home, Mega, Servers, eventually, pictures};
 use serde_json::Value;
 
 /// Photos of each of these tests: some batches of a move.
@@ -12,10 +12,7 @@ const PHOTOS: u32 = 60;
 #[tokio::test]
 async fn a_move_that_is_killed_goes_on_and_every_photo_is_there_byte_for_byte_all_the_time() {
     let servers = Servers::own(&["s3"]);
-    let files = Home::new();
-    let node = files.up().await;
-    let (token, mut photos) = with_photos(&node, PHOTOS).await;
-    node.stop().await;
+    let (files, token, mut photos) = filled(PHOTOS).await;
     let home = files.with_content_in(&servers).set("photo.content.also", "files");
     let node = home.up().await;
     let client = node.client().with_token(&token);
@@ -45,10 +42,7 @@ async fn a_move_that_is_killed_goes_on_and_every_photo_is_there_byte_for_byte_al
 #[tokio::test]
 async fn a_node_that_is_killed_during_a_move_loses_nothing_and_leaves_nothing() {
     let servers = Servers::own(&["s3"]);
-    let files = Home::new();
-    let node = files.up().await;
-    let (token, photos) = with_photos(&node, PHOTOS).await;
-    node.stop().await;
+    let (files, token, photos) = filled(PHOTOS).await;
     let home = files.with_content_in(&servers).set("photo.content.also", "files");
     let mut node = home.up().await;
 
@@ -69,10 +63,7 @@ async fn a_node_that_is_killed_during_a_move_loses_nothing_and_leaves_nothing() 
 #[tokio::test]
 async fn what_is_deleted_during_a_move_leaves_nothing_in_either_place() {
     let servers = Servers::own(&["s3"]);
-    let files = Home::new();
-    let node = files.up().await;
-    let (token, photos) = with_photos(&node, PHOTOS).await;
-    node.stop().await;
+    let (files, token, photos) = filled(PHOTOS).await;
     let home = files.with_content_in(&servers).set("photo.content.also", "files");
     let node = home.up().await;
     let client = node.client().with_token(&token);
@@ -95,10 +86,7 @@ async fn what_is_deleted_during_a_move_leaves_nothing_in_either_place() {
 #[tokio::test]
 async fn photos_go_to_mega_and_back_without_a_running_node() {
     let mega = Mega::start();
-    let files = Home::new();
-    let node = files.up().await;
-    let (token, photos) = with_photos(&node, 10).await;
-    node.stop().await;
+    let (files, token, photos) = filled(10).await;
 
     let home = files.with_content_at(&mega).set("photo.content.also", "files");
     let there = home.run(&["photos", "move", "--from", "files", "--to", "mega"]);
@@ -116,10 +104,7 @@ async fn photos_go_to_mega_and_back_without_a_running_node() {
 #[tokio::test]
 async fn content_that_was_damaged_or_lost_stays_and_is_told() {
     let servers = Servers::shared(&["s3"]);
-    let files = Home::new();
-    let node = files.up().await;
-    let (_, photos) = with_photos(&node, 3).await;
-    node.stop().await;
+    let (files, _, photos) = filled(3).await;
     let original = |photo: &Kept| {
         let name = format!("{}.orig", photo.id);
         content(&files).into_iter().find(|path| path.ends_with(&name)).unwrap()
@@ -177,15 +162,18 @@ impl Kept {
     }
 }
 
-/// Somebody's token, and their photos.
-async fn with_photos(node: &Node, count: u32) -> (String, Vec<Kept>) {
+/// A home whose node keeps photos in files and has stopped, with their owner's token and themselves.
+async fn filled(count: u32) -> (Home, String, Vec<Kept>) {
+    let home = Home::new();
+    let node = home.up().await;
     let token = node.register("ann").await.token;
     let client = node.client().with_token(&token);
     let mut photos = Vec::new();
     for number in 0..count {
         photos.push(Kept::new(&client, number).await);
     }
-    (token, photos)
+    node.stop().await;
+    (home, token, photos)
 }
 
 async fn unchanged(client: &Client, photos: &[Kept]) {

@@ -13,6 +13,7 @@ use portico_schema::{
 
 use self::progress::Progress;
 use crate::{
+    adapters,
     cli::DataCommand,
     domains::{Stores, chain, has_accounts},
     exit::Failure,
@@ -25,6 +26,7 @@ use crate::{
 /// # Errors
 /// The operator's: a node runs, the export is not right, or a store holds something else or is away.
 pub(crate) async fn run(config: &Config, command: &DataCommand) -> Result<(), Failure> {
+    adapters::check(config)?;
     match command {
         DataCommand::Export { directory } => take_out(config, directory).await,
         DataCommand::Import { directory } => take_in(config, directory).await,

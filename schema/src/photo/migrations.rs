@@ -1,91 +1,46 @@
 //! How the photo database came to be, step by step. A step that was released is never edited.
 
-use async_trait::async_trait;
 use sea_orm::DbErr;
 use sea_orm_migration::{
-    MigrationName, MigrationTrait, MigratorTrait, SchemaManager,
+    MigrationTrait, MigratorTrait, SchemaManager,
     prelude::{ForeignKey, ForeignKeyAction, ForeignKeyCreateStatement, Index, Table},
     schema::{big_integer, binary_len, boolean, string_len, uuid},
 };
 
-use crate::{lease, migration::create_clustered, probe, transfer::marks};
+use crate::{
+    lease,
+    migration::{create_clustered, step},
+    probe,
+    transfer::marks,
+};
 
 pub(super) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First), Box::new(Leases), Box::new(Imports)]
+        vec![
+            step("m0001_first", |manager| Box::pin(first(manager))),
+            // Whose turn it is, where several processes share the database.
+            step("m0002_leases", |manager| Box::pin(lease::create(manager))),
+            // How far an import has come.
+            step("m0003_imports", |manager| Box::pin(marks::create_table(manager))),
+        ]
     }
 }
 
 /// Owners, photos, the work list, the inbox and idempotency keys.
-struct First;
-
-impl MigrationName for First {
-    fn name(&self) -> &'static str {
-        "m0001_first"
-    }
-}
-
-#[async_trait]
-#[expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait's own signature elides it, and async_trait tells the two apart"
-)]
-impl MigrationTrait for First {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        probe::create_table(manager).await?;
-        let mut owners = Table::create();
-        owners.table("owners").col(uuid("id").primary_key()).col(big_integer("version")).col(boolean("deleted"));
-        create_clustered(manager, owners.col(big_integer("photo_count"))).await?;
-        photos(manager).await?;
-        idempotency_keys(manager).await?;
-        content_work(manager).await?;
-        let mut inbox = Table::create();
-        inbox.table("inbox").col(uuid("event_id").primary_key()).col(big_integer("applied_at"));
-        create_clustered(manager, &mut inbox).await?;
-        index(manager, "inbox", "applied_at").await
-    }
-}
-
-/// Whose turn it is, where several processes share the database.
-struct Leases;
-
-impl MigrationName for Leases {
-    fn name(&self) -> &'static str {
-        "m0002_leases"
-    }
-}
-
-#[async_trait]
-#[expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait's own signature elides it, and async_trait tells the two apart"
-)]
-impl MigrationTrait for Leases {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        lease::create(manager).await
-    }
-}
-
-/// How far an import has come.
-struct Imports;
-
-impl MigrationName for Imports {
-    fn name(&self) -> &'static str {
-        "m0003_imports"
-    }
-}
-
-#[async_trait]
-#[expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait's own signature elides it, and async_trait tells the two apart"
-)]
-impl MigrationTrait for Imports {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        marks::create_table(manager).await
-    }
+async fn first(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    probe::create_table(manager).await?;
+    let mut owners = Table::create();
+    owners.table("owners").col(uuid("id").primary_key()).col(big_integer("version")).col(boolean("deleted"));
+    create_clustered(manager, owners.col(big_integer("photo_count"))).await?;
+    photos(manager).await?;
+    idempotency_keys(manager).await?;
+    content_work(manager).await?;
+    let mut inbox = Table::create();
+    inbox.table("inbox").col(uuid("event_id").primary_key()).col(big_integer("applied_at"));
+    create_clustered(manager, &mut inbox).await?;
+    index(manager, "inbox", "applied_at").await
 }
 
 /// The key is owner and id: an owner's page is one stretch of the table, however many photos there are.

@@ -1,65 +1,37 @@
 //! How the session database came to be, step by step. A step that was released is never edited.
 
-use async_trait::async_trait;
 use sea_orm::DbErr;
 use sea_orm_migration::{
-    MigrationName, MigrationTrait, MigratorTrait, SchemaManager,
+    MigrationTrait, MigratorTrait, SchemaManager,
     prelude::{Index, Table},
     schema::{big_integer, binary_len, string_len_null, uuid, uuid_uniq},
 };
 
-use crate::{migration::create_clustered, probe, transfer::marks};
+use crate::{
+    migration::{create_clustered, step},
+    probe,
+    transfer::marks,
+};
 
 pub(super) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First), Box::new(Imports)]
+        vec![
+            step("m0001_first", |manager| Box::pin(first(manager))),
+            // How far an import has come.
+            step("m0002_imports", |manager| Box::pin(marks::create_table(manager))),
+        ]
     }
 }
 
 /// Sessions and epochs.
-struct First;
-
-impl MigrationName for First {
-    fn name(&self) -> &'static str {
-        "m0001_first"
-    }
-}
-
-#[async_trait]
-#[expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait's own signature elides it, and async_trait tells the two apart"
-)]
-impl MigrationTrait for First {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        probe::create_table(manager).await?;
-        sessions(manager).await?;
-        let mut epochs = Table::create();
-        epochs.table("epochs").col(uuid("user_id").primary_key()).col(big_integer("least"));
-        create_clustered(manager, &mut epochs).await
-    }
-}
-
-/// How far an import has come.
-struct Imports;
-
-impl MigrationName for Imports {
-    fn name(&self) -> &'static str {
-        "m0002_imports"
-    }
-}
-
-#[async_trait]
-#[expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait's own signature elides it, and async_trait tells the two apart"
-)]
-impl MigrationTrait for Imports {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        marks::create_table(manager).await
-    }
+async fn first(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    probe::create_table(manager).await?;
+    sessions(manager).await?;
+    let mut epochs = Table::create();
+    epochs.table("epochs").col(uuid("user_id").primary_key()).col(big_integer("least"));
+    create_clustered(manager, &mut epochs).await
 }
 
 async fn sessions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {

@@ -1,9 +1,8 @@
 //! How the user database came to be, step by step. A step that was released is never edited.
 
-use async_trait::async_trait;
 use sea_orm::DbErr;
 use sea_orm_migration::{
-    MigrationName, MigrationTrait, MigratorTrait, SchemaManager,
+    MigrationTrait, MigratorTrait, SchemaManager,
     prelude::{ForeignKey, ForeignKeyAction, Index, Table},
     schema::{
         big_integer, big_integer_null, big_pk_auto, binary_len, string_len, string_len_null, string_len_uniq, text,
@@ -12,154 +11,57 @@ use sea_orm_migration::{
 };
 
 use super::positions;
-use crate::{lease, migration::create_clustered, probe, transfer::marks};
+use crate::{
+    lease,
+    migration::{create_clustered, step},
+    probe,
+    transfer::marks,
+};
 
 pub(super) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
-            Box::new(First),
-            Box::new(OneTimePasswords),
-            Box::new(OutboxColumns),
-            Box::new(OutboxPositions),
-            Box::new(Leases),
-            Box::new(Imports),
+            step("m0001_first", |manager| Box::pin(first(manager))),
+            step("m0002_one_time_passwords", |manager| Box::pin(one_time_passwords(manager))),
+            step("m0003_outbox_columns", |manager| Box::pin(outbox_columns(manager))),
+            // Positions that rise as commits do, where there are many writers.
+            step("m0004_outbox_positions", |manager| Box::pin(positions::create(manager))),
+            // Who carries the events, where several processes could.
+            step("m0005_leases", |manager| Box::pin(lease::create(manager))),
+            // How far an import has come.
+            step("m0006_imports", |manager| Box::pin(marks::create_table(manager))),
         ]
     }
 }
 
 /// Accounts, the outbox, and idempotency keys.
-struct First;
-
-impl MigrationName for First {
-    fn name(&self) -> &'static str {
-        "m0001_first"
-    }
-}
-
-#[async_trait]
-#[expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait's own signature elides it, and async_trait tells the two apart"
-)]
-impl MigrationTrait for First {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        probe::create_table(manager).await?;
-        users(manager).await?;
-        idempotency_keys(manager).await?;
-        outbox(manager).await
-    }
+async fn first(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    probe::create_table(manager).await?;
+    users(manager).await?;
+    idempotency_keys(manager).await?;
+    outbox(manager).await
 }
 
 /// Passwords that sign in once. Those that are there are none.
-struct OneTimePasswords;
-
-impl MigrationName for OneTimePasswords {
-    fn name(&self) -> &'static str {
-        "m0002_one_time_passwords"
+async fn one_time_passwords(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    for column in ["one_time_expires_at", "one_time_used_at"] {
+        // SQLite adds one column at a time.
+        let added = Table::alter().table("users").add_column(big_integer_null(column)).take();
+        manager.alter_table(added).await?;
     }
-}
-
-#[async_trait]
-#[expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait's own signature elides it, and async_trait tells the two apart"
-)]
-impl MigrationTrait for OneTimePasswords {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for column in ["one_time_expires_at", "one_time_used_at"] {
-            // SQLite adds one column at a time.
-            let added = Table::alter().table("users").add_column(big_integer_null(column)).take();
-            manager.alter_table(added).await?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// What an event must not lose with its text. Events that wait already have none of it.
-struct OutboxColumns;
-
-impl MigrationName for OutboxColumns {
-    fn name(&self) -> &'static str {
-        "m0003_outbox_columns"
+async fn outbox_columns(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let columns =
+        [string_len_null("kind", 64), uuid_null("user_id"), big_integer_null("version"), big_integer_null("epoch")];
+    for column in columns {
+        manager.alter_table(Table::alter().table("outbox").add_column(column).take()).await?;
     }
-}
-
-#[async_trait]
-#[expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait's own signature elides it, and async_trait tells the two apart"
-)]
-impl MigrationTrait for OutboxColumns {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let columns =
-            [string_len_null("kind", 64), uuid_null("user_id"), big_integer_null("version"), big_integer_null("epoch")];
-        for column in columns {
-            manager.alter_table(Table::alter().table("outbox").add_column(column).take()).await?;
-        }
-        Ok(())
-    }
-}
-
-/// Positions that rise as commits do, where there are many writers.
-struct OutboxPositions;
-
-impl MigrationName for OutboxPositions {
-    fn name(&self) -> &'static str {
-        "m0004_outbox_positions"
-    }
-}
-
-#[async_trait]
-#[expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait's own signature elides it, and async_trait tells the two apart"
-)]
-impl MigrationTrait for OutboxPositions {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        positions::create(manager).await
-    }
-}
-
-/// Who carries the events, where several processes could.
-struct Leases;
-
-impl MigrationName for Leases {
-    fn name(&self) -> &'static str {
-        "m0005_leases"
-    }
-}
-
-#[async_trait]
-#[expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait's own signature elides it, and async_trait tells the two apart"
-)]
-impl MigrationTrait for Leases {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        lease::create(manager).await
-    }
-}
-
-/// How far an import has come.
-struct Imports;
-
-impl MigrationName for Imports {
-    fn name(&self) -> &'static str {
-        "m0006_imports"
-    }
-}
-
-#[async_trait]
-#[expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait's own signature elides it, and async_trait tells the two apart"
-)]
-impl MigrationTrait for Imports {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        marks::create_table(manager).await
-    }
+    Ok(())
 }
 
 async fn users(manager: &SchemaManager<'_>) -> Result<(), DbErr> {

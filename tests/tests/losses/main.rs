@@ -1,5 +1,8 @@
 //! The crash driver would notice a loss: what it holds to be so is made untrue, one thing of each kind.
 
+#[cfg(feature = "distributed")]
+mod at_servers;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -102,15 +105,15 @@ fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
     wanted.chain(directories.iter().flat_map(|directory| self::files(directory, extension))).collect()
 }
 
-/// Takes the first record out of a log file and half of the second, and writes the last one twice. Of two, the second is
-/// the last.
+/// Takes the first record out of a log file and half of the second, and writes the last one twice; of few, what there is to be
+/// had of that.
 fn lose_halve_and_repeat(log: &Path) {
     let text = fs::read_to_string(log).unwrap();
-    let lines: Vec<_> = text.split_inclusive('\n').skip(1).filter(|line| line.ends_with('\n')).collect();
+    let lines: Vec<_> = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).collect();
     let harmed = match lines.as_slice() {
         [] => return,
-        [second] => second.repeat(2),
-        [second, rest @ .., last] => {
+        [only] | [_, only] => only.repeat(2),
+        [_, second, rest @ .., last] => {
             let half: String = second.chars().take(second.len() / 2).chain(['\n']).collect();
             half + &rest.concat() + &last.repeat(2)
         }

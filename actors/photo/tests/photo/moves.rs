@@ -5,10 +5,10 @@ use std::{ops::Range, path::Path, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
-use portico_kernel::{StoreError, testkit::until};
+use portico_kernel::{Clock as _, StoreError, UserId, testkit::until};
 use portico_photo::{
-    Both, ByteStream, ContentKey, ContentStore, Delete, Error, Left, Move, Moved, Open, Photo, Rendition, Store as _,
-    Sweep,
+    Both, ByteStream, ContentKey, ContentStore, ContentWork, Delete, Error, Left, Move, Moved, Open, Photo, PhotoId,
+    Rendition, Store as _, Sweep,
 };
 
 use crate::{
@@ -248,6 +248,20 @@ async fn content_that_still_has_to_be_deleted_is_told_at_the_end() {
     let end = places.step(None).await.unwrap();
 
     assert_eq!((end.next, end.waiting), (None, 2));
+}
+
+#[actix_rt::test]
+async fn a_work_list_that_is_too_long_to_be_looked_at_is_not_taken_for_an_empty_place() {
+    let places = places();
+    let never_yet = places.world.clock.now() + LONG_AFTER;
+    for _ in 0..1000 {
+        let work = ContentWork { owner: UserId::new(), photo: PhotoId::new(), attempts: 0 };
+        places.world.store.rows.lock().unwrap().work.insert(work.photo, (never_yet, work));
+    }
+
+    let end = places.step(None).await.unwrap();
+
+    assert_eq!((end.next, end.waiting), (None, 1));
 }
 
 #[actix_rt::test]

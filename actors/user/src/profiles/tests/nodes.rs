@@ -46,6 +46,23 @@ struct Server {
     state: Arc<Mutex<State>>,
 }
 
+/// Nodes that know of nothing yet but that there is a user.
+fn nodes(waits: Vec<u8>) -> (Arc<Mutex<State>>, [Node; NODES]) {
+    let state = State {
+        id: UserId::new(),
+        stored: 1,
+        acknowledged: 1,
+        kept: None,
+        tracked: [false; NODES],
+        told: [0; NODES],
+        known: [1; NODES],
+        waits,
+    };
+    let state = Arc::new(Mutex::new(state));
+    let nodes = std::array::from_fn(|number| Node::new(number, &state));
+    (state, nodes)
+}
+
 /// Lets the others go on for a while.
 async fn wait(state: &Mutex<State>) {
     let turns = state.lock().unwrap().waits.pop().unwrap_or_default();
@@ -223,18 +240,7 @@ proptest! {
         changes in prop::collection::vec((0..NODES, any::<bool>()), 1..5),
         losses in 0..4_usize,
     ) {
-        let state = State {
-            id: UserId::new(),
-            stored: 1,
-            acknowledged: 1,
-            kept: None,
-            tracked: [false; NODES],
-            told: [0; NODES],
-            known: [1; NODES],
-            waits,
-        };
-        let state = Arc::new(Mutex::new(state));
-        let nodes = std::array::from_fn(|number| Node::new(number, &state));
+        let (state, nodes) = nodes(waits);
 
         let told = run(live(&nodes, &state, &changes, losses));
 
@@ -257,19 +263,8 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 
 #[test]
 fn what_was_found_on_the_server_is_served_without_it_until_that_is_told_to_have_changed() {
-    let state = State {
-        id: UserId::new(),
-        stored: 1,
-        acknowledged: 1,
-        kept: None,
-        tracked: [false; NODES],
-        told: [0; NODES],
-        known: [1; NODES],
-        waits: Vec::new(),
-    };
-    let id = state.id;
-    let state = Arc::new(Mutex::new(state));
-    let [here, there]: [Node; NODES] = std::array::from_fn(|number| Node::new(number, &state));
+    let (state, [here, there]) = nodes(Vec::new());
+    let id = state.lock().unwrap().id;
     here.hear();
 
     run(here.read()); // the store's, which goes to the server
