@@ -30,7 +30,14 @@ step "lints, distributed" cargo clippy -p portico-bus -p portico-schema -p porti
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 # Real ones, for tests/tests/servers: Debian packages, Kafka's jars, and some minutes of compiling; once.
 step "servers" deploy/scripts/servers.sh fetch
-# The binary that the black-box tests start, with the features that the next step unifies.
+# What most people run has no adapter for a server, and says so.
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+small="--package portico-node --package portico-tests --locked --test config"
+# shellcheck disable=SC2086 # words
+step "small binary" cargo build --bins $small
+# shellcheck disable=SC2086 # words
+step "tests of the small binary" env PORTICO_TEST_BINARY="$target/debug/portico" cargo test $small
+# The binary that the other black-box tests start, with the features that the next step unifies.
 # shellcheck disable=SC2086 # words
 step "binary" cargo build --workspace --bins --tests --locked $distributed
 # shellcheck disable=SC2086 # words

@@ -39,11 +39,24 @@ enum Moment {
 
 /// Kills a node `kills` times and checks it after each, and everything at the end.
 pub async fn run(plan: &Plan, kills: usize, findings: &Arc<Findings>) {
-    run_and(plan, kills, async |_| {}, findings).await;
+    let (home, clients, accepted) = kill(plan, kills, findings).await;
+    finale::hold(plan, &home, clients, &accepted, findings).await;
 }
 
-/// The same, with something done to the data directory between the last kill and the last checks.
-pub async fn run_and(plan: &Plan, kills: usize, meanwhile: impl AsyncFnOnce(PathBuf), findings: &Arc<Findings>) {
+/// The same, with something done to the data directory before the last checks: nothing is in doubt by then, and everything
+/// delivered.
+pub async fn run_and_harm(plan: &Plan, kills: usize, harm: impl AsyncFnOnce(PathBuf), findings: &Arc<Findings>) {
+    let (home, clients, accepted) = kill(plan, kills, findings).await;
+    let node = process::up(plan, &home).await;
+    let clients = finale::api(&node, clients, findings).await;
+    finale::stop(&home, node, findings).await;
+    harm(home.data()).await;
+    finale::hold(plan, &home, clients, &accepted, findings).await;
+}
+
+/// What is left of a node that was killed again and again: its home, those who were told things, and how many log records each
+/// run of it had accepted at least.
+async fn kill(plan: &Plan, kills: usize, findings: &Arc<Findings>) -> (Home, Vec<Client>, Vec<(Run, u64)>) {
     let (home, mut random) = (plan.home(), plan.random(0));
     let number = |number| Client::new(number, plan.random(1 + number as u64));
     let mut clients: Vec<_> = (0..CLIENTS).map(number).collect();
@@ -71,8 +84,7 @@ pub async fn run_and(plan: &Plan, kills: usize, meanwhile: impl AsyncFnOnce(Path
             )
         });
     }
-    meanwhile(home.data()).await;
-    finale::hold(plan, &home, clients, &accepted, findings).await;
+    (home, clients, accepted)
 }
 
 /// Starts the node, checks what was acknowledged before, keeps it busy, and kills it.

@@ -18,6 +18,7 @@ use sea_orm::sqlx::{
     ConnectOptions as _, Connection as _, Executor as _,
     sqlite::{SqliteConnectOptions, SqliteConnection},
 };
+use serde_json::Value;
 
 /// When it is not over by then, it hangs.
 const OVER_WITHIN: Duration = Duration::from_mins(2);
@@ -48,7 +49,8 @@ async fn each_kind_of_loss_is_noticed() {
     let findings: Arc<Findings> = Arc::default();
     let plan = Plan { binary: binary().to_owned(), seed: 3, operations_max: 40, talks: false, servers: None };
 
-    let run = kills::run_and(&plan, KILLS, lose_something_of_each_kind, &findings);
+    let run =
+        kills::run_and_harm(&plan, KILLS, async |data| lose_something_of_each_kind(&data, &findings).await, &findings);
     tokio::time::timeout(OVER_WITHIN, run).await.expect("what is lost is not waited for again and again");
 
     let told = findings.violations().join("\n");
@@ -58,22 +60,22 @@ async fn each_kind_of_loss_is_noticed() {
     }
 }
 
-/// What crashes must never do.
-async fn lose_something_of_each_kind(data: PathBuf) {
-    change(&data, "user.db", &["DELETE FROM users WHERE id IN (SELECT id FROM users ORDER BY id LIMIT 1)"]).await;
-    change(&data, "session.db", &[SESSIONS_OF_SOME, "DELETE FROM epochs WHERE least = 9223372036854775807"]).await;
-    change(&data, "photo.db", &["UPDATE owners SET version = 0, deleted = 0", EARLY_PHOTOS]).await;
+/// What crashes must never do, and have not done.
+async fn lose_something_of_each_kind(data: &Path, findings: &Findings) {
+    assert_eq!(findings.violations(), [""; 0]);
+    change(data, "user.db", &[FIRST_USERS]).await;
+    change(data, "session.db", &["DELETE FROM sessions", "DELETE FROM epochs WHERE least = 9223372036854775807"]).await;
+    change(data, "photo.db", &["UPDATE owners SET version = 0, deleted = 0", LAST_PHOTOS]).await;
     remove(&data.join("content"), "orig");
     let stray = data.join("content/00/01a21250-0000-7000-8000-000000000000");
     fs::create_dir_all(&stray).unwrap();
     fs::write(stray.join("01a21250-0000-7000-8000-000000000001.thumb"), "stray").unwrap();
-    harm_logs(&data);
+    harm_logs(data);
 }
 
 fn harm_logs(data: &Path) {
-    for log in files(&data.join("logs"), "jsonl") {
-        lose_halve_and_repeat(&log);
-    }
+    let harmed = files(&data.join("logs"), "jsonl").into_iter().filter(|log| lose_halve_and_repeat(log)).count();
+    assert_ne!(harmed, 0, "some file has records enough");
 }
 
 fn remove(directory: &Path, extension: &str) {
@@ -82,12 +84,12 @@ fn remove(directory: &Path, extension: &str) {
     }
 }
 
-/// Of those with many sessions, some of which live in some journal.
-const SESSIONS_OF_SOME: &str = "DELETE FROM sessions WHERE user_id IN \
-                                (SELECT user_id FROM sessions GROUP BY user_id ORDER BY count(*) DESC LIMIT 3)";
-/// Of others than the user that is gone.
-const EARLY_PHOTOS: &str = "DELETE FROM photos WHERE id IN (SELECT id FROM photos \
-                            WHERE owner_id > (SELECT min(owner_id) FROM photos) ORDER BY id LIMIT 3)";
+/// A third of the accounts.
+const FIRST_USERS: &str =
+    "DELETE FROM users WHERE id IN (SELECT id FROM users ORDER BY id LIMIT (SELECT 1 + count(*) / 3 FROM users))";
+/// A third of the photos, of accounts that are there.
+const LAST_PHOTOS: &str = "DELETE FROM photos WHERE (owner_id, id) IN (SELECT owner_id, id FROM photos \
+     ORDER BY owner_id DESC, id LIMIT (SELECT 1 + count(*) / 3 FROM photos))";
 
 async fn change(data: &Path, database: &str, statements: &[&'static str]) {
     let options = SqliteConnectOptions::new().filename(data.join(database)).foreign_keys(true);
@@ -105,18 +107,18 @@ fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
     wanted.chain(directories.iter().flat_map(|directory| self::files(directory, extension))).collect()
 }
 
-/// Takes the first record out of a log file and half of the second, and writes the last one twice; of few, what there is to be
-/// had of that.
-fn lose_halve_and_repeat(log: &Path) {
+/// Takes the first record of every run out of a log file and half of the next one, and writes another twice. Whether there are
+/// so many.
+fn lose_halve_and_repeat(log: &Path) -> bool {
     let text = fs::read_to_string(log).unwrap();
-    let lines: Vec<_> = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).collect();
-    let harmed = match lines.as_slice() {
-        [] => return,
-        [only] | [_, only] => only.repeat(2),
-        [_, second, rest @ .., last] => {
-            let half: String = second.chars().take(second.len() / 2).chain(['\n']).collect();
-            half + &rest.concat() + &last.repeat(2)
-        }
-    };
-    fs::write(log, harmed).unwrap();
+    let lines: Vec<_> = text.split_inclusive('\n').filter(|line| !is_first(line)).collect();
+    let [next, another, rest @ ..] = lines.as_slice() else { return false };
+    let half: String = next.chars().take(next.len() / 2).chain(['\n']).collect();
+    fs::write(log, half + &another.repeat(2) + &rest.concat()).unwrap();
+    true
+}
+
+/// Whether a record is the first of its run.
+fn is_first(line: &str) -> bool {
+    serde_json::from_str::<Value>(line).is_ok_and(|record| record["sequence"] == 1)
 }
