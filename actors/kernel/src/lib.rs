@@ -64,7 +64,7 @@ pub use retry::RetryBudget;
 pub use store::{Source, StoreError};
 pub use supervision::{Backoff, Cut, CutBecause, Drained, Intensity, Placement, Spec, Strategy, Supervisor};
 pub use threads::Watchdog;
-pub use trace::{Hex, TraceContext, TraceparentError};
+pub use trace::{Hex, TraceContext, Traceparent, TraceparentError};
 pub use tree::{Kind, Node, Restarts, State, Tree, TreeHandle};
 
 // What the exported macros name.

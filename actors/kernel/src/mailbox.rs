@@ -78,29 +78,30 @@ impl<A: Actor> Mailbox<A> {
     {
         let (answer, answered) = oneshot::channel();
         let letter: Arc<dyn Envelope<A>> = Arc::new(Letter::new(message, answer, Ticket::new(deadline, now)));
-        let is_next = self.push(Arc::clone(&letter)).inspect_err(|error| {
+        self.push(&letter).inspect_err(|error| {
             if *error == AskError::Overloaded {
                 self.node.overloaded();
             }
         })?;
-        Ok(Waiting::new(answered, letter, Arc::clone(self), is_next))
+        Ok(Waiting::new(answered, letter, Arc::clone(self)))
     }
 
-    /// Whether the actor was idle, on this thread.
-    fn push(&self, letter: Arc<dyn Envelope<A>>) -> Result<bool, AskError> {
+    fn push(&self, letter: &Arc<dyn Envelope<A>>) -> Result<(), AskError> {
         let (admitted, swept) = {
             let mut state = self.lock();
             let swept = state.make_room(self.capacity);
             let admitted = state.admit(letter.ticket(), self.capacity);
             if admitted.is_ok() {
-                state.queue.push_back(letter);
+                state.queue.push_back(Arc::clone(letter));
             }
             (admitted.map(|()| state.wakes()), swept)
         };
         self.discard(swept);
-        let Some(idle) = admitted? else { return Ok(false) };
-        idle.waker.wake();
-        Ok(idle.thread == own_id())
+        if let Some(idle) = admitted? {
+            letter.ticket().comes_next(idle.thread == own_id());
+            idle.waker.wake();
+        }
+        Ok(())
     }
 
     /// The next call for the incarnation on `leash`; from here on it counts as begun. After the last one, `waker` is woken

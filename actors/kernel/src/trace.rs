@@ -57,14 +57,32 @@ impl TraceContext {
     pub fn span_id(&self) -> Hex<16> {
         Hex::of(&self.span_id.to_be_bytes())
     }
+
+    /// The header's value.
+    pub fn traceparent(&self) -> Traceparent {
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        text[3..35].copy_from_slice(&self.trace_id().0);
+        text[36..52].copy_from_slice(&self.span_id().0);
+        text[53..].copy_from_slice(&Hex::<2>::of(&[self.flags]).0);
+        Traceparent(text)
+    }
 }
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for part in ["00-", &self.trace_id(), "-", &self.span_id(), "-", &Hex::<2>::of(&[self.flags])] {
-            f.write_str(part)?;
-        }
-        Ok(())
+        f.write_str(&self.traceparent())
+    }
+}
+
+/// The value of a `traceparent` header, without memory of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traceparent([u8; 55]);
+
+impl Deref for Traceparent {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        str::from_utf8(&self.0).expect("hexadecimal digits and dashes are ASCII")
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use portico_kernel::{AskError, Callee as _, Deadline, testkit::until};
-use tokio::time::{Instant, pause};
+use tokio::time::{Instant, advance, pause};
 
 mod support;
 use support::{Do, DoAlone, Error, World, spec, victim, victim_as};
@@ -45,6 +46,30 @@ async fn a_call_whose_deadline_passes_while_it_waits_never_runs() {
     assert_eq!(exclusive.await.unwrap(), Ok(1));
     assert_eq!(victim.ask::<Do>().ask(Do::Count).await, Ok(2));
     assert_eq!(world.begun(), 2, "Unavailable never ran");
+}
+
+#[actix::test]
+async fn a_call_whose_deadline_passes_while_nobody_looks_never_runs() {
+    pause();
+    let world = World::default();
+    let victim = victim(&world);
+    let exclusive = actix::spawn({
+        let ask = victim.ask::<DoAlone>();
+        async move { ask.ask(DoAlone::Count).await }
+    });
+    until("exclusive work", || world.begun() == 1).await;
+    let mut waiting = victim.call(Do::Count, Deadline::within(SECOND));
+    for _turn in 0..3 {
+        assert!((&mut waiting).now_or_never().is_none());
+    }
+
+    advance(2 * SECOND).await;
+    world.gate.open();
+
+    assert_eq!(exclusive.await.unwrap(), Ok(1));
+    until("an actor with nothing to do", || victim.snapshot().depth == 0).await;
+    assert_eq!(waiting.await, Err(AskError::Unavailable));
+    assert_eq!(world.begun(), 1, "Unavailable never ran");
 }
 
 #[actix::test]

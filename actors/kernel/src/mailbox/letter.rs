@@ -87,24 +87,16 @@ pub(crate) struct Waiting<A: Actor, T> {
     answered: oneshot::Receiver<T>,
     letter: Arc<dyn Envelope<A>>,
     mailbox: Arc<Mailbox<A>>,
-    /// Whether the actor was idle, on this thread, and so handles it as soon as this one waits.
-    is_next: bool,
 }
 
 impl<A: Actor, T> Waiting<A, T> {
-    pub(crate) fn new(
-        answered: oneshot::Receiver<T>,
-        letter: Arc<dyn Envelope<A>>,
-        mailbox: Arc<Mailbox<A>>,
-        is_next: bool,
-    ) -> Self {
-        Self { answered, letter, mailbox, is_next }
+    pub(crate) fn new(answered: oneshot::Receiver<T>, letter: Arc<dyn Envelope<A>>, mailbox: Arc<Mailbox<A>>) -> Self {
+        Self { answered, letter, mailbox }
     }
 
     /// Waits for the answer until the deadline.
     pub(crate) async fn answer(mut self) -> Result<T, AskError> {
-        let at_once = if self.is_next { within_a_turn(&mut self.answered).await } else { None };
-        let answer = match at_once {
+        let answer = match self.at_once().await {
             Some(answer) => answer,
             // The timer in a place of its own: those that need none would carry its room about.
             None => match Box::pin(timeout_at(self.letter.ticket().deadline(), &mut self.answered)).await {
@@ -113,6 +105,18 @@ impl<A: Actor, T> Waiting<A, T> {
             },
         };
         answer.map_err(|_gone| self.letter.ticket().without_answer())
+    }
+
+    /// The answer of a callee that has nothing else to do. One that does not come to it in its turn is busy after all.
+    async fn at_once(&mut self) -> Option<Result<T, oneshot::error::RecvError>> {
+        if !self.letter.ticket().is_next() {
+            return None;
+        }
+        let answer = within_a_turn(&mut self.answered).await;
+        if answer.is_none() {
+            self.letter.ticket().comes_next(false);
+        }
+        answer
     }
 
     fn give_up(&self) -> AskError {

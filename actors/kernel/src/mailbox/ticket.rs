@@ -1,6 +1,6 @@
 //! What caller and callee both know of a call: whether it has begun. Whoever moves it first, decides.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use tokio::time::Instant;
 
@@ -19,6 +19,8 @@ const UNAVAILABLE: u8 = 4;
 #[derive(Debug)]
 pub(crate) struct Ticket {
     fate: AtomicU8,
+    /// Whether its turn comes as soon as its caller waits.
+    is_next: AtomicBool,
     deadline: Deadline,
     sent: Instant,
 }
@@ -34,7 +36,7 @@ pub(crate) enum Refusal {
 
 impl Ticket {
     pub(crate) fn new(deadline: Deadline, sent: Instant) -> Self {
-        Self { fate: AtomicU8::new(WAITS), deadline, sent }
+        Self { fate: AtomicU8::new(WAITS), is_next: AtomicBool::new(false), deadline, sent }
     }
 
     pub(crate) fn sent(&self) -> Instant {
@@ -59,9 +61,18 @@ impl Ticket {
         self.fate.load(Ordering::Acquire) == CANCELLED
     }
 
+    /// Whether its callee is idle, on the caller's thread: then the clock is not looked at again when it begins.
+    pub(crate) fn comes_next(&self, is_next: bool) {
+        self.is_next.store(is_next, Ordering::Relaxed); // read on the same thread
+    }
+
+    pub(crate) fn is_next(&self) -> bool {
+        self.is_next.load(Ordering::Relaxed)
+    }
+
     /// The callee begins, unless the caller has gone or the deadline has passed.
     pub(crate) fn begin(&self) -> bool {
-        if self.deadline.has_passed() {
+        if !self.is_next() && self.deadline.has_passed() {
             self.leave(UNAVAILABLE);
         }
         self.leave(BEGUN)
