@@ -38,19 +38,41 @@ fn a_short_run_measures_what_a_node_costs() {
 
     let (_, figures) = short_run(&NAMES, &std::env::var("PATH").unwrap_or_default());
 
-    assert_eq!(figures.iter().map(|figure| figure["name"].as_str().unwrap()).collect::<Vec<_>>(), NAMES);
+    assert_eq!(names(&figures), NAMES);
     for figure in figures {
         let number = |key: &str| figure[key].as_f64().unwrap_or_else(|| panic!("{key} in {figure}"));
-        assert!(number("value") > 0.0 && number("reference_value") > 0.0, "{figure}");
-        assert!((number("ratio") - number("value") / number("reference_value")).abs() < 1e-9, "{figure}");
         let kept = match figure["direction"].as_str().unwrap() {
             "at_least" => number("ratio") >= number("floor"),
             "at_most" => number("ratio") <= number("floor"),
             other => panic!("{other} is no direction"),
         };
         assert_eq!(figure["pass"], kept, "{figure}");
-        assert!(figure["notes"].as_array().is_some_and(|notes| !notes.is_empty()), "{figure}");
+        is_measured(&figure);
     }
+}
+
+#[cfg(feature = "distributed")]
+#[test]
+fn a_short_run_measures_what_a_node_of_many_does_beside_its_servers() {
+    const NAMES: [&str; 3] = ["log_collect", "session_check", "outbox_publish"];
+
+    let (ran, figures) = short_run(&NAMES, &std::env::var("PATH").unwrap_or_default());
+
+    assert_eq!(ran.status.code(), Some(0), "they have no floors");
+    assert_eq!(names(&figures), NAMES);
+    figures.iter().for_each(is_measured);
+}
+
+fn names(figures: &[Value]) -> Vec<&str> {
+    figures.iter().map(|figure| figure["name"].as_str().unwrap()).collect()
+}
+
+/// There is a value, a reference, what the one comes to against the other, and how all of it was found.
+fn is_measured(figure: &Value) {
+    let number = |key: &str| figure[key].as_f64().unwrap_or_else(|| panic!("{key} in {figure}"));
+    assert!(number("value") > 0.0 && number("reference_value") > 0.0, "{figure}");
+    assert!((number("ratio") - number("value") / number("reference_value")).abs() < 1e-9, "{figure}");
+    assert!(figure["notes"].as_array().is_some_and(|notes| !notes.is_empty()), "{figure}");
 }
 
 #[test]

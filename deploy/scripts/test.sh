@@ -24,9 +24,9 @@ step() {
 step "formatting" cargo fmt --all -- --check
 step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 # The adapters that only a node of many has: what follows is built with them.
-distributed="--features portico-node/distributed,portico-tests/distributed"
+distributed="--features portico-node/distributed,portico-tests/distributed,portico-bench/distributed"
 # shellcheck disable=SC2086 # words
-step "lints, distributed" cargo clippy -p portico-bus -p portico-schema -p portico-node -p portico-tests --all-targets --locked $distributed -- -D warnings
+step "lints, distributed" cargo clippy -p portico-bus -p portico-schema -p portico-node -p portico-tests -p portico-bench --all-targets --locked $distributed -- -D warnings
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 # Real ones, for tests/tests/servers: Debian packages, Kafka's jars, and some minutes of compiling; once.
 step "servers" deploy/scripts/servers.sh fetch
