@@ -162,6 +162,8 @@ impl Api {
                 None => paths.push((operation.path, vec![operation])),
             }
         }
+        // The router tries one after the other, and one with parameters by a regular expression.
+        paths.sort_by_key(|(path, _)| path.contains('{'));
         for (path, operations) in paths {
             config.service(resource(path, operations));
         }

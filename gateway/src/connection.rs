@@ -33,11 +33,10 @@ use std::{
 };
 
 use actix_web::{
-    Error, HttpMessage as _,
-    body::{BoxBody, MessageBody},
-    dev::{Payload, ServiceRequest, ServiceResponse},
+    HttpMessage as _,
+    body::MessageBody as _,
+    dev::{Payload, ServiceRequest},
     http::ConnectionType,
-    middleware::Next,
 };
 use tokio::time::Instant;
 
@@ -49,13 +48,16 @@ use self::{
     pace::{Lag, LeastRate},
     work::{InFlight, OpenConnection},
 };
-use crate::{Problem, limits::refuse_counted, problem::Code, settings::Settings};
+use crate::{Problem, limits::refuse_counted, middleware::Answered, problem::Code, settings::Settings};
 
 /// How long a connection that is being closed has to take what was sent to it.
 const DISCONNECT: Duration = Duration::from_secs(1);
 /// How much is read at once while no body is expected, and at the most beside a request that is in hand: the library makes
 /// requests of all that it is handed, at some kilobytes each.
 const AT_ONCE: usize = 2048;
+/// About how much of a body is read before what is there goes on its way: all that is between client and disk is a few times
+/// as much, for each of many uploads.
+const BODY_AT_ONCE: usize = 64 * 1024;
 /// What the HTTP library takes to close a silent connection by itself.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -193,12 +195,12 @@ impl Progress {
 
 /// Tells the connection that it is the server's turn while the request is served. A request behind one that said to be the
 /// last one of its connection is not carried out (RFC 9112, section 9.6).
-pub(crate) async fn accompany<B: MessageBody + 'static>(
+pub(crate) async fn accompany(
     mut request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
+    within: impl AsyncFnOnce(ServiceRequest) -> Answered,
+) -> Answered {
     let Some(progress) = progress_of(&request) else {
-        return Ok(next.call(request).await?.map_into_boxed_body());
+        return within(request).await;
     };
     let in_flight = InFlight::begin(&progress);
     let payload = request.take_payload();
@@ -212,7 +214,7 @@ pub(crate) async fn accompany<B: MessageBody + 'static>(
         answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
         return Ok(answer);
     }
-    let mut answer = next.call(request).await?.map_body(|_, body| in_flight.until_taken(body.boxed()));
+    let mut answer = within(request).await?.map_body(|_, body| in_flight.until_taken(body.boxed()));
     let is_draining = Settings::of(answer.request()).is_draining();
     let head = answer.response_mut().head_mut();
     if progress.unread.get() || is_draining {

@@ -20,11 +20,11 @@ use portico_config::Config;
 
 use crate::{
     Asks, HttpMetrics, Problem, Serving, Settings,
-    connection::{Connections, Observer, Work, accompany},
+    connection::{Connections, Observer, Work},
     docs,
     limits::{Count, Limits, Time},
     listener,
-    middleware::{admit, dress, observe, same_site},
+    middleware::{admit, surround},
     problem::Code,
     routes,
     tls::{self, TlsError},
@@ -145,10 +145,7 @@ impl Gateway {
             .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::new(Code::NotFound)) }))
             .wrap(from_fn(admit))
             .wrap(Condition::new(!settings.http.cors.allowed_origins.is_empty(), cors(&settings)))
-            .wrap(from_fn(same_site))
-            .wrap(from_fn(accompany))
-            .wrap(from_fn(dress))
-            .wrap(from_fn(observe))
+            .wrap(from_fn(surround))
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::{AT_ONCE, DISCONNECT, Observer, Patience, Progress, Work, own};
+use super::{AT_ONCE, BODY_AT_ONCE, DISCONNECT, Observer, Patience, Progress, Work, own};
 
 /// A stream over TCP.
 pub(super) trait OverTcp {
@@ -53,6 +53,8 @@ pub(crate) struct Watched<S> {
     held_up: Option<HeldUp>,
     /// There may be more to read than was handed over at once.
     is_more: bool,
+    /// How much of a body was handed over since the library had the time to pass it on.
+    of_body: usize,
     /// It is being closed, after what was told before there was a request.
     lingers: bool,
 }
@@ -71,6 +73,7 @@ impl<S: OverTcp> Watched<S> {
             own: None,
             held_up: None,
             is_more: false,
+            of_body: 0,
             lingers: false,
         }
     }
@@ -238,12 +241,16 @@ impl<S: AsyncRead + AsyncWrite + OverTcp + Unpin> AsyncRead for Watched<S> {
         self.paused = false;
         self.held_up = self.held_up.map(|_| HeldUp { has_read: true });
         if std::mem::take(&mut self.is_more) {
-            cx.waker().wake_by_ref(); // what is there becomes requests first
+            cx.waker().wake_by_ref(); // what is there becomes requests, or goes on its way, first
+            self.of_body = 0;
             return Poll::Pending;
         }
         let before = buf.filled().len();
         let read = if self.progress.unread.get() {
-            Pin::new(&mut self.stream).poll_read(cx, buf)
+            let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+            self.of_body += buf.filled().len() - before;
+            self.is_more = self.of_body >= BODY_AT_ONCE;
+            read
         } else {
             let mut part = ReadBuf::new(buf.initialize_unfilled_to(buf.remaining().min(AT_ONCE)));
             let read = Pin::new(&mut self.stream).poll_read(cx, &mut part);

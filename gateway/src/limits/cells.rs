@@ -7,46 +7,62 @@
 //!   address's budget, and, since a place among the waiting passwords comes first, the work of verifying a password. At
 //!   35 ms of CPU each, pushing 16,000 others out takes two cores five minutes, in which the victim's bucket would have
 //!   refilled half way by itself: the flood gains a handful of guesses for 16,000 attempts;
-//! - recency alone decides. A policy that weighs frequency (such as `TinyLFU`, moka's default) would refuse to admit new
+//! - recency alone decides. A policy that weighs frequency (such as `TinyLFU`) would refuse to admit new
 //!   keys while old ones are popular: a flooder could then keep a victim's failures from being counted at all.
 
-use std::{hash::Hash, sync::Arc, time::Duration};
-
-use governor::{
-    nanos::Nanos,
-    state::{InMemoryState, NotKeyed, StateStore},
+use std::{
+    hash::{BuildHasher as _, Hash, RandomState},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
-use moka::{policy::EvictionPolicy, sync::Cache};
 
-/// One cell for each key. Cheap to clone; clones share the cells.
+use governor::{nanos::Nanos, state::StateStore};
+use hashlink::LruCache;
+
+/// The most shards: more than workers that could be in each other's way.
+const SHARDS_MAX: usize = 64;
+/// The least keys of a shard: with fewer, chance would forget some much sooner than others.
+const SHARD_KEYS_MIN: usize = 256;
+
+/// One cell for each key: when its bucket will be full. Cheap to clone; clones share the cells.
 #[derive(Clone)]
-pub(super) struct Cells<K>(Cache<K, Arc<InMemoryState>>);
+pub(super) struct Cells<K>(Arc<Shards<K>>);
+
+struct Shards<K> {
+    /// Keyed at random, so that nobody can choose who shares a shard.
+    hasher: RandomState,
+    shards: Vec<Mutex<LruCache<K, Nanos, RandomState>>>,
+}
 
 impl<K: Hash + Eq + Copy + Send + Sync + 'static> Cells<K> {
-    /// At most `keys_max` cells; one that is not seen for `refill`, in which any bucket fills up, is of no use any more.
-    pub(super) fn new(keys_max: u64, refill: Duration) -> Self {
-        let cells = Cache::builder()
-            .max_capacity(keys_max.max(1))
-            .eviction_policy(EvictionPolicy::lru())
-            .time_to_idle(refill + Duration::from_secs(1));
-        Self(cells.build())
+    /// At most `keys_max` cells.
+    pub(super) fn new(keys_max: u64) -> Self {
+        let keys_max = usize::try_from(keys_max).unwrap_or(usize::MAX).max(1);
+        let count = (keys_max / SHARD_KEYS_MIN).clamp(1, SHARDS_MAX);
+        let hasher = RandomState::new();
+        let shard = || Mutex::new(LruCache::with_hasher(keys_max / count, hasher.clone()));
+        Self(Arc::new(Shards { shards: std::iter::repeat_with(shard).take(count).collect(), hasher }))
     }
 
     /// Puts back what one taking took, `cost`; a cell that was forgotten meanwhile is full anyway.
     pub(super) fn give_back(&self, key: &K, cost: Duration) {
-        let Some(cell) = self.0.get(key) else { return };
-        let cost = Nanos::from(cost);
-        let given: Result<(), ()> = cell.measure_and_replace(&NotKeyed::NonKey, |arrival| {
-            arrival.map(|arrival| ((), arrival.saturating_sub(cost))).ok_or(())
-        });
-        debug_assert!(given.is_ok(), "only what was taken is given back");
+        if let Some(arrival) = self.shard(key).get_mut(key) {
+            *arrival = arrival.saturating_sub(Nanos::from(cost));
+        }
     }
 
-    /// How many cells there are, once pending evictions are done.
+    /// What is behind the lock is whole between any two statements that can panic.
+    fn shard(&self, key: &K) -> MutexGuard<'_, LruCache<K, Nanos, RandomState>> {
+        let Shards { hasher, shards } = &*self.0;
+        let index = hasher.hash_one(key) % shards.len() as u64;
+        let shard = &shards[usize::try_from(index).expect("it is less than the number of shards")];
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many cells there are.
     #[cfg(test)]
-    pub(super) fn len(&self) -> u64 {
-        self.0.run_pending_tasks();
-        self.0.entry_count()
+    pub(super) fn len(&self) -> usize {
+        self.0.shards.iter().map(|shard| shard.lock().unwrap().len()).sum()
     }
 }
 
@@ -57,6 +73,14 @@ impl<K: Hash + Eq + Copy + Send + Sync + 'static> StateStore for Cells<K> {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        self.0.get_with(*key, Arc::default).measure_and_replace(&NotKeyed::NonKey, measure)
+        let mut shard = self.shard(key);
+        if let Some(arrival) = shard.get_mut(key) {
+            let (answer, next) = measure(Some(*arrival))?;
+            *arrival = next;
+            return Ok(answer);
+        }
+        let (answer, next) = measure(None)?;
+        shard.insert(*key, next);
+        Ok(answer)
     }
 }

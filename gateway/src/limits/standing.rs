@@ -40,7 +40,9 @@ pub(super) struct Standings(Vec<Standing>);
 
 impl From<Standing> for Standings {
     fn from(first: Standing) -> Self {
-        Self(vec![first])
+        let mut standings = Vec::with_capacity(2); // of the address and of the account
+        standings.push(first);
+        Self(standings)
     }
 }
 

@@ -1,17 +1,15 @@
 //! The headers of every answer (OWASP HTTP Headers Cheat Sheet). A route that needs another value sets it itself.
 
 use actix_web::{
-    Error,
-    body::{BoxBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
+    dev::ServiceRequest,
     http::{
         ConnectionType,
         header::{self, HeaderMap, HeaderName, HeaderValue},
     },
-    middleware::Next,
     web::Data,
 };
 
+use super::Answered;
 use crate::settings::Settings;
 
 const ALWAYS: [(HeaderName, HeaderValue); 7] = [
@@ -33,13 +31,10 @@ const HSTS: (HeaderName, HeaderValue) =
     (header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000"));
 
 /// Adds the headers that the answer does not have.
-pub(crate) async fn dress<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
+pub(super) async fn dress(request: ServiceRequest, within: impl AsyncFnOnce(ServiceRequest) -> Answered) -> Answered {
     let settings = request.app_data::<Data<Settings>>().expect("the gateway gives every application its settings");
     let settings = Data::clone(settings);
-    let mut answer = next.call(request).await?.map_into_boxed_body();
+    let mut answer = within(request).await?;
     add(answer.headers_mut(), settings.is_https());
     if settings.is_draining() {
         answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);

@@ -17,10 +17,15 @@ pub(crate) fn request_id() -> Uuid {
 
 /// Tells them.
 pub(crate) fn add(headers: &mut HeaderMap, trace: &TraceContext, id: &Uuid) {
-    headers.insert(TRACEPARENT, value(trace));
-    headers.insert(REQUEST_ID, value(id));
+    headers.insert(TRACEPARENT, value(&trace.traceparent()));
+    headers.insert(REQUEST_ID, id_value(id));
 }
 
-fn value(text: &impl ToString) -> HeaderValue {
-    HeaderValue::try_from(text.to_string()).expect("ids are written in visible ASCII")
+/// An id as a header's value.
+pub(crate) fn id_value(id: &Uuid) -> HeaderValue {
+    value(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
+}
+
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("ids are written in visible ASCII")
 }

@@ -5,19 +5,16 @@
 
 use std::sync::Arc;
 
-use actix_web::{
-    Error, HttpMessage as _,
-    body::{BoxBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
-    middleware::Next,
-    web::Data,
-};
+use actix_web::{HttpMessage as _, dev::ServiceRequest, web::Data};
 use portico_kernel::{TraceContext, UserId};
 use tokio::time::Instant;
 use tracing::field;
 use uuid::Uuid;
 
-use super::ids::{self, TRACEPARENT};
+use super::{
+    Answered,
+    ids::{self, TRACEPARENT},
+};
 use crate::{
     metrics::{Exchange, HttpMetrics},
     problem::Code,
@@ -25,15 +22,12 @@ use crate::{
 
 /// Runs the request in its trace, and tells its ids to the client. Whatever is logged meanwhile carries the trace and the
 /// span of the request, and so need not repeat what the request's own record says.
-pub(crate) async fn observe<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
+pub(super) async fn observe(request: ServiceRequest, within: impl AsyncFnOnce(ServiceRequest) -> Answered) -> Answered {
     let began = Instant::now();
     let metrics = request.app_data::<Data<Arc<dyn HttpMetrics>>>().cloned();
     let (trace, id, method) = (trace(&request), ids::request_id(), known_method(&request));
     let exchange = async {
-        let answer = next.call(request).await;
+        let answer = within(request).await;
         if let Ok(answer) = &answer {
             let route = answer.request().match_pattern();
             let status = answer.status().as_u16();
@@ -47,7 +41,7 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
         }
         answer
     };
-    let mut answer = trace.scope(exchange).await?.map_into_boxed_body();
+    let mut answer = trace.scope(exchange).await?;
     ids::add(answer.headers_mut(), &trace, &id);
     Ok(answer)
 }

@@ -3,26 +3,20 @@
 //! Invariant: a browser changes nothing here, and signs nobody in, on behalf of a site that is not allowed to. `Origin` is
 //! compared with the configured address, never with what the request says of itself.
 
-use actix_web::{
-    Error,
-    body::{BoxBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
-    http::header,
-    middleware::Next,
-    web::Data,
-};
+use actix_web::{dev::ServiceRequest, http::header, web::Data};
 
+use super::Answered;
 use crate::{Problem, cookie, limits::refuse_counted, problem::Code, settings::Settings};
 
 /// Refuses unsafe requests that a browser makes for another site, and the preflights of them.
-pub(crate) async fn same_site<B: MessageBody + 'static>(
+pub(super) async fn same_site(
     request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
+    within: impl AsyncFnOnce(ServiceRequest) -> Answered,
+) -> Answered {
     if is_forged(&request) {
         return Ok(refuse_counted(request, &Problem::new(Code::CrossSite)));
     }
-    Ok(next.call(request).await?.map_into_boxed_body())
+    within(request).await
 }
 
 fn is_forged(request: &ServiceRequest) -> bool {

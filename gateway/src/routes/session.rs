@@ -1,6 +1,6 @@
 //! Sessions: parse, ask, render.
 
-use actix_web::web::Data;
+use actix_web::{HttpResponse, http::header::HeaderName, web::Data};
 use portico_kernel::Ask;
 use portico_session::{self as session, Delete, DeleteOthers, Error, List, SessionId};
 use schemars::JsonSchema;
@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     Answer, Api, Body, Description, Id, Json, NoContent, Problem, SignedIn, Timestamp, answer_header,
     cookie::{self, Purpose},
+    middleware::ids::id_value,
     settings::Settings,
 };
 
@@ -146,16 +147,16 @@ impl Body for Vec<Session> {}
 /// 204 that names user and session to the proxy that asked.
 struct Verified(SignedIn);
 
-const USER_HEADER: &str = "X-User-Id";
-const SESSION_HEADER: &str = "X-Session-Id";
+const USER: HeaderName = HeaderName::from_static("x-user-id");
+const SESSION: HeaderName = HeaderName::from_static("x-session-id");
 
 impl actix_web::Responder for Verified {
     type Body = actix_web::body::BoxBody;
 
-    fn respond_to(self, request: &actix_web::HttpRequest) -> actix_web::HttpResponse {
+    fn respond_to(self, _: &actix_web::HttpRequest) -> actix_web::HttpResponse {
         let session = self.0.session;
-        let headers = vec![(USER_HEADER, session.user.to_string()), (SESSION_HEADER, session.id.to_string())];
-        NoContent { headers, ..NoContent::default() }.respond_to(request)
+        let [user, session] = [session.user.uuid(), session.id.uuid()].map(|id| id_value(&id));
+        HttpResponse::NoContent().insert_header((USER, user)).insert_header((SESSION, session)).finish()
     }
 }
 
@@ -164,7 +165,7 @@ impl Answer for Verified {
 
     fn describe(operation: &mut Description<'_>) {
         let answer = operation.answer(204, "The session is live.");
-        answer.headers.insert(USER_HEADER.into(), answer_header("Whose session it is."));
-        answer.headers.insert(SESSION_HEADER.into(), answer_header("Which session it is."));
+        answer.headers.insert("X-User-Id".into(), answer_header("Whose session it is."));
+        answer.headers.insert("X-Session-Id".into(), answer_header("Which session it is."));
     }
 }

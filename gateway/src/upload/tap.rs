@@ -13,8 +13,8 @@ use futures_util::{Stream, StreamExt as _, ready, stream::Fuse};
 use portico_photo::{Upload, UploadAborted};
 use tokio::sync::mpsc;
 
-/// How many chunks wait for the photo domain; each is at most what the library reads ahead (128 KiB).
-const CHUNKS: usize = 4;
+/// How many chunks wait for the photo domain, each of what the connection reads at once (64 KiB).
+const CHUNKS: usize = 2;
 
 type Chunk = Result<Bytes, UploadAborted>;
 
