@@ -40,6 +40,7 @@ impl Account {
                 wire.findings.hold(changed, || format!("{}: the name cannot be changed any more", self.email));
             }
             Pending::ChangePassword { new } => self.settle_password(wire, new).await?,
+            Pending::ResetPassword { new } => self.settle_reset(wire, new).await?,
             Pending::Upload { by, upload } => self.settle_upload(wire, &by, upload).await?,
             Pending::DeletePhoto { by, photo } => self.settle_photo(wire, &by, photo, random).await?,
             Pending::DeleteAccount => self.settle_removal(wire, random).await?,
@@ -108,6 +109,22 @@ impl Account {
             }
         }
         wire.findings.violation(format!("{}: neither the old nor the new password is right", self.email));
+        Ok(())
+    }
+
+    /// Either the old password is right, or the new one must be. That is not tried, since it signs in once: the check does. Nobody
+    /// is there any more from whom the change could follow.
+    async fn settle_reset(&mut self, wire: &Wire, new: String) -> Settled {
+        let by_old = wire.insist(&sign_in(self, &self.password)).await?;
+        self.one_of(wire, &[200, 401], "signing in with the password from before a reset", &by_old);
+        if by_old.status == 200 {
+            self.sessions.push(session(&by_old.json()));
+        } else {
+            for session in std::mem::take(&mut self.sessions) {
+                self.dies(wire, session.token).await?;
+            }
+            self.password_is(new);
+        }
         Ok(())
     }
 

@@ -95,7 +95,7 @@ impl Operator {
         let account = &mut self.client.accounts[at];
         account.password_is(new.clone());
         account.end_sessions(|_| false);
-        self.reported_of(before, new.clone(), at, |account| account.pending = Some(Pending::ChangePassword { new }));
+        self.reported_of(before, new.clone(), at, |account| account.pending = Some(Pending::ResetPassword { new }));
     }
 
     /// Ends the sessions of an account.
