@@ -70,6 +70,8 @@ pub(super) struct Held {
     pub(super) memory_kib: u64,
     pub(super) threads: u64,
     pub(super) files: u64,
+    /// How large its databases are: memory holds parts of them.
+    pub(super) databases_kib: u64,
 }
 
 /// What the node of `home` holds: its lock names the process.
@@ -82,7 +84,9 @@ pub(super) fn held(home: &Home) -> Held {
         line.split_whitespace().next().and_then(|figure| figure.parse().ok()).unwrap_or_default()
     };
     let files = fs::read_dir(process.join("fd")).expect("the node runs").count() as u64;
-    Held { memory_kib: figure("VmRSS:"), threads: figure("Threads:"), files }
+    let databases = ["user.db", "session.db", "photo.db"].map(|name| home.data().join(name));
+    let bytes: u64 = databases.iter().filter_map(|path| Some(fs::metadata(path).ok()?.len())).sum();
+    Held { memory_kib: figure("VmRSS:"), threads: figure("Threads:"), files, databases_kib: bytes / 1024 }
 }
 
 /// What `/tree` says of one actor.
