@@ -4,12 +4,13 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . deploy/scripts/lib/need.sh
+. deploy/scripts/lib/distributed.sh
 need_package strace strace
 target=${CARGO_TARGET_DIR:-target}
 features=
 case " $* " in
     *" --stores"*)
-        features=portico-node/distributed,portico-tests/distributed
+        features=$distributed
         deploy/scripts/servers.sh fetch
         ;;
 esac

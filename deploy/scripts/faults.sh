@@ -5,13 +5,13 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . deploy/scripts/lib/need.sh
+. deploy/scripts/lib/distributed.sh
 target=${CARGO_TARGET_DIR:-target}
 
 deploy/scripts/servers.sh fetch
 [ -n "${PORTICO_TEST_BINARY:-}" ] ||
     cargo build --release --locked --package portico-node --features portico-node/distributed
-# With the features that `test` unifies, so that nothing is compiled twice.
-cargo build --workspace --bins --tests --locked --features portico-node/distributed,portico-tests/distributed
+cargo build --workspace --bins --tests --locked --features "$distributed"
 
 PORTICO_TEST_BINARY=${PORTICO_TEST_BINARY:-$PWD/$target/release/portico}
 export PORTICO_TEST_BINARY

@@ -3,6 +3,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . deploy/scripts/lib/need.sh
+. deploy/scripts/lib/distributed.sh
 need_component rustfmt fmt
 need_component clippy clippy
 # What the power cuts of tests/tests/crash.rs are made with.
@@ -24,9 +25,7 @@ step() {
 step "formatting" cargo fmt --all -- --check
 step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 # The adapters that only a node of many has: what follows is built with them.
-distributed="--features portico-node/distributed,portico-tests/distributed,portico-bench/distributed"
-# shellcheck disable=SC2086 # words
-step "lints, distributed" cargo clippy -p portico-bus -p portico-schema -p portico-node -p portico-tests -p portico-bench --all-targets --locked $distributed -- -D warnings
+step "lints, distributed" cargo clippy -p portico-bus -p portico-schema -p portico-node -p portico-tests -p portico-bench --all-targets --locked --features "$distributed" -- -D warnings
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 # Real ones, for tests/tests/servers: Debian packages, Kafka's jars, and some minutes of compiling; once.
 step "servers" deploy/scripts/servers.sh fetch
@@ -38,11 +37,9 @@ step "small binary" cargo build --bins $small
 # shellcheck disable=SC2086 # words
 step "tests of the small binary" env PORTICO_TEST_BINARY="$target/debug/portico" cargo test $small
 # The binary that the other black-box tests start, with the features that the next step unifies.
-# shellcheck disable=SC2086 # words
-step "binary" cargo build --workspace --bins --tests --locked $distributed
-# shellcheck disable=SC2086 # words
-step "tests" cargo test --workspace --locked $distributed
+step "binary" cargo build --workspace --bins --tests --locked --features "$distributed"
+step "tests" cargo test --workspace --locked --features "$distributed"
 # The same black-box tests, with rows in PostgreSQL, sessions in Redis, content in S3 and events over RabbitMQ.
-# shellcheck disable=SC2086 # words
-step "tests over servers" env PORTICO_TEST_STORES=postgres,redis,s3,rabbitmq cargo test --workspace --locked $distributed \
+step "tests over servers" env PORTICO_TEST_STORES=postgres,redis,s3,rabbitmq \
+    cargo test --workspace --locked --features "$distributed" \
     --test journey --test bad_input --test canary --test durability --test escalation --test shutdown

@@ -98,7 +98,7 @@ impl<A: Actor> Mailbox<A> {
         };
         self.discard(swept);
         if let Some(idle) = admitted? {
-            letter.ticket().comes_next(idle.thread == own_id());
+            letter.ticket().set_next(idle.thread == own_id());
             idle.waker.wake();
         }
         Ok(())

@@ -3,13 +3,24 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use portico_kernel::{AskError, Callee as _, Deadline, testkit::until};
-use tokio::time::{Instant, advance, pause};
+use portico_kernel::{AskError, Callee as _, Deadline, Ref, testkit::until};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, advance, pause},
+};
 
 mod support;
-use support::{Do, DoAlone, Error, World, spec, victim, victim_as};
+use support::{Do, DoAlone, Error, Victim, World, spec, victim, victim_as};
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Has the actor do work that nobody else can be served beside, until the gate opens.
+async fn exclusive_work(world: &World, victim: &Ref<Victim>) -> JoinHandle<Result<u32, Error>> {
+    let ask = victim.ask::<DoAlone>();
+    let exclusive = actix::spawn(async move { ask.ask(DoAlone::Count).await });
+    until("exclusive work", || world.begun() == 1).await;
+    exclusive
+}
 
 #[actix::test]
 async fn a_call_that_runs_past_its_deadline_is_late() {
@@ -33,11 +44,7 @@ async fn a_call_whose_deadline_passes_while_it_waits_never_runs() {
     pause();
     let world = World::default();
     let victim = victim(&world);
-    let exclusive = actix::spawn({
-        let ask = victim.ask::<DoAlone>();
-        async move { ask.ask(DoAlone::Count).await }
-    });
-    until("exclusive work", || world.begun() == 1).await;
+    let exclusive = exclusive_work(&world, &victim).await;
 
     let waited = victim.ask::<Do>().timeout(SECOND).ask(Do::Count).await;
     world.gate.open();
@@ -53,11 +60,7 @@ async fn a_call_whose_deadline_passes_while_nobody_looks_never_runs() {
     pause();
     let world = World::default();
     let victim = victim(&world);
-    let exclusive = actix::spawn({
-        let ask = victim.ask::<DoAlone>();
-        async move { ask.ask(DoAlone::Count).await }
-    });
-    until("exclusive work", || world.begun() == 1).await;
+    let exclusive = exclusive_work(&world, &victim).await;
     let mut waiting = victim.call(Do::Count, Deadline::within(SECOND));
     for _turn in 0..3 {
         assert!((&mut waiting).now_or_never().is_none());

@@ -118,7 +118,7 @@ impl Settings {
         // Whoever is dead is replaced after this, the least that brokers allow by default; also one that comes back under
         // another name, as after an outage.
         config.set("session.timeout.ms", "6000").set("heartbeat.interval.ms", "2000");
-        // What is kept at hand is little, and so it is asked for more as soon as some of it is taken: by default only after a second.
+        // What is kept at hand is little, and more is asked for as soon as some of it is taken: by default after a second.
         config.set("queued.max.messages.kbytes", "16384").set("fetch.queue.backoff.ms", "10");
         config.set("statistics.interval.ms", "1000");
         config

@@ -54,7 +54,7 @@ pub(crate) struct Watched<S> {
     /// There may be more to read than was handed over at once.
     is_more: bool,
     /// How much of a body was handed over since the library had the time to pass it on.
-    of_body: usize,
+    body_bytes: usize,
     /// It is being closed, after what was told before there was a request.
     lingers: bool,
 }
@@ -73,7 +73,7 @@ impl<S: OverTcp> Watched<S> {
             own: None,
             held_up: None,
             is_more: false,
-            of_body: 0,
+            body_bytes: 0,
             lingers: false,
         }
     }
@@ -242,14 +242,14 @@ impl<S: AsyncRead + AsyncWrite + OverTcp + Unpin> AsyncRead for Watched<S> {
         self.held_up = self.held_up.map(|_| HeldUp { has_read: true });
         if std::mem::take(&mut self.is_more) {
             cx.waker().wake_by_ref(); // what is there becomes requests, or goes on its way, first
-            self.of_body = 0;
+            self.body_bytes = 0;
             return Poll::Pending;
         }
         let before = buf.filled().len();
         let read = if self.progress.unread.get() {
             let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-            self.of_body += buf.filled().len() - before;
-            self.is_more = self.of_body >= BODY_AT_ONCE;
+            self.body_bytes += buf.filled().len() - before;
+            self.is_more = self.body_bytes >= BODY_AT_ONCE;
             read
         } else {
             let mut part = ReadBuf::new(buf.initialize_unfilled_to(buf.remaining().min(AT_ONCE)));

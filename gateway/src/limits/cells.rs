@@ -7,8 +7,8 @@
 //!   address's budget, and, since a place among the waiting passwords comes first, the work of verifying a password. At
 //!   35 ms of CPU each, pushing 16,000 others out takes two cores five minutes, in which the victim's bucket would have
 //!   refilled half way by itself: the flood gains a handful of guesses for 16,000 attempts;
-//! - recency alone decides. A policy that weighs frequency (such as `TinyLFU`) would refuse to admit new
-//!   keys while old ones are popular: a flooder could then keep a victim's failures from being counted at all.
+//! - recency alone decides. A policy that weighs frequency (such as `TinyLFU`) would refuse to admit new keys while old ones
+//!   are popular: a flooder could then keep a victim's failures from being counted at all.
 
 use std::{
     hash::{BuildHasher as _, Hash, RandomState},

@@ -147,8 +147,8 @@ impl Body for Vec<Session> {}
 /// 204 that names user and session to the proxy that asked.
 struct Verified(SignedIn);
 
-const USER: HeaderName = HeaderName::from_static("x-user-id");
-const SESSION: HeaderName = HeaderName::from_static("x-session-id");
+const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
+const X_SESSION_ID: HeaderName = HeaderName::from_static("x-session-id");
 
 impl actix_web::Responder for Verified {
     type Body = actix_web::body::BoxBody;
@@ -156,7 +156,7 @@ impl actix_web::Responder for Verified {
     fn respond_to(self, _: &actix_web::HttpRequest) -> actix_web::HttpResponse {
         let session = self.0.session;
         let [user, session] = [session.user.uuid(), session.id.uuid()].map(|id| id_value(&id));
-        HttpResponse::NoContent().insert_header((USER, user)).insert_header((SESSION, session)).finish()
+        HttpResponse::NoContent().insert_header((X_USER_ID, user)).insert_header((X_SESSION_ID, session)).finish()
     }
 }
 

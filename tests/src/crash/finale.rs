@@ -30,9 +30,7 @@ pub(super) async fn hold(
     findings: &Arc<Findings>,
 ) {
     plan.say(findings, || "checking everything".to_owned());
-    let node = process::up(plan, home).await;
-    let clients = api(&node, clients, findings).await;
-    stop(home, node, findings).await;
+    let clients = settled(plan, home, clients, findings).await;
     let logs = data(home, &clients, findings).await;
     for (run, count) in accepted {
         let stands = logs.gapless(run);
@@ -40,6 +38,14 @@ pub(super) async fn hold(
         findings.add("log: records that were accepted before a kill", *count);
     }
     an_hour_later(plan, home, &clients, findings).await;
+}
+
+/// Starts the node, holds all that the API tells against what was promised, and stops it when everything is delivered.
+pub(super) async fn settled(plan: &Plan, home: &Home, clients: Vec<Client>, findings: &Arc<Findings>) -> Vec<Client> {
+    let node = process::up(plan, home).await;
+    let clients = api(&node, clients, findings).await;
+    stop(home, node, findings).await;
+    clients
 }
 
 /// Everything that the API tells.

@@ -64,35 +64,15 @@ pub(super) struct Upload {
 /// An operation that had no answer.
 #[derive(Debug, Clone)]
 pub(super) enum Pending {
-    Register {
-        key: Option<String>,
-    },
-    Logout {
-        token: String,
-    },
-    Revoke {
-        by: String,
-        session: Session,
-    },
-    RevokeOthers {
-        by: Session,
-    },
+    Register { key: Option<String> },
+    Logout { token: String },
+    Revoke { by: String, session: Session },
+    RevokeOthers { by: Session },
     Rename,
-    ChangePassword {
-        new: String,
-    },
-    /// To a password that signs in once.
-    ResetPassword {
-        new: String,
-    },
-    Upload {
-        by: String,
-        upload: Upload,
-    },
-    DeletePhoto {
-        by: String,
-        photo: Photo,
-    },
+    ChangePassword { new: String },
+    ResetPassword { new: String }, // to one that signs in once
+    Upload { by: String, upload: Upload },
+    DeletePhoto { by: String, photo: Photo },
     DeleteAccount,
 }
 

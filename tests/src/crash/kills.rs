@@ -47,9 +47,7 @@ pub async fn run(plan: &Plan, kills: usize, findings: &Arc<Findings>) {
 /// delivered.
 pub async fn run_and_harm(plan: &Plan, kills: usize, harm: impl AsyncFnOnce(PathBuf), findings: &Arc<Findings>) {
     let (home, clients, accepted) = kill(plan, kills, findings).await;
-    let node = process::up(plan, &home).await;
-    let clients = finale::api(&node, clients, findings).await;
-    finale::stop(&home, node, findings).await;
+    let clients = finale::settled(plan, &home, clients, findings).await;
     harm(home.data()).await;
     finale::hold(plan, &home, clients, &accepted, findings).await;
 }

@@ -46,11 +46,6 @@ async fn each_kind_of_loss_at_a_server_is_noticed() {
     );
     tokio::time::timeout(2 * OVER_WITHIN, run).await.expect("what is lost is not waited for again and again");
 
-    eprintln!(
-        "ACC {} of {}",
-        findings.counted("log: records that were accepted before a kill"),
-        findings.counted("log: records")
-    );
     let told = findings.violations().join("\n");
     for kind in TOLD {
         assert!(told.contains(kind), "{kind} was not told among:\n{told}");

@@ -114,7 +114,7 @@ impl<A: Actor, T> Waiting<A, T> {
         }
         let answer = within_a_turn(&mut self.answered).await;
         if answer.is_none() {
-            self.letter.ticket().comes_next(false);
+            self.letter.ticket().set_next(false);
         }
         answer
     }

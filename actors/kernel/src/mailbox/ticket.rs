@@ -61,8 +61,8 @@ impl Ticket {
         self.fate.load(Ordering::Acquire) == CANCELLED
     }
 
-    /// Whether its callee is idle, on the caller's thread: then the clock is not looked at again when it begins.
-    pub(crate) fn comes_next(&self, is_next: bool) {
+    /// Notes whether its callee is idle, on the caller's thread: then the clock is not looked at again when it begins.
+    pub(crate) fn set_next(&self, is_next: bool) {
         self.is_next.store(is_next, Ordering::Relaxed); // read on the same thread
     }
 
