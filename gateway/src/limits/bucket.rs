@@ -189,6 +189,17 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_bounded_however_many_shards_they_are_in() {
+        let (bucket, _) = bucket(10_000);
+
+        for key in 0..50_000 {
+            bucket.take(key).unwrap();
+        }
+
+        assert!((9_000..=10_000).contains(&bucket.cells.len()), "{}", bucket.cells.len());
+    }
+
+    #[test]
     fn the_slowest_and_largest_rates_that_can_be_configured_are_sound() {
         let time = FakeTime::default();
         for rate in [Rate { burst: u32::MAX, per_s: 1e-6 }, Rate { burst: u32::MAX, per_s: 1e6 }] {
