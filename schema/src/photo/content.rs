@@ -74,9 +74,7 @@ impl ContentFiles {
                 Err(error) => Err(error),
             };
             match written {
-                Err(error) if attempt < ATTEMPTS && kind(error.as_ref()) == Some(io::ErrorKind::NotFound) => {
-                    attempt += 1;
-                }
+                Err(error) if attempt < ATTEMPTS && taken_away(error.as_ref()) => attempt += 1,
                 written => return written.map_err(failed),
             }
         }
@@ -172,6 +170,12 @@ async fn copy(file: &mut File, writer: &mut Writer) -> Result<(), Source> {
 /// Deleted by somebody else in between is deleted.
 fn absent(error: Error) -> Result<(), Error> {
     if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+/// Whether a write failed for the directory that was taken away beneath it. "Already exists" is what making a directory
+/// says when there was one at first, and none any more at the second look.
+fn taken_away(error: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(kind(error), Some(io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists))
 }
 
 /// The system's own kind of an error, however deep it lies.
