@@ -25,6 +25,10 @@ restarts:
 servers *arguments:
     @deploy/scripts/servers.sh "$@"
 
+# Run the tests that use Redis over Valkey
+valkey:
+    @deploy/scripts/valkey.sh
+
 # Measure the release build against references of the same run; `just bench --help` lists the arguments
 [positional-arguments]
 bench *arguments:

@@ -8,12 +8,6 @@ cd "$(dirname "$0")/../.."
 umask 022
 all="postgres redis rabbitmq kafka s3"
 . deploy/scripts/lib/need.sh
-for part in help process set tls install start; do
-    . "deploy/scripts/servers/lib/$part.sh"
-done
-for server in $all; do
-    . "deploy/scripts/servers/$server.sh"
-done
 
 say() { printf 'servers: %s\n' "$*" >&2; }
 
@@ -22,6 +16,13 @@ misused() {
     say "$*; ./just servers --help tells how"
     exit 64
 }
+
+for part in help process set tls install start; do
+    . "deploy/scripts/servers/lib/$part.sh"
+done
+for server in $all; do
+    . "deploy/scripts/servers/$server.sh"
+done
 
 # each FUNCTION: calls it for every server that is asked for.
 each() {

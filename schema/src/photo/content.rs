@@ -14,6 +14,8 @@ mod mega;
 #[cfg(feature = "s3")]
 mod objects;
 #[cfg(any(feature = "mega", feature = "s3"))]
+mod silence;
+#[cfg(any(feature = "mega", feature = "s3"))]
 mod web;
 
 use std::{io, ops::Range, path::Path};

@@ -30,6 +30,8 @@ Each set holds a file `env` of PORTICO_TEST_* variables, readable by you alone. 
 TLS: every server but s3 listens for it too, with a certificate for localhost and 127.0.0.1 by a CA that the set makes
 (PORTICO_TEST_CA). Durability: PostgreSQL has fsync=on, Redis appends and fsyncs each write.
 
+PORTICO_TEST_REDIS_SERVER=valkey-server makes Redis a Valkey; `./just valkey` runs the tests over it.
+
 What is missing is installed: Debian packages when you are root (PostgreSQL, Redis, RabbitMQ, a Java runtime, Maven),
 Kafka's jars by Maven (deploy/kafka/pom.xml), s3s-fs by cargo (some minutes, once); the last two into target/servers.
 Each server runs as its Debian package's user, or as nobody, when you are root; as you otherwise.

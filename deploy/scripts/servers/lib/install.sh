@@ -35,14 +35,34 @@ install_packages() (
         printf '#!/bin/sh\nexit 101\n' >$policy
         chmod 755 $policy
     fi
-    apt="apt-get -qq -o DPkg::Lock::Timeout=300"
-    # shellcheck disable=SC2086 # words
-    if ! $apt update || ! DEBIAN_FRONTEND=noninteractive $apt install -y --no-install-recommends $1 >/dev/null; then
-        missing "apt-get could not install$1: see above"
-    fi
+    apt_install "$1" || with_backports "$1" || missing "apt-get could not install$1: see above"
     # shellcheck disable=SC2086 # words
     ! command -v systemctl >/dev/null || systemctl --quiet disable $1 2>/dev/null || :
 )
+
+# apt_install PACKAGES [OPTIONS]
+apt_install() {
+    apt="apt-get -qq -o DPkg::Lock::Timeout=300 ${2:-}"
+    # shellcheck disable=SC2086 # words
+    $apt update && DEBIAN_FRONTEND=noninteractive $apt install -y --no-install-recommends $1 >/dev/null
+}
+
+# with_backports PACKAGES: some are newer than the release (Valkey, than Debian 12). The machine's own list stays as it is.
+with_backports() {
+    codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+    [ "$(. /etc/os-release && echo "$ID")" = debian ] && [ -n "$codename" ] || return 1
+    say "looking for them in $codename-backports"
+    list=$(mktemp)
+    {
+        cat /etc/apt/sources.list 2>/dev/null || :
+        echo "deb http://deb.debian.org/debian $codename-backports main"
+    } >"$list"
+    chmod 644 "$list" # apt reads it as a user of its own
+    done=0
+    apt_install "$1" "-o Dir::Etc::sourcelist=$list" || done=1
+    rm -f "$list"
+    return $done
+}
 
 # share FILE-OR-DIRECTORY TO: makes what is cached readable for a server's user, who may not be able to enter the cache.
 share() {

@@ -32,7 +32,7 @@ use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 use self::{account::Account, api::Api, download::Download, error::Error, tree::File};
-use super::{extension, failed, web};
+use super::{extension, failed, silence::Silence, web};
 use crate::Unopened;
 
 /// Writes at the same time: Mega refuses whoever has too many transfers.
@@ -60,6 +60,7 @@ pub struct MegaSettings {
 pub struct ContentMega {
     account: Arc<Account>,
     writes: Arc<Semaphore>,
+    silence: Arc<Silence>,
 }
 
 impl ContentMega {
@@ -76,11 +77,16 @@ impl ContentMega {
         let account = Arc::new(Account::new(api, email, password, settings.folder.clone()));
         account.prepare().await.map_err(|error| refused(&error))?;
         account.check().await.map_err(|error| refused(&error))?;
-        Ok(Self { account, writes: Arc::new(Semaphore::new(WRITES_MAX)) })
+        let writes = Arc::new(Semaphore::new(WRITES_MAX));
+        Ok(Self { account, writes, silence: Arc::new(Silence::after(settings.timeout)) })
     }
 
     async fn keep(&self, name: &str, file: &Path) -> Result<(), StoreError> {
         let _place = self.writes.acquire().await.map_err(failed)?;
+        self.silence.call(self.replace(name, file)).await
+    }
+
+    async fn replace(&self, name: &str, file: &Path) -> Result<(), StoreError> {
         let earlier = self.account.tree().files(name);
         match self.account.put(name, file).await {
             Ok(made) => self.account.tree().made(name, made),
@@ -148,21 +154,23 @@ impl ContentStore for ContentMega {
 
     async fn open(&self, key: ContentKey, range: Range<u64>) -> Result<Option<ByteStream>, StoreError> {
         let name = name(key);
-        match self.begin(&name, &range).await {
-            Err(error) if error.is_absent() => Ok(self.begin(&name, &range).await?),
-            begun => Ok(begun?),
-        }
+        let begun = async {
+            match self.begin(&name, &range).await {
+                Err(error) if error.is_absent() => Ok(self.begin(&name, &range).await?),
+                begun => Ok(begun?),
+            }
+        };
+        self.silence.call(begun).await
     }
 
     async fn delete(&self, key: ContentKey) -> Result<(), StoreError> {
         let name = name(key);
-        let files = self.files(&name).await?;
-        self.remove(files).await
+        self.silence.call(async { self.remove(self.files(&name).await?).await }).await
     }
 
     /// That the session is good and that there is room: Mega's rate limits do not bear a file that is written for each question.
     async fn check(&self) -> Result<(), StoreError> {
-        Ok(self.account.check().await?)
+        self.silence.ask(async { Ok(self.account.check().await?) }).await
     }
 }
 

@@ -4,7 +4,8 @@
 //! parts of a write that was cut off are nobody's object, and the bucket's lifecycle rule removes them.
 //!
 //! A call that fails for now is repeated a few times, each try within `timeout`; then the caller hears that the storage is
-//! unavailable. Repeating does no harm: a key is never reused, and means the same bytes each time.
+//! unavailable, and those who come next hear it at once. Repeating does no harm: a key is never reused, and means the same
+//! bytes each time.
 
 use std::{
     ops::Range,
@@ -20,12 +21,12 @@ use opendal::{
     services::S3,
 };
 use opendal_http_transport_reqwest::ReqwestTransport;
-use portico_kernel::{Source, StoreError};
+use portico_kernel::StoreError;
 use portico_photo::{ByteStream, ContentKey, ContentStore};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 
-use super::{absent, check, failed, path, stream_of, web, write};
+use super::{absent, check, failed, path, silence::Silence, stream_of, web, write};
 use crate::Unopened;
 
 /// The least size of a part that S3 takes, but for the last one. So much of each write lies in memory.
@@ -65,6 +66,7 @@ pub struct ObjectSettings {
 pub struct ContentObjects {
     operator: Operator,
     writes: Arc<Semaphore>,
+    silence: Arc<Silence>,
 }
 
 impl ContentObjects {
@@ -75,13 +77,22 @@ impl ContentObjects {
     pub async fn connect(settings: &ObjectSettings) -> Result<Self, Unopened> {
         let operator = operator(settings)?;
         check(&operator).await.map_err(|error| refused(&error))?;
-        Ok(Self { operator, writes: Arc::new(Semaphore::new(WRITES_MAX)) })
+        let writes = Arc::new(Semaphore::new(WRITES_MAX));
+        Ok(Self { operator, writes, silence: Arc::new(Silence::after(settings.timeout)) })
     }
 
-    async fn keep(&self, path: &str, file: &Path) -> Result<(), Source> {
-        let _place = self.writes.acquire().await?;
-        let writer = self.operator.writer_with(path).chunk(PART_BYTES).await?;
-        write(file, writer).await
+    async fn keep(&self, path: &str, file: &Path) -> Result<(), StoreError> {
+        let _place = self.writes.acquire().await.map_err(failed)?;
+        let written = async {
+            let writer = self.operator.writer_with(path).chunk(PART_BYTES).await?;
+            write(file, writer).await
+        };
+        self.silence.call(async { written.await.map_err(failed) }).await
+    }
+
+    async fn begin(&self, path: &str, range: Range<u64>) -> Result<Option<ByteStream>, StoreError> {
+        let reader = self.operator.reader(path).await.map_err(failed)?; // one request for all of the range
+        stream_of(&self.operator, path, reader, range).await
     }
 }
 
@@ -91,21 +102,20 @@ impl ContentStore for ContentObjects {
         // On a task of its own, for the reason that files have: what a caller that has gone leaves is whole or nothing.
         let (objects, file) = (self.clone(), file.to_owned());
         let kept = tokio::spawn(async move { objects.keep(&path(key), &file).await });
-        kept.await.map_err(failed)?.map_err(failed)
+        kept.await.map_err(failed)?
     }
 
     async fn open(&self, key: ContentKey, range: Range<u64>) -> Result<Option<ByteStream>, StoreError> {
-        let path = path(key);
-        let reader = self.operator.reader(&path).await.map_err(failed)?; // one request for all of the range
-        stream_of(&self.operator, &path, reader, range).await
+        self.silence.call(self.begin(&path(key), range)).await
     }
 
     async fn delete(&self, key: ContentKey) -> Result<(), StoreError> {
-        self.operator.delete(&path(key)).await.or_else(absent).map_err(failed)
+        let path = path(key);
+        self.silence.call(async { self.operator.delete(&path).await.or_else(absent).map_err(failed) }).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        check(&self.operator).await.map_err(failed)
+        self.silence.ask(async { check(&self.operator).await.map_err(failed) }).await
     }
 }
 
