@@ -11,4 +11,4 @@ cargo build --workspace --bins --tests --locked --features "$distributed"
 cargo test --workspace --locked --features "$distributed" --test contract redis
 cargo test --workspace --locked --features "$distributed" --test redis
 exec env PORTICO_TEST_STORES=redis cargo test --workspace --locked --features "$distributed" \
-    --test journey --test bad_input --test canary --test durability --test revocation --test shutdown
+    --test journey --test bad_input --test canary --test durability --test escalation --test shutdown
