@@ -1,11 +1,16 @@
 //! A bounded pool of low-priority threads for work that burns CPU: password hashes, image decoding.
 //!
 //! Invariant: never more than `threads` jobs run and never more than `queue_capacity` wait; one more is refused at once.
+//!
+//! A job goes to the thread that has been idle for the shortest time: where few of many threads have work, the others keep no
+//! memory of theirs (the allocator leaves a thread some of what it has freed), and those few have what they need in their
+//! caches.
 
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, Thread},
 };
 
 use rustix::process::{getpriority_process, setpriority_process};
@@ -51,15 +56,10 @@ impl Pool {
     /// # Panics
     /// When the system has no thread left.
     pub fn new(name: &str, threads: usize, queue_capacity: usize) -> Self {
-        let shared = Arc::new(Shared {
-            queue: Mutex::default(),
-            queue_capacity,
-            work_waits: Condvar::new(),
-            threads: threads.max(1),
-        });
+        let shared = Arc::new(Shared { queue: Mutex::default(), queue_capacity, threads: threads.max(1) });
         for index in 0..shared.threads {
             let shared = Arc::clone(&shared);
-            std::thread::Builder::new()
+            thread::Builder::new()
                 .name(format!("{name}-{index}"))
                 .spawn(move || shared.work())
                 .expect("the system has a thread left for the pool");
@@ -133,13 +133,14 @@ impl Drop for Busy<'_> {
 struct Shared {
     queue: Mutex<Queue>,
     queue_capacity: usize,
-    work_waits: Condvar,
     threads: usize,
 }
 
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
+    /// Threads that are parked, or about to be; the last one for the shortest time.
+    idle: Vec<Thread>,
     running: usize,
     done: u64,
     closed: bool,
@@ -150,12 +151,12 @@ struct Owner(Arc<Shared>);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        let abandoned = {
+        let (abandoned, idle) = {
             let mut queue = self.0.lock();
             queue.closed = true;
-            std::mem::take(&mut queue.jobs)
+            (std::mem::take(&mut queue.jobs), std::mem::take(&mut queue.idle))
         };
-        self.0.work_waits.notify_all();
+        idle.iter().for_each(Thread::unpark);
         for job in abandoned {
             let _told = survive(|| drop(job)); // not under the lock: a job's captures may do anything when dropped
         }
@@ -171,8 +172,11 @@ impl Shared {
             return Err(PoolError::Overloaded);
         }
         queue.jobs.push_back(job);
+        let woken = queue.idle.pop();
         drop(queue);
-        self.work_waits.notify_one();
+        if let Some(thread) = woken {
+            thread.unpark();
+        }
         Ok(())
     }
 
@@ -185,13 +189,22 @@ impl Shared {
     }
 
     fn next(&self) -> Option<Job> {
+        let own = thread::current();
         let mut queue = self.lock();
-        while queue.jobs.is_empty() && !queue.closed {
-            queue = self.work_waits.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(job) = queue.jobs.pop_front() {
+                queue.running += 1;
+                return Some(job);
+            }
+            if queue.closed {
+                return None;
+            }
+            queue.idle.push(own.clone());
+            drop(queue);
+            thread::park();
+            queue = self.lock();
+            queue.idle.retain(|idle| idle.id() != own.id()); // it may have woken by itself
         }
-        let job = queue.jobs.pop_front()?;
-        queue.running += 1;
-        Some(job)
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

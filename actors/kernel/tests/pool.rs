@@ -1,6 +1,7 @@
 //! The pool for work that burns CPU.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Barrier},
     time::Duration,
 };
@@ -29,6 +30,22 @@ async fn work_runs_on_a_thread_of_the_pool() {
     let name = pool.run(|| std::thread::current().name().unwrap_or_default().to_owned()).await.unwrap();
 
     assert!(name.starts_with("hashes-"), "{name}");
+}
+
+#[actix::test]
+async fn of_its_idle_threads_the_one_that_worked_last_works_next() {
+    const JOBS: usize = 40;
+    let pool = Pool::new("hashes", 8, 10);
+    let mut jobs = HashMap::new();
+
+    for _ in 0..JOBS {
+        let thread = pool.run(|| std::thread::current().id()).await.unwrap();
+        *jobs.entry(thread).or_insert(0) += 1;
+        tokio::time::sleep(Duration::from_millis(2)).await; // it is idle by then, unless the machine is very busy
+    }
+
+    let most = jobs.values().max().unwrap();
+    assert!(*most > JOBS / 2, "in turns each would have {}: {jobs:?}", JOBS / 8);
 }
 
 #[actix::test]
