@@ -2,9 +2,9 @@
 //!
 //! Invariant: never more than `threads` jobs run and never more than `queue_capacity` wait; one more is refused at once.
 //!
-//! A job goes to the thread that has been idle for the shortest time: where few of many threads have work, the others keep no
-//! memory of theirs (the allocator leaves a thread some of what it has freed), and those few have what they need in their
-//! caches.
+//! A job goes to the thread that has been idle for the shortest time. So where there is work for few of many threads, few hold
+//! on to memory that they have freed (the allocator leaves a thread some of it until it works again), and those have what they
+//! need in their caches.
 
 use std::{
     collections::VecDeque,
