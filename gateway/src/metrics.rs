@@ -6,19 +6,19 @@ use std::time::Duration;
 /// (`http.server.request.duration`, OpenTelemetry semantic conventions).
 pub trait HttpMetrics: Send + Sync + 'static {
     /// An exchange ended.
-    fn record(&self, exchange: &Exchange<'_>);
+    fn record(&self, exchange: Exchange);
 
     /// A client was cut off that took its answer too slowly.
     fn cut_off(&self);
 }
 
 /// A request and its answer. Every text comes from a closed set, so that it can be a label.
-#[derive(Debug, Clone, Copy)]
-pub struct Exchange<'a> {
+#[derive(Debug, Clone)]
+pub struct Exchange {
     /// `http.request.method`: a method that the API knows, or `_OTHER`.
-    pub method: &'a str,
+    pub method: &'static str,
     /// `http.route`: the route's template; none if no path matched.
-    pub route: Option<&'a str>,
+    pub route: Option<String>,
     /// `http.response.status_code`.
     pub status: u16,
     /// From the request's head to the answer's.
@@ -30,7 +30,7 @@ pub struct Exchange<'a> {
 pub struct NoMetrics;
 
 impl HttpMetrics for NoMetrics {
-    fn record(&self, _: &Exchange<'_>) {}
+    fn record(&self, _: Exchange) {}
 
     fn cut_off(&self) {}
 }

@@ -230,10 +230,10 @@ impl HttpInstruments {
 }
 
 impl HttpMetrics for HttpInstruments {
-    fn record(&self, exchange: &Exchange<'_>) {
+    fn record(&self, exchange: Exchange) {
         let labels = [
-            KeyValue::new("http.request.method", exchange.method.to_owned()),
-            KeyValue::new("http.route", exchange.route.unwrap_or_default().to_owned()),
+            KeyValue::new("http.request.method", exchange.method),
+            KeyValue::new("http.route", exchange.route.unwrap_or_default()),
             KeyValue::new("http.response.status_code", i64::from(exchange.status)),
         ];
         self.duration.record(exchange.duration.as_secs_f64(), &labels);

@@ -10,7 +10,6 @@ use std::{
 
 use actix_web::{http::StatusCode, web::Data};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::{
     metrics::{Exchange, HttpMetrics},
@@ -38,13 +37,13 @@ impl Observer {
     }
 
     /// A client was answered before there was a request, so long after it had to send one.
-    pub(super) fn refused(&self, code: Code, status: StatusCode, id: &Uuid, waited: Duration) {
+    pub(super) fn refused(&self, code: Code, status: StatusCode, id: &str, waited: Duration) {
         let status = status.as_u16();
-        self.metrics.record(&Exchange { method: "_OTHER", route: None, status, duration: waited });
+        self.metrics.record(Exchange { method: "_OTHER", route: None, status, duration: waited });
         if let Some(left_out) = self.refusals.next() {
             tracing::info!(
                 http.response.status_code = status,
-                http.request.id = %id,
+                http.request.id = id,
                 error.type = code.name(),
                 left_out,
                 "request refused before it was whole",

@@ -15,11 +15,13 @@ use actix_web::{
     },
 };
 use portico_kernel::{Clock as _, SystemClock, TraceContext};
-use uuid::Uuid;
 
 use crate::{
     Problem,
-    middleware::{dress, ids},
+    middleware::{
+        dress,
+        ids::{self, RequestId},
+    },
     problem::Code,
 };
 
@@ -85,10 +87,10 @@ pub(super) fn problem(status: u16, ahead_bytes: usize, head_max_bytes: usize) ->
 }
 
 /// The whole answer as it is written, after which the connection is closed. In its trace, `note` is told its status and id.
-pub(super) fn answer(problem: &Problem, is_https: bool, note: impl FnOnce(StatusCode, &Uuid)) -> Vec<u8> {
+pub(super) fn answer(problem: &Problem, is_https: bool, note: impl FnOnce(StatusCode, &str)) -> Vec<u8> {
     let trace = TraceContext::new_root();
     let answer = trace.sync_scope(|| problem.error_response());
-    let id = ids::request_id();
+    let id = RequestId::new();
     trace.sync_scope(|| note(answer.status(), &id));
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     let body = answer.into_body().try_into_bytes().unwrap_or_default();

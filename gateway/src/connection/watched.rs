@@ -142,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + OverTcp + Unpin> Watched<S> {
             return false;
         };
         let waited = self.progress.since.get().elapsed();
-        let note = |status, id: &_| self.observer.refused(problem.code(), status, id, waited);
+        let note = |status, id: &str| self.observer.refused(problem.code(), status, id, waited);
         self.own = Some(own::answer(&problem, is_https, note).into());
         true
     }

@@ -8,12 +8,11 @@ use std::sync::Arc;
 use actix_web::{HttpMessage as _, dev::ServiceRequest, web::Data};
 use portico_kernel::{TraceContext, UserId};
 use tokio::time::Instant;
-use tracing::field;
 use uuid::Uuid;
 
 use super::{
     Answered,
-    ids::{self, TRACEPARENT},
+    ids::{self, RequestId, TRACEPARENT},
 };
 use crate::{
     metrics::{Exchange, HttpMetrics},
@@ -25,18 +24,18 @@ use crate::{
 pub(super) async fn observe(request: ServiceRequest, within: impl AsyncFnOnce(ServiceRequest) -> Answered) -> Answered {
     let began = Instant::now();
     let metrics = request.app_data::<Data<Arc<dyn HttpMetrics>>>().cloned();
-    let (trace, id, method) = (trace(&request), ids::request_id(), known_method(&request));
+    let (trace, id, method) = (trace(&request), RequestId::new(), known_method(&request));
     let exchange = async {
         let answer = within(request).await;
         if let Ok(answer) = &answer {
             let route = answer.request().match_pattern();
             let status = answer.status().as_u16();
-            let exchange = Exchange { method, route: route.as_deref(), status, duration: began.elapsed() };
+            let exchange = Exchange { method, route, status, duration: began.elapsed() };
             let user = answer.request().extensions().get::<UserId>().copied(); // of the session or the sign-in, once it is known
             let problem = answer.response().extensions().get::<Code>().copied();
             record(&exchange, &id, user, problem);
             if let Some(metrics) = metrics {
-                metrics.record(&exchange);
+                metrics.record(exchange);
             }
         }
         answer
@@ -54,14 +53,17 @@ fn trace(request: &ServiceRequest) -> TraceContext {
     parent.map_or_else(TraceContext::new_root, TraceContext::child)
 }
 
-fn record(exchange: &Exchange<'_>, id: &Uuid, user: Option<UserId>, problem: Option<Code>) {
+/// Ids are given as texts: what has to be formatted takes the log a good deal longer.
+fn record(exchange: &Exchange, id: &str, user: Option<UserId>, problem: Option<Code>) {
+    let mut buffer = Uuid::encode_buffer();
+    let user: Option<&str> = user.map(|user| &*user.uuid().hyphenated().encode_lower(&mut buffer));
     tracing::info!(
         http.request.method = exchange.method,
-        http.route = exchange.route,
+        http.route = exchange.route.as_deref(),
         http.response.status_code = exchange.status,
         http.server.request.duration_s = exchange.duration.as_secs_f64(),
-        http.request.id = %id,
-        user.id = user.map(field::display),
+        http.request.id = id,
+        user.id = user,
         error.type = problem.map(Code::name),
         "request answered",
     );

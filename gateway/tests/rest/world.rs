@@ -47,9 +47,8 @@ pub(crate) struct Seen {
 }
 
 impl HttpMetrics for Seen {
-    fn record(&self, exchange: &Exchange<'_>) {
-        let route = exchange.route.map(str::to_owned);
-        self.exchanges.lock().unwrap().push((exchange.method.to_owned(), route, exchange.status));
+    fn record(&self, exchange: Exchange) {
+        self.exchanges.lock().unwrap().push((exchange.method.to_owned(), exchange.route, exchange.status));
     }
 
     fn cut_off(&self) {
