@@ -104,10 +104,16 @@ async fn a_server_that_is_stopped_keeps_nobody_waiting_for_longer_than_three_tri
     let began = Instant::now();
     let refused = store.open(kept, 0..5).await.map(drop);
     let waited = began.elapsed();
+    let next = store.open(kept, 0..5).await.map(drop);
+    let waited_next = began.elapsed() - waited;
     servers.resume("s3");
 
-    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    for refused in [refused, next] {
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    }
     assert!(waited >= timeout && waited < Duration::from_secs(30), "{waited:?}");
+    assert!(waited_next < timeout, "it heard at once: {waited_next:?}");
+    store.check().await.unwrap(); // and others need not wait for their turn to ask
     assert_eq!(read(&store, kept, 0..5).await.unwrap(), b"bytes");
 }
 
