@@ -54,7 +54,8 @@ impl<K: Hash + Eq + Copy + Send + Sync + 'static> Cells<K> {
     /// What is behind the lock is whole between any two statements that can panic.
     fn shard(&self, key: &K) -> MutexGuard<'_, LruCache<K, Nanos, RandomState>> {
         let Shards { hasher, shards } = &*self.0;
-        // By other bits than the shard's own table goes by (the lowest and the highest), whose places it would leave empty else.
+        // By other bits of the hash than the shard's own table goes by, which are the lowest and the highest: if all its keys had
+        // those in common, most places of the table would stay empty and the others would be crowded.
         let index = (hasher.hash_one(key) >> 32) % shards.len() as u64;
         let shard = &shards[usize::try_from(index).expect("it is less than the number of shards")];
         shard.lock().unwrap_or_else(PoisonError::into_inner)

@@ -40,7 +40,7 @@ install_packages() (
     ! command -v systemctl >/dev/null || systemctl --quiet disable $1 2>/dev/null || :
 )
 
-# apt_install PACKAGES [OPTIONS]
+# apt_install PACKAGES [OPTIONS]: from the machine's own list, unless apt's options say otherwise.
 apt_install() {
     apt="apt-get -qq -o DPkg::Lock::Timeout=300 ${2:-}"
     # shellcheck disable=SC2086 # words
@@ -58,10 +58,10 @@ with_backports() {
         echo "deb http://deb.debian.org/debian $codename-backports main"
     } >"$list"
     chmod 644 "$list" # apt reads it as a user of its own
-    done=0
-    apt_install "$1" "-o Dir::Etc::sourcelist=$list" || done=1
+    status=0
+    apt_install "$1" "-o Dir::Etc::sourcelist=$list" || status=$?
     rm -f "$list"
-    return $done
+    return $status
 }
 
 # share FILE-OR-DIRECTORY TO: makes what is cached readable for a server's user, who may not be able to enter the cache.

@@ -5,22 +5,22 @@
 
 use std::{
     future::Future,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use portico_kernel::StoreError;
 use tokio::time::Instant;
 
-/// How often a storage that does not answer is asked all the same.
+/// After how long a storage that does not answer is asked once more.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Whether a storage answers.
 #[derive(Debug)]
 pub(super) struct Silence {
-    /// A call that failed sooner was answered, or its connection was.
+    /// A call that fails after so long was not answered; sooner, somebody has refused it or its connection.
     patience: Duration,
-    /// When somebody may ask again; none while it answers.
+    /// When one call may ask again; none while it answers.
     ask_again: Mutex<Option<Instant>>,
 }
 
@@ -71,7 +71,7 @@ impl Silence {
         }
     }
 
-    fn ask_again(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+    fn ask_again(&self) -> MutexGuard<'_, Option<Instant>> {
         self.ask_again.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
