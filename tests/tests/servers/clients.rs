@@ -36,9 +36,11 @@ pub(crate) fn redis_cli(servers: &Servers, command: &[&str]) -> String {
     said(Command::new("redis-cli").args(["-u", servers.redis_url(), "--no-auth-warning"]).args(command))
 }
 
-/// Declares a durable queue.
+/// Declares a durable queue, and has the broker write it down: it answers before it has, and would forget it if it were killed
+/// right then.
 pub(crate) fn amqp_declare(servers: &Servers, queue: &str) {
     said(Command::new("amqp-declare-queue").args(["-u", servers.rabbitmq_url(), "-d", "-q", queue]));
+    said(servers.command("run").args(["rabbitmq", "rabbitmqctl", "eval", "mnesia:sync_log()."]));
 }
 
 /// A message of a queue, `empty`, or the broker's complaint.
