@@ -94,22 +94,6 @@ async fn transactions_that_lock_each_other_out_are_run_again() {
 }
 
 #[tokio::test]
-async fn connections_that_were_lost_while_nobody_used_them_fail_no_command() {
-    let Opened { store, database } = users().await;
-    register(&store, "ann@example.com").await;
-
-    let mut other = database.connection().await;
-    execute(
-        &mut other,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-         WHERE application_name = 'portico' AND usename = current_user AND state = 'idle'",
-    )
-    .await;
-
-    register(&store, "bob@example.com").await;
-}
-
-#[tokio::test]
 async fn a_commit_whose_answer_was_lost_is_uncertain_and_is_not_repeated() {
     let Opened { store, database } = users().await;
     let (_, rest) = database.url.split_once('@').unwrap();

@@ -162,6 +162,23 @@ async fn both_wait(connection: &mut PgConnection) {
 }
 
 #[tokio::test]
+async fn connections_that_were_lost_while_nobody_used_them_fail_no_command() {
+    let servers = Servers::own(&["postgres"]); // where no other test has connections to lose
+    let database = Database::on(&servers);
+    let users = opened_in(&database, Duration::from_secs(6)).await;
+    insert(&users, "ann@example.com").await.unwrap();
+
+    let mut other = database.connection().await;
+    execute(
+        &mut other,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'portico' AND state = 'idle'",
+    )
+    .await;
+
+    insert(&users, "bob@example.com").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_server_that_is_away_is_unavailable() {
     let servers = Servers::own(&["postgres"]);
     let users = opened(&servers).await;
