@@ -13,7 +13,10 @@ use portico_kernel::{Clock, Intensity, Spec, StoreError, Strategy, Supervisor, S
 use portico_log::{Flush, Inbox, Layer, Limits, Logs, Origin, Record, Store, channel};
 use portico_schema::log::{LogFiles, LogSettings};
 use tracing::field;
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
+};
 
 use crate::run::Failure;
 
@@ -89,7 +92,7 @@ async fn log_all<T: Send + 'static>(
 
 /// Runs `work` where the node runs a handler: within the gateway's span of a request, and its trace.
 pub fn within_request<T>(layer: Layer, work: impl FnOnce() -> T) -> T {
-    let subscriber = tracing_subscriber::registry().with(EnvFilter::new("info")).with(layer);
+    let subscriber = tracing_subscriber::registry().with(Targets::new().with_default(LevelFilter::INFO)).with(layer);
     tracing::subscriber::with_default(subscriber, || {
         let span = tracing::info_span!(
             "request",
