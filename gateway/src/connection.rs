@@ -155,9 +155,9 @@ impl Progress {
         self.lag.due(patience.answer).is_some()
     }
 
-    fn note_read(&self, bytes: usize) {
+    fn note_read(&self, bytes: usize, now: Instant) {
         if self.owed.get() == 0 && !self.heard.replace(true) {
-            self.since.set(Instant::now());
+            self.since.set(now);
         }
         if !self.unread.get() {
             self.ahead_bytes.update(|ahead| ahead.saturating_add(bytes));

@@ -86,8 +86,12 @@ impl<S: OverTcp> Watched<S> {
     /// Resolves when the client's time is over. In the server's turn it looks again from time to time, since nobody wakes
     /// it at the turn's end; else the timer is moved only when it would come too late, so that a request costs none.
     fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.poll_overdue_at(cx, Instant::now())
+    }
+
+    /// The same where `now` is known.
+    fn poll_overdue_at(&mut self, cx: &mut Context<'_>, mut now: Instant) -> Poll<io::Error> {
         loop {
-            let now = Instant::now();
             let due = self.progress.due(self.patience);
             if due.is_some_and(|due| due <= now) {
                 if self.progress.is_blocked(self.patience) {
@@ -101,6 +105,7 @@ impl<S: OverTcp> Watched<S> {
                 self.timer.as_mut().reset(next);
             }
             ready!(self.timer.as_mut().poll(cx));
+            now = Instant::now();
         }
     }
 
@@ -259,14 +264,15 @@ impl<S: AsyncRead + AsyncWrite + OverTcp + Unpin> AsyncRead for Watched<S> {
             buf.advance(length);
             read
         };
+        let now = Instant::now();
         if read.is_ready() && buf.filled().len() > before {
-            self.progress.note_read(buf.filled().len() - before);
+            self.progress.note_read(buf.filled().len() - before, now);
         }
-        let is_late = self.progress.due(self.patience).is_some_and(|due| due <= Instant::now());
+        let is_late = self.progress.due(self.patience).is_some_and(|due| due <= now);
         if read.is_ready() && !is_late {
             return read;
         }
-        let error = ready!(self.poll_overdue(cx));
+        let error = ready!(self.poll_overdue_at(cx, now));
         buf.set_filled(before); // what came too late is not served
         self.poll_too_late(cx, error)
     }

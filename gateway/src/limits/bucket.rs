@@ -3,7 +3,10 @@
 use std::{
     hash::Hash,
     num::NonZeroU32,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -11,11 +14,15 @@ use governor::{Quota, RateLimiter, clock::Clock as _, middleware::StateInformati
 use portico_config::Rate;
 use portico_kernel::{Blame, Client, Fault};
 
-use super::{cells::Cells, standing::Standing, time::Time};
+use super::{
+    cells::Cells,
+    standing::{Policy, Standing},
+    time::Time,
+};
 
 /// A bucket for each key, all of one rate.
 pub(super) struct Bucket<K: Hash + Eq + Copy + Send + Sync + 'static> {
-    name: &'static str,
+    policy: Arc<Policy>,
     quota: Quota,
     cells: Cells<K>,
     limiter: RateLimiter<K, Cells<K>, Time, StateInformationMiddleware>,
@@ -29,7 +36,8 @@ impl<K: Hash + Eq + Copy + Send + Sync + 'static> Bucket<K> {
         let quota = quota(rate);
         let cells = Cells::new(keys_max);
         let limiter = RateLimiter::new(quota, cells.clone(), time.clone());
-        Self { name, quota, cells, limiter, allowed: AtomicU64::new(0), limited: AtomicU64::new(0) }
+        let policy = Arc::new(Policy::new(name, quota));
+        Self { policy, quota, cells, limiter, allowed: AtomicU64::new(0), limited: AtomicU64::new(0) }
     }
 
     /// Takes a token out of the bucket of `key`, and counts what came of it.
@@ -48,10 +56,10 @@ impl<K: Hash + Eq + Copy + Send + Sync + 'static> Bucket<K> {
     /// The client's: the bucket is empty.
     pub(super) fn try_take(&self, key: K) -> Result<Standing, Limited> {
         match self.limiter.check_key(&key) {
-            Ok(state) => Ok(Standing::new(self.name, self.quota, state.remaining_burst_capacity())),
+            Ok(state) => Ok(Standing::new(&self.policy, state.remaining_burst_capacity())),
             Err(until) => {
                 let wait = until.wait_time_from(self.limiter.clock().now());
-                Err(Limited { standing: Standing::new(self.name, self.quota, 0), wait })
+                Err(Limited { standing: Standing::new(&self.policy, 0), wait })
             }
         }
     }
@@ -70,7 +78,7 @@ impl<K: Hash + Eq + Copy + Send + Sync + 'static> Bucket<K> {
     /// How often it allowed and refused.
     pub(super) fn count(&self) -> Count {
         Count {
-            limit: self.name,
+            limit: self.policy.name,
             allowed: self.allowed.load(Ordering::Relaxed),
             limited: self.limited.load(Ordering::Relaxed),
         }
@@ -98,7 +106,7 @@ pub struct Count {
 }
 
 /// A bucket is empty.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("too many requests")]
 pub(crate) struct Limited {
     /// Of which limit.

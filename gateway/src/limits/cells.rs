@@ -17,7 +17,7 @@ use std::{
 };
 
 use governor::{nanos::Nanos, state::StateStore};
-use hashlink::LruCache;
+use hashlink::{LruCache, linked_hash_map::RawEntryMut};
 
 /// The most shards: more than workers that could be in each other's way.
 const SHARDS_MAX: usize = 64;
@@ -46,19 +46,22 @@ impl<K: Hash + Eq + Copy + Send + Sync + 'static> Cells<K> {
 
     /// Puts back what one taking took, `cost`; a cell that was forgotten meanwhile is full anyway.
     pub(super) fn give_back(&self, key: &K, cost: Duration) {
-        if let Some(arrival) = self.shard(key).get_mut(key) {
+        let (mut shard, _) = self.shard(key);
+        if let Some(arrival) = shard.get_mut(key) {
             *arrival = arrival.saturating_sub(Nanos::from(cost));
         }
     }
 
-    /// What is behind the lock is whole between any two statements that can panic.
-    fn shard(&self, key: &K) -> MutexGuard<'_, LruCache<K, Nanos, RandomState>> {
+    /// The shard of a key, and the key's hash, which its table goes by as well. What is behind the lock is whole between any
+    /// two statements that can panic.
+    fn shard(&self, key: &K) -> (MutexGuard<'_, LruCache<K, Nanos, RandomState>>, u64) {
         let Shards { hasher, shards } = &*self.0;
         // By other bits of the hash than the shard's own table goes by, which are the lowest and the highest: if all its keys had
         // those in common, most places of the table would stay empty and the others would be crowded.
-        let index = (hasher.hash_one(key) >> 32) % shards.len() as u64;
+        let hash = hasher.hash_one(key);
+        let index = (hash >> 32) % shards.len() as u64;
         let shard = &shards[usize::try_from(index).expect("it is less than the number of shards")];
-        shard.lock().unwrap_or_else(PoisonError::into_inner)
+        (shard.lock().unwrap_or_else(PoisonError::into_inner), hash)
     }
 
     /// How many cells there are.
@@ -75,10 +78,11 @@ impl<K: Hash + Eq + Copy + Send + Sync + 'static> StateStore for Cells<K> {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        let mut shard = self.shard(key);
-        if let Some(arrival) = shard.get_mut(key) {
-            let (answer, next) = measure(Some(*arrival))?;
-            *arrival = next;
+        let (mut shard, hash) = self.shard(key);
+        if let RawEntryMut::Occupied(mut cell) = shard.raw_entry_mut().from_key_hashed_nocheck(hash, key) {
+            cell.to_back();
+            let (answer, next) = measure(Some(*cell.get()))?;
+            *cell.get_mut() = next;
             return Ok(answer);
         }
         let (answer, next) = measure(None)?;

@@ -154,12 +154,12 @@ pub(crate) fn forgive_registration(request: &HttpRequest) {
 
 /// Tells on the answer to `request` which budget refused it.
 pub(crate) fn note_refusal(request: &HttpRequest, refused: &Refused) -> Problem {
-    match *refused {
+    match refused {
         Refused::Limited(limited) => {
-            stand(request, limited.standing);
-            limited.into()
+            stand(request, limited.standing.clone());
+            limited.clone().into()
         }
-        Refused::Overloaded(error) => error.into(),
+        Refused::Overloaded(error) => (*error).into(),
     }
 }
 
@@ -185,7 +185,7 @@ pub(crate) fn admit_large_body(request: &HttpRequest) -> Result<OwnedSemaphorePe
 fn note(request: &HttpRequest, taken: Result<Standing, Limited>) -> Result<(), Problem> {
     let (standing, outcome) = match taken {
         Ok(standing) => (standing, Ok(())),
-        Err(limited) => (limited.standing, Err(Problem::from(limited))),
+        Err(limited) => (limited.standing.clone(), Err(Problem::from(limited))),
     };
     stand(request, standing);
     outcome

@@ -4,7 +4,7 @@
 //! bucket fills up; `r` is what is left, `t` the seconds until the bucket is full again. Both headers are structured
 //! fields (RFC 9651): lists of strings with parameters.
 
-use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use governor::Quota;
@@ -12,25 +12,49 @@ use governor::Quota;
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
+/// What a limit allows.
+#[derive(Debug)]
+pub(super) struct Policy {
+    pub(super) name: &'static str,
+    /// As clients are told of it.
+    text: String,
+    burst: u32,
+    /// How long it takes until one more request is allowed.
+    interval_s: f64,
+}
+
+impl Policy {
+    pub(super) fn new(name: &'static str, quota: Quota) -> Self {
+        let (burst, interval_s) = (quota.burst_size().get(), quota.replenish_interval().as_secs_f64());
+        let text = format!(r#""{name}";q={burst};w={}"#, refill_s(interval_s, burst));
+        Self { name, text, burst, interval_s }
+    }
+}
+
+/// Seconds in which so many tokens come back, rounded up.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is at most a few hundred years")]
+fn refill_s(interval_s: f64, tokens: u32) -> u64 {
+    (interval_s * f64::from(tokens)).ceil() as u64
+}
+
 /// Where a client stands with one limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Standing {
-    policy: &'static str,
-    quota: u32,
-    window_s: u64,
+    policy: Arc<Policy>,
     /// Requests that are left.
     pub(super) remaining: u32,
-    reset_s: u64,
 }
 
 impl Standing {
-    pub(super) fn new(policy: &'static str, quota: Quota, remaining: u32) -> Self {
-        let burst = quota.burst_size().get();
-        let refill = |tokens: u32| {
-            let refill = quota.replenish_interval().as_secs_f64() * f64::from(tokens);
-            std::time::Duration::try_from_secs_f64(refill.ceil()).map_or(u64::MAX, |refill| refill.as_secs())
-        };
-        Self { policy, quota: burst, window_s: refill(burst), remaining, reset_s: refill(burst - remaining.min(burst)) }
+    pub(super) fn new(policy: &Arc<Policy>, remaining: u32) -> Self {
+        Self { policy: Arc::clone(policy), remaining }
+    }
+
+    fn tell(&self, list: &mut String) {
+        let Policy { name, burst, interval_s, .. } = *self.policy;
+        let mut number = itoa::Buffer::new();
+        list.extend(["\"", name, "\";r=", number.format(self.remaining), ";t="]);
+        list.push_str(number.format(refill_s(interval_s, burst.saturating_sub(self.remaining))));
     }
 }
 
@@ -53,16 +77,15 @@ impl Standings {
 
     /// Writes the headers.
     pub(super) fn tell(&self, headers: &mut HeaderMap) {
-        headers.insert(POLICY, self.list(|it, out| write!(out, r#""{}";q={};w={}"#, it.policy, it.quota, it.window_s)));
-        headers
-            .insert(LIMIT, self.list(|it, out| write!(out, r#""{}";r={};t={}"#, it.policy, it.remaining, it.reset_s)));
+        headers.insert(POLICY, self.list(|standing, list| list.push_str(&standing.policy.text)));
+        headers.insert(LIMIT, self.list(Standing::tell));
     }
 
-    fn list(&self, item: impl Fn(&Standing, &mut String) -> fmt::Result) -> HeaderValue {
+    fn list(&self, item: impl Fn(&Standing, &mut String)) -> HeaderValue {
         let mut list = String::with_capacity(64);
         for (index, standing) in self.0.iter().enumerate() {
             list.push_str(if index == 0 { "" } else { ", " });
-            item(standing, &mut list).expect("memory takes every byte");
+            item(standing, &mut list);
         }
         HeaderValue::try_from(list).expect("names and numbers are visible ASCII")
     }
