@@ -34,8 +34,10 @@ pub use self::mega::{ContentMega, MegaSettings};
 #[cfg(feature = "s3")]
 pub use self::objects::{ContentObjects, ObjectSettings};
 
-/// Bytes that are read or written at a time.
+/// Bytes that are written at a time.
 const CHUNK_BYTES: usize = 256 * 1024;
+/// Bytes that are read at a time: a client that takes a photo slowly holds a few times as much.
+const READ_BYTES: usize = 64 * 1024;
 /// How often a write begins anew when the deletion of its owner's last photo takes the directory away beneath it.
 const ATTEMPTS: u32 = 5;
 /// What [`check`](ContentStore::check) writes and reads; keys never have this name.
@@ -95,7 +97,7 @@ impl ContentStore for ContentFiles {
 
     async fn open(&self, key: ContentKey, range: Range<u64>) -> Result<Option<ByteStream>, StoreError> {
         let path = path(key);
-        let reader = self.operator.reader_with(&path).chunk(CHUNK_BYTES).await.map_err(failed)?;
+        let reader = self.operator.reader_with(&path).chunk(READ_BYTES).await.map_err(failed)?;
         stream_of(&self.operator, &path, reader, range).await
     }
 
