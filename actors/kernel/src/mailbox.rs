@@ -27,10 +27,10 @@ pub(crate) use self::{
 };
 use self::{
     letter::Letter,
-    state::{Phase, State},
+    state::{Phase, State, Wake},
     ticket::Ticket,
 };
-use crate::{AskError, Deadline, Tracked, incarnation::Leash, panics::survive, threads::own_id, tree::NodeCell};
+use crate::{AskError, Deadline, Tracked, incarnation::Leash, panics::survive, tree::NodeCell};
 
 /// A bounded queue of calls of any type to actors of type `A`, one incarnation after the other.
 pub(crate) struct Mailbox<A: Actor> {
@@ -87,19 +87,20 @@ impl<A: Actor> Mailbox<A> {
     }
 
     fn push(&self, letter: &Arc<dyn Envelope<A>>) -> Result<(), AskError> {
-        let (admitted, swept) = {
+        let (woken, swept) = {
             let mut state = self.lock();
             let swept = state.make_room(self.capacity);
             let admitted = state.admit(letter.ticket(), self.capacity);
             if admitted.is_ok() {
                 state.queue.push_back(Arc::clone(letter));
             }
-            (admitted.map(|()| state.wakes()), swept)
+            (admitted.map(|()| state.wake()), swept)
         };
         self.discard(swept);
-        if let Some(idle) = admitted? {
-            letter.ticket().set_next(idle.thread == own_id());
-            idle.waker.wake();
+        match woken? {
+            Wake::Nobody => {}
+            Wake::Here => letter.ticket().set_next(true),
+            Wake::There(waker) => waker.wake(),
         }
         Ok(())
     }

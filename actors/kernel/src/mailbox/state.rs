@@ -19,16 +19,28 @@ pub(super) struct State<A: Actor> {
     pub(super) phase: Phase,
     /// The leash of the incarnation that is being given calls.
     pub(super) serving: Option<Arc<Leash>>,
-    /// That incarnation, once it was given the last call that waited.
+    /// That incarnation, once it was first given the last call that waited.
     pub(super) idle: Option<Idle>,
     pub(super) works: Arc<Works>,
 }
 
-/// An incarnation that must be woken.
+/// An incarnation that has had nothing to do.
 pub(super) struct Idle {
-    pub(super) waker: Waker,
+    waker: Waker,
     /// Where it lives.
-    pub(super) thread: ThreadId,
+    thread: ThreadId,
+    /// Whether it still has not: the next call must wake it.
+    sleeps: bool,
+}
+
+/// Who has to be woken for a call.
+pub(super) enum Wake {
+    /// Nobody: it comes to it anyway.
+    Nobody,
+    /// Who lives on this thread, and has been woken.
+    Here,
+    /// Who lives on another thread, and would at once wait for the lock.
+    There(Waker),
 }
 
 /// What happens to a new call.
@@ -75,9 +87,15 @@ impl<A: Actor> State<A> {
         self.queue.len() + self.works.begun() >= capacity
     }
 
-    /// Whom to wake for a call that has just come.
-    pub(super) fn wakes(&mut self) -> Option<Idle> {
-        self.idle.take()
+    /// Wakes the incarnation for a call that has just come, if it sleeps.
+    pub(super) fn wake(&mut self) -> Wake {
+        let Some(idle) = self.idle.as_mut().filter(|idle| idle.sleeps) else { return Wake::Nobody };
+        idle.sleeps = false;
+        if idle.thread != own_id() {
+            return Wake::There(idle.waker.clone());
+        }
+        idle.waker.wake_by_ref();
+        Wake::Here
     }
 
     /// Takes the next call from the queue, for the incarnation on `leash`, which `waker` wakes.
@@ -86,8 +104,11 @@ impl<A: Actor> State<A> {
             return None;
         }
         let next = self.queue.pop_front();
-        if self.queue.is_empty() && self.idle.as_ref().is_none_or(|idle| !idle.waker.will_wake(waker)) {
-            self.idle = Some(Idle { waker: waker.clone(), thread: own_id() });
+        if self.queue.is_empty() {
+            match &mut self.idle {
+                Some(idle) if idle.waker.will_wake(waker) => idle.sleeps = true,
+                idle => *idle = Some(Idle { waker: waker.clone(), thread: own_id(), sleeps: true }),
+            }
         }
         next
     }
