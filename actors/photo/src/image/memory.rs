@@ -29,8 +29,8 @@ pub(super) struct Cost {
 
 /// The frame in RGBA, its indexes, and the canvas of the first one. The upload, what is kept of it, and a frame's data.
 pub(super) const GIF: Cost = Cost { per_pixel: 9, copies: 3, codes: false };
-/// RGBA at the most, in eight bits. The upload, what is kept of it, and a frame's data.
-pub(super) const PNG: Cost = Cost { per_pixel: 4, copies: 3, codes: false };
+/// RGBA at the most, in eight bits. The upload, and what is kept of it.
+pub(super) const PNG: Cost = Cost { per_pixel: 4, copies: 2, codes: false };
 /// YUV 4:2:0 and RGB.
 pub(super) const WEBP_LOSSY: Cost = Cost { per_pixel: 5, copies: 2, codes: false };
 /// ARGB and RGB, with the images that describe transforms and codes: a sixteenth of the pixels each.

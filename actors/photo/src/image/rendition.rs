@@ -23,7 +23,7 @@ const QUALITY: u8 = 90;
 
 /// The largest colour profile that a rendition carries: one JPEG segment. Those of cameras, phones and screens have a few
 /// kilobytes; larger ones are made for printers, and would outweigh the rendition.
-const ICC_BYTES_MAX: usize = 64_000;
+pub(super) const ICC_BYTES_MAX: usize = 64_000;
 
 /// Scales `picture` to fit and encodes it: as JPEG if it is opaque, else as PNG.
 ///

@@ -136,29 +136,33 @@ pub(crate) fn exif(orientation: u16) -> Vec<u8> {
 }
 
 pub(crate) fn png(picture: &RgbaImage) -> Vec<u8> {
-    encode_png(picture.width(), picture.height(), 1, picture.as_raw())
+    png_with_profile(picture, icc(*b"RGB "))
+}
+
+pub(crate) fn png_with_profile(picture: &RgbaImage, profile: Vec<u8>) -> Vec<u8> {
+    encode_png(picture.width(), picture.height(), 1, picture.as_raw(), profile)
 }
 
 /// A PNG of opaque pixels with canaries in every kind of chunk.
 pub(crate) fn png_with_metadata(width: u32, height: u32) -> Vec<u8> {
-    let plain = encode_png(width, height, 1, opaque(width, height).as_raw());
+    let plain = png(&opaque(width, height));
     with_png_chunks(&plain)
 }
 
 /// An animated PNG with canaries.
 pub(crate) fn apng_with_metadata(width: u32, height: u32, frames: u32) -> Vec<u8> {
-    with_png_chunks(&encode_png(width, height, frames, opaque(width, height).as_raw()))
+    with_png_chunks(&encode_png(width, height, frames, opaque(width, height).as_raw(), icc(*b"RGB ")))
 }
 
 pub(crate) fn opaque(width: u32, height: u32) -> RgbaImage {
     image::DynamicImage::from(gradient(width, height)).into_rgba8()
 }
 
-fn encode_png(width: u32, height: u32, frames: u32, pixels: &[u8]) -> Vec<u8> {
+fn encode_png(width: u32, height: u32, frames: u32, pixels: &[u8], profile: Vec<u8>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut info = png::Info::with_size(width, height);
     (info.color_type, info.bit_depth) = (png::ColorType::Rgba, png::BitDepth::Eight);
-    info.icc_profile = Some(Cow::Owned(icc(*b"RGB ")));
+    info.icc_profile = Some(Cow::Owned(profile));
     let mut encoder = png::Encoder::with_info(&mut bytes, info).unwrap();
     if frames > 1 {
         encoder.set_animated(frames, 0).unwrap();
