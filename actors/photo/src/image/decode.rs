@@ -14,12 +14,14 @@ use std::{io::Cursor, num::NonZeroU64};
 use image::{DynamicImage, GenericImage as _, GrayImage, RgbImage, RgbaImage};
 use zune_jpeg::zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
 
-use super::{Header, png, webp};
+use super::{Header, png, shrink::Boxes, webp};
 use crate::{ContentType, Error};
 
 /// A picture's pixels as encoded; the first frame's if there are several.
 pub(super) struct Decoded {
     pub(super) picture: DynamicImage,
+    /// What it was shrunk by as it was decoded.
+    pub(super) boxes: Boxes,
     /// The ICC profile that its colours are meant in.
     pub(super) icc: Option<Vec<u8>>,
 }
@@ -36,7 +38,7 @@ pub(super) fn decode(stripped: &[u8], header: &Header) -> Result<Decoded, Error>
         ContentType::Webp => webp(stripped),
     }?;
     // The header was read by other code: were they ever to disagree, the picture must not get through.
-    let agree = (decoded.picture.width(), decoded.picture.height()) == (header.width, header.height);
+    let agree = (decoded.picture.width(), decoded.picture.height()) == decoded.boxes.count(header.size());
     if agree { Ok(decoded) } else { Err(Error::BadImage) }
 }
 
@@ -58,7 +60,7 @@ fn jpeg(stripped: &[u8], header: &Header) -> Result<Decoded, Error> {
     } else {
         RgbImage::from_raw(header.width, header.height, pixels).map(DynamicImage::from)
     };
-    Ok(Decoded { picture: picture.ok_or(Error::BadImage)?, icc })
+    Ok(Decoded { picture: picture.ok_or(Error::BadImage)?, boxes: Boxes::PIXELS, icc })
 }
 
 fn gif(stripped: &[u8], header: &Header) -> Result<Decoded, Error> {
@@ -80,12 +82,12 @@ fn gif(stripped: &[u8], header: &Header) -> Result<Decoded, Error> {
             first = Some(screen);
         }
     }
-    Ok(Decoded { picture: first.ok_or(Error::BadImage)?.into(), icc: None })
+    Ok(Decoded { picture: first.ok_or(Error::BadImage)?.into(), boxes: Boxes::PIXELS, icc: None })
 }
 
 fn webp(stripped: &[u8]) -> Result<Decoded, Error> {
     let icc = image_webp::WebPDecoder::new(Cursor::new(stripped)).and_then(|mut decoder| decoder.icc_profile());
-    Ok(Decoded { icc: icc.map_err(bad)?, picture: webp::decode(stripped)? })
+    Ok(Decoded { icc: icc.map_err(bad)?, boxes: Boxes::PIXELS, picture: webp::decode(stripped)? })
 }
 
 /// Whatever a decoder finds wrong is the picture's fault. Why is for the log: it helps whoever asks why a picture that

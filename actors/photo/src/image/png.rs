@@ -9,13 +9,20 @@
 mod packed;
 mod picture;
 
-use std::{io::Read as _, ops::RangeInclusive};
+use std::{
+    io::{BufRead, Read as _, Seek, SeekFrom},
+    ops::RangeInclusive,
+};
 
 use flate2::{Crc, read::ZlibDecoder};
 
 use self::packed::Packed;
 pub(super) use self::picture::decode;
-use super::{input::Input, rendition::ICC_BYTES_MAX};
+use super::{
+    header::{read, unreadable},
+    input::Input,
+    rendition::ICC_BYTES_MAX,
+};
 use crate::Error;
 
 const SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n'];
@@ -59,6 +66,22 @@ pub(super) fn strip(upload: &[u8], frames_max: &super::FramesMax) -> Result<Vec<
         }
         if chunk.kind == *b"IEND" {
             return Ok(kept);
+        }
+    }
+}
+
+/// Whether a picture claims before its data that it is an animation; whether it is one is known when it is stripped.
+///
+/// # Errors
+/// [`Error::BadImage`] if it does not reach its data.
+pub(super) fn claims_animation(picture: &mut (impl BufRead + Seek)) -> Result<bool, Error> {
+    picture.seek(SeekFrom::Start(SIGNATURE.len() as u64)).map_err(unreadable)?;
+    loop {
+        let length = u32::from_be_bytes(read(picture)?);
+        match &read(picture)? {
+            b"acTL" => return Ok(true),
+            b"IDAT" if length > 0 => return Ok(false),
+            _ => picture.seek_relative(i64::from(length) + 4).map_err(unreadable)?, // and the checksum
         }
     }
 }

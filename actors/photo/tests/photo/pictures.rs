@@ -201,8 +201,20 @@ pub(crate) fn png_chunk(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
 
 /// The checksum of PNG (annex D of its specification).
 fn crc32(bytes: &[u8]) -> u32 {
-    let step = |crc: u32, _| if crc & 1 == 1 { 0xEDB8_8320 ^ (crc >> 1) } else { crc >> 1 };
-    !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
+    const TABLE: [u32; 256] = {
+        let (mut table, mut byte) = ([0; 256], 0);
+        while byte < 256 {
+            let (mut crc, mut bit) = (byte, 0);
+            while bit < 8 {
+                crc = if crc & 1 == 1 { 0xEDB8_8320 ^ (crc >> 1) } else { crc >> 1 };
+                bit += 1;
+            }
+            table[byte as usize] = crc;
+            byte += 1;
+        }
+        table
+    };
+    !bytes.iter().fold(u32::MAX, |crc, byte| TABLE[((crc ^ u32::from(*byte)) & 0xFF) as usize] ^ (crc >> 8))
 }
 
 /// A GIF of two colours with transparent corners.

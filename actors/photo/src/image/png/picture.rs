@@ -1,7 +1,7 @@
 //! Decodes PNG.
 //!
-//! Invariant: only stripped bytes come here. Colours are read in eight bits: a rendition has no more, and sixteen would
-//! take twice the memory.
+//! Invariant: only stripped bytes come here, and of a picture that is to be shrunk no more than a few rows are held. Colours
+//! are read in eight bits: a rendition has no more, and sixteen would take twice the memory.
 
 use std::io::Cursor;
 
@@ -14,6 +14,7 @@ use crate::{
     image::{
         Header,
         decode::{Decoded, bad},
+        shrink::{Boxes, shrink},
     },
 };
 
@@ -22,8 +23,33 @@ use crate::{
 /// # Errors
 /// [`Error::BadImage`] if anything of it is damaged or cut short.
 pub(in crate::image) fn decode(stripped: &[u8], header: &Header) -> Result<Decoded, Error> {
+    let icc = profile(stripped);
+    if header.cost.shrunk {
+        let boxes = Boxes::of(header.size());
+        return Ok(Decoded { picture: shrunk(stripped, header, boxes)?, boxes, icc });
+    }
     frames(stripped, header)?;
-    Ok(Decoded { picture: whole(stripped, header)?, icc: profile(stripped) })
+    Ok(Decoded { picture: whole(stripped, header)?, boxes: Boxes::PIXELS, icc })
+}
+
+/// Decodes a still picture row by row.
+fn shrunk(stripped: &[u8], header: &Header, boxes: Boxes) -> Result<DynamicImage, Error> {
+    let mut reader = reader(stripped, header)?;
+    let (info, size) = (reader.info(), header.size());
+    // The header was read by other code, and what is counted for this picture rests on it.
+    if info.size() != size || info.interlaced || info.animation_control.is_some() {
+        return Err(Error::BadImage);
+    }
+    let (colours, _) = reader.output_color_type();
+    let read = |row: &mut [u8]| reader.read_row(row).map_err(bad)?.map(drop).ok_or(Error::BadImage);
+    let pixels = match colours.samples() {
+        1 => shrink::<1>(size, boxes, read),
+        2 => shrink::<2>(size, boxes, read),
+        3 => shrink::<3>(size, boxes, read),
+        _ => shrink::<4>(size, boxes, read),
+    }?;
+    reader.finish().map_err(bad)?;
+    picture(colours, boxes.count(size), pixels)
 }
 
 fn whole(stripped: &[u8], header: &Header) -> Result<DynamicImage, Error> {
