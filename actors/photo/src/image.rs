@@ -15,6 +15,7 @@ mod lzw;
 mod memory;
 mod png;
 mod rendition;
+mod shrink;
 mod vp8l;
 mod webp;
 
@@ -58,16 +59,16 @@ impl fmt::Debug for Processed {
 /// with too many. [`Error::Processing`] is a bug.
 pub fn process(upload: &[u8], header: &Header, limits: &Limits) -> Result<Processed, Error> {
     let stripped = strip(upload, header, limits)?;
-    let decode::Decoded { mut picture, icc } = decode::decode(&stripped, header)?;
-    let mut original = stripped;
+    let decode::Decoded { mut picture, boxes, icc } = decode::decode(&stripped, header)?;
+    let (mut original, mut size) = (stripped, header.size());
     if header.orientation != Orientation::NoTransforms {
         drop(original);
-        picture.apply_orientation(header.orientation);
+        picture.apply_orientation(header.orientation); // no kind that has one is shrunk
+        size = (picture.width(), picture.height());
         (original, _) = rendition::jpeg(&picture, icc.as_deref())?;
     }
-    let (width, height) = (picture.width(), picture.height());
-    let (thumb, thumb_type) = rendition::rendition(picture, icc.as_deref())?;
-    Ok(Processed { original, width, height, thumb, thumb_type })
+    let (thumb, thumb_type) = rendition::rendition(picture, boxes, size, icc.as_deref())?;
+    Ok(Processed { original, width: size.0, height: size.1, thumb, thumb_type })
 }
 
 /// Cuts everything out of the container that is not the picture.

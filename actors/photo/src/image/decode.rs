@@ -11,15 +11,17 @@
 
 use std::{io::Cursor, num::NonZeroU64};
 
-use image::{DynamicImage, GenericImage as _, GrayAlphaImage, GrayImage, RgbImage, RgbaImage};
+use image::{DynamicImage, GenericImage as _, GrayImage, RgbImage, RgbaImage};
 use zune_jpeg::zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
 
-use super::{Header, webp};
+use super::{Header, png, shrink::Boxes, webp};
 use crate::{ContentType, Error};
 
 /// A picture's pixels as encoded; the first frame's if there are several.
 pub(super) struct Decoded {
     pub(super) picture: DynamicImage,
+    /// What it was shrunk by as it was decoded.
+    pub(super) boxes: Boxes,
     /// The ICC profile that its colours are meant in.
     pub(super) icc: Option<Vec<u8>>,
 }
@@ -31,12 +33,12 @@ pub(super) struct Decoded {
 pub(super) fn decode(stripped: &[u8], header: &Header) -> Result<Decoded, Error> {
     let decoded = match header.content_type {
         ContentType::Jpeg => jpeg(stripped, header),
-        ContentType::Png => png(stripped, header),
+        ContentType::Png => png::decode(stripped, header),
         ContentType::Gif => gif(stripped, header),
         ContentType::Webp => webp(stripped),
     }?;
     // The header was read by other code: were they ever to disagree, the picture must not get through.
-    let agree = (decoded.picture.width(), decoded.picture.height()) == (header.width, header.height);
+    let agree = (decoded.picture.width(), decoded.picture.height()) == decoded.boxes.count(header.size());
     if agree { Ok(decoded) } else { Err(Error::BadImage) }
 }
 
@@ -58,47 +60,7 @@ fn jpeg(stripped: &[u8], header: &Header) -> Result<Decoded, Error> {
     } else {
         RgbImage::from_raw(header.width, header.height, pixels).map(DynamicImage::from)
     };
-    Ok(Decoded { picture: picture.ok_or(Error::BadImage)?, icc })
-}
-
-fn png(stripped: &[u8], header: &Header) -> Result<Decoded, Error> {
-    png_frames(stripped, header)?;
-    let mut reader = png_reader(stripped, header)?;
-    let icc = reader.info().icc_profile.as_deref().map(<[u8]>::to_vec);
-    let mut pixels = vec![0; reader.output_buffer_size().ok_or(Error::BadImage)?];
-    let frame = reader.next_frame(&mut pixels).map_err(bad)?;
-    let (width, height) = (frame.width, frame.height);
-    let picture = match frame.color_type {
-        png::ColorType::Grayscale => GrayImage::from_raw(width, height, pixels).map(DynamicImage::from),
-        png::ColorType::GrayscaleAlpha => GrayAlphaImage::from_raw(width, height, pixels).map(DynamicImage::from),
-        png::ColorType::Rgb => RgbImage::from_raw(width, height, pixels).map(DynamicImage::from),
-        png::ColorType::Rgba => RgbaImage::from_raw(width, height, pixels).map(DynamicImage::from),
-        png::ColorType::Indexed => None, // the reader looks colours up
-    };
-    Ok(Decoded { picture: picture.ok_or(Error::BadImage)?, icc })
-}
-
-/// Reads colours in eight bits: a rendition has no more, and sixteen would take twice the memory.
-fn png_reader<'a>(stripped: &'a [u8], header: &Header) -> Result<png::Reader<Cursor<&'a [u8]>>, Error> {
-    let bytes = usize::try_from(header.memory_bytes(stripped.len() as u64)).unwrap_or(usize::MAX);
-    let mut decoder = png::Decoder::new_with_limits(Cursor::new(stripped), png::Limits { bytes });
-    decoder.set_transformations(png::Transformations::normalize_to_color8());
-    decoder.read_info().map_err(bad)
-}
-
-/// Decodes an animation's frames, each for itself.
-fn png_frames(stripped: &[u8], header: &Header) -> Result<(), Error> {
-    let mut reader = png_reader(stripped, header)?;
-    let Some(animation) = reader.info().animation_control else {
-        return Ok(());
-    };
-    // A first image without a frame control is shown by whoever knows no animations; it is none of the frames.
-    let apart = u32::from(reader.info().frame_control.is_none());
-    let mut frame = vec![0; reader.output_buffer_size().ok_or(Error::BadImage)?];
-    for _ in 0..animation.num_frames.saturating_add(apart) {
-        reader.next_frame(&mut frame).map_err(bad)?;
-    }
-    Ok(())
+    Ok(Decoded { picture: picture.ok_or(Error::BadImage)?, boxes: Boxes::PIXELS, icc })
 }
 
 fn gif(stripped: &[u8], header: &Header) -> Result<Decoded, Error> {
@@ -120,12 +82,12 @@ fn gif(stripped: &[u8], header: &Header) -> Result<Decoded, Error> {
             first = Some(screen);
         }
     }
-    Ok(Decoded { picture: first.ok_or(Error::BadImage)?.into(), icc: None })
+    Ok(Decoded { picture: first.ok_or(Error::BadImage)?.into(), boxes: Boxes::PIXELS, icc: None })
 }
 
 fn webp(stripped: &[u8]) -> Result<Decoded, Error> {
     let icc = image_webp::WebPDecoder::new(Cursor::new(stripped)).and_then(|mut decoder| decoder.icc_profile());
-    Ok(Decoded { icc: icc.map_err(bad)?, picture: webp::decode(stripped)? })
+    Ok(Decoded { icc: icc.map_err(bad)?, boxes: Boxes::PIXELS, picture: webp::decode(stripped)? })
 }
 
 /// Whatever a decoder finds wrong is the picture's fault. Why is for the log: it helps whoever asks why a picture that

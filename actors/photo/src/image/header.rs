@@ -46,11 +46,19 @@ impl Header {
                 picture.seek(io::SeekFrom::Start(2)).map_err(unreadable)?;
                 jpeg::header(picture)?
             }
-            ContentType::Png => png(&head).ok_or(Error::BadImage)?,
+            ContentType::Png => {
+                let header = png(&head).ok_or(Error::BadImage)?.within(limits)?;
+                if super::png::claims_animation(picture)? { Self { cost: memory::PNG_WHOLE, ..header } } else { header }
+            }
             ContentType::Gif => gif(&head).ok_or(Error::BadImage)?,
             ContentType::Webp => webp(&head).ok_or(Error::BadImage)?,
         };
         header.within(limits)
+    }
+
+    /// Pixels across and down.
+    pub(super) const fn size(&self) -> (u32, u32) {
+        (self.width, self.height)
     }
 
     /// Pixels, width times height.
@@ -85,11 +93,12 @@ fn content_type(head: &[u8]) -> Option<ContentType> {
     }
 }
 
-/// PNG: IHDR is the first chunk.
+/// PNG: IHDR is the first chunk. Whether the picture is animated stands behind it.
 fn png(head: &[u8]) -> Option<Header> {
-    let width = u32::from_be_bytes(*head.get(16..)?.first_chunk()?);
-    let height = u32::from_be_bytes(*head.get(20..)?.first_chunk()?);
-    let cost = memory::PNG;
+    let ihdr = head.get(8..)?.strip_prefix(b"\0\0\0\x0DIHDR")?;
+    let width = u32::from_be_bytes(*ihdr.first_chunk()?);
+    let height = u32::from_be_bytes(*ihdr.get(4..)?.first_chunk()?);
+    let cost = if *ihdr.get(12)? == 0 { memory::PNG } else { memory::PNG_WHOLE }; // interlaced
     Some(Header { content_type: ContentType::Png, width, height, orientation: Orientation::NoTransforms, cost })
 }
 
@@ -117,6 +126,13 @@ fn webp(head: &[u8]) -> Option<Header> {
     };
     let orientation = Orientation::NoTransforms;
     Some(Header { content_type: ContentType::Webp, width, height, orientation, cost })
+}
+
+/// The next bytes, as many as fit the array.
+pub(super) fn read<const N: usize>(picture: &mut impl BufRead) -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    picture.read_exact(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
 }
 
 /// A file that ends early is the client's fault, one that cannot be read is ours.

@@ -8,7 +8,12 @@ use std::io::{self, BufRead, Read as _, Seek};
 
 use image::metadata::Orientation;
 
-use super::{Header, header::unreadable, input::Input, memory};
+use super::{
+    Header,
+    header::{read, unreadable},
+    input::Input,
+    memory,
+};
 use crate::{ContentType, Error};
 
 /// More scans than any encoder makes: each costs a pass over all pixels.
@@ -206,12 +211,6 @@ fn next_marker_of(picture: &mut impl BufRead) -> Result<u8, Error> {
             return Ok(marker);
         }
     }
-}
-
-fn read<const N: usize>(picture: &mut impl BufRead) -> Result<[u8; N], Error> {
-    let mut bytes = [0; N];
-    picture.read_exact(&mut bytes).map_err(unreadable)?;
-    Ok(bytes)
 }
 
 fn read_body(picture: &mut impl BufRead, length: u16) -> Result<Vec<u8>, Error> {

@@ -6,20 +6,32 @@
 //! go, and colour profiles, which lose their name. Data that unpack to more than they need are a bomb for whoever draws
 //! them next, and are refused; so is what stands behind a frame's data.
 
+mod packed;
+mod picture;
+
 use std::{
-    io::{self, Read as _},
+    io::{BufRead, Read as _, Seek, SeekFrom},
     ops::RangeInclusive,
 };
 
 use flate2::{Crc, read::ZlibDecoder};
 
-use super::input::Input;
+use self::packed::Packed;
+pub(super) use self::picture::decode;
+use super::{
+    header::{read, unreadable},
+    input::Input,
+    rendition::ICC_BYTES_MAX,
+};
 use crate::Error;
 
 const SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n'];
 
 /// Type, length and checksum.
 const FRAMING_BYTES: usize = 12;
+
+/// What stands before a colour profile: a name that says nothing, and how it is packed.
+const PROFILE_NAME: &[u8] = b"icc\0\0";
 
 /// The largest colour profile, unpacked. Those that are made for printers have two or three megabytes.
 const PROFILE_BYTES_MAX: u64 = 4 << 20;
@@ -34,33 +46,88 @@ pub(super) fn strip(upload: &[u8], frames_max: &super::FramesMax) -> Result<Vec<
     if input.array()? != SIGNATURE {
         return Err(Error::BadImage);
     }
-    let mut kept = Vec::with_capacity(upload.len());
+    let mut kept = Vec::with_capacity(upload.len() + PROFILE_NAME.len()); // the profile's own may be shorter
     kept.extend(SIGNATURE);
     let mut frames = Frames::default();
     loop {
-        let chunk = input.rest();
-        let length = input.length_be()?;
-        let kind = input.array()?;
-        let content = input.take(length)?;
-        let checksum = input.array()?;
-        if !(is_drawn(kind) && frames.read(kind, content)?) {
+        let chunk = Chunk::read(&mut input)?;
+        if !(is_drawn(chunk.kind) && frames.read(&chunk)?) {
             continue;
         }
         frames_max.check(frames.count.into())?;
-        let mut computed = Crc::new();
-        computed.update(&chunk[4..length + 8]);
-        if computed.sum() != u32::from_be_bytes(checksum) {
+        if !chunk.is_intact() {
             return Err(Error::BadImage);
         }
-        match &kind {
-            b"iCCP" => frames.profile(content, &mut kept)?,
-            b"IDAT" | b"IHDR" | b"IEND" => kept.extend(&chunk[..length + FRAMING_BYTES]),
-            _ if room(kind, frames.header[9]).contains(&length) => kept.extend(&chunk[..length + FRAMING_BYTES]),
+        match &chunk.kind {
+            b"iCCP" => frames.profile(chunk.content, &mut kept)?,
+            b"IDAT" | b"IHDR" | b"IEND" => kept.extend(chunk.whole),
+            _ if room(chunk.kind, frames.header[9]).contains(&chunk.content.len()) => kept.extend(chunk.whole),
             _ => {}
         }
-        if kind == *b"IEND" {
+        if chunk.kind == *b"IEND" {
             return Ok(kept);
         }
+    }
+}
+
+/// Whether a picture claims before its data that it is an animation; whether it is one is known when it is stripped.
+///
+/// # Errors
+/// [`Error::BadImage`] if it does not reach its data.
+pub(super) fn claims_animation(picture: &mut (impl BufRead + Seek)) -> Result<bool, Error> {
+    picture.seek(SeekFrom::Start(SIGNATURE.len() as u64)).map_err(unreadable)?;
+    loop {
+        let length = u32::from_be_bytes(read(picture)?);
+        match &read(picture)? {
+            b"acTL" => return Ok(true),
+            b"IDAT" if length > 0 => return Ok(false),
+            _ => picture.seek_relative(i64::from(length) + 4).map_err(unreadable)?, // and the checksum
+        }
+    }
+}
+
+/// The colour profile of a stripped picture, unless it is larger than those that renditions carry.
+fn profile(stripped: &[u8]) -> Option<Vec<u8>> {
+    let mut input = Input::new(stripped.get(SIGNATURE.len()..)?);
+    loop {
+        let chunk = Chunk::read(&mut input).ok()?;
+        match &chunk.kind {
+            b"iCCP" => {
+                let unpacked = ZlibDecoder::new(chunk.content.strip_prefix(PROFILE_NAME)?);
+                let mut profile = Vec::new();
+                unpacked.take(ICC_BYTES_MAX as u64 + 1).read_to_end(&mut profile).ok()?;
+                return (profile.len() <= ICC_BYTES_MAX).then_some(profile);
+            }
+            b"IDAT" => return None,
+            _ => {}
+        }
+    }
+}
+
+/// A chunk (section 5.3).
+struct Chunk<'a> {
+    kind: [u8; 4],
+    content: &'a [u8],
+    /// All of it: length, type, content and checksum.
+    whole: &'a [u8],
+}
+
+impl<'a> Chunk<'a> {
+    fn read(input: &mut Input<'a>) -> Result<Self, Error> {
+        let rest = input.rest();
+        let length = input.length_be()?;
+        let kind = input.array()?;
+        let content = input.take(length)?;
+        input.take(4)?;
+        Ok(Self { kind, content, whole: &rest[..length + FRAMING_BYTES] })
+    }
+
+    /// Whether its checksum is right.
+    fn is_intact(&self) -> bool {
+        let (checked, checksum) = self.whole.split_at(self.whole.len() - 4);
+        let mut computed = Crc::new();
+        computed.update(&checked[4..]);
+        checksum == computed.sum().to_be_bytes()
     }
 }
 
@@ -75,28 +142,27 @@ struct Frames {
     count: u32,
     /// Whether the picture's own data have ended, and those of further frames are read.
     further: bool,
-    /// What the current frame's data must unpack to, and what of them was read.
-    needed: u64,
-    data: Vec<u8>,
+    /// The current frame's data, which unpack to as much as its size says.
+    data: Option<Packed>,
     profiled: bool,
 }
 
 impl Frames {
     /// Reads a chunk; answers whether it is to be kept.
-    fn read(&mut self, kind: [u8; 4], content: &[u8]) -> Result<bool, Error> {
+    fn read(&mut self, &Chunk { kind, content, .. }: &Chunk<'_>) -> Result<bool, Error> {
         match &kind {
-            b"IHDR" if self.needed > 0 => return Err(Error::BadImage),
+            b"IHDR" if self.data.is_some() => return Err(Error::BadImage),
             b"IHDR" => {
                 self.header = content.try_into().map_err(|_| Error::BadImage)?;
-                self.needed = unpacked_bytes(&self.header)?;
+                self.data = Some(Packed::new(unpacked_bytes(&self.header)?));
             }
             b"IDAT" if self.further => return Err(Error::BadImage),
-            b"IDAT" => self.data.extend(content),
+            b"IDAT" => self.data(content)?,
             b"acTL" => return self.animation(content),
             b"fcTL" | b"fdAT" if self.animation.is_none() => return Ok(false),
             b"fcTL" => self.control(content)?,
             b"fdAT" if !self.further => return Err(Error::BadImage),
-            b"fdAT" => self.data.extend(content.get(4..).ok_or(Error::BadImage)?), // behind its place in the order
+            b"fdAT" => self.data(content.get(4..).ok_or(Error::BadImage)?)?, // behind its place in the order
             b"IEND" => {
                 self.end_frame()?;
                 if !content.is_empty() || self.animation.is_some_and(|frames| frames != self.count) {
@@ -110,7 +176,14 @@ impl Frames {
 
     /// Whether the picture's own data are still to come.
     fn before_data(&self) -> bool {
-        !self.further && self.data.is_empty()
+        !self.further && !self.data.as_ref().is_some_and(Packed::has_begun)
+    }
+
+    /// A part of the current frame's data. Damaged ones are left to the decoder; what stands behind their end is shown by
+    /// nobody.
+    fn data(&mut self, content: &[u8]) -> Result<(), Error> {
+        let behind = self.data.as_mut().ok_or(Error::BadImage)?.read(content)?;
+        if behind.is_empty() { Ok(()) } else { Err(Error::BadImage) }
     }
 
     /// An animation's control: how many frames, how many times. Decoders ignore it where it does not belong, and with
@@ -142,19 +215,14 @@ impl Frames {
         }
         let mut header = self.header;
         header[..8].copy_from_slice(size.map(u32::to_be_bytes).as_flattened());
-        self.needed = unpacked_bytes(&header)?;
+        self.data = Some(Packed::new(unpacked_bytes(&header)?));
         self.count += 1;
         Ok(())
     }
 
-    fn end_frame(&mut self) -> Result<(), Error> {
-        // Damaged data are left to the decoder; what stands behind the end of the data is shown by nobody.
-        let end = packed_bytes(&self.data, self.needed)?.unwrap_or(self.data.len());
-        if self.data.is_empty() || end < self.data.len() {
-            return Err(Error::BadImage);
-        }
-        self.data.clear();
-        Ok(())
+    /// A frame has data.
+    fn end_frame(&self) -> Result<(), Error> {
+        if self.data.as_ref().is_some_and(Packed::has_begun) { Ok(()) } else { Err(Error::BadImage) }
     }
 
     /// Keeps the first whole colour profile, under a name that says nothing. A damaged one says nothing either.
@@ -162,10 +230,12 @@ impl Frames {
         let name_end = content.iter().take(80).position(|byte| *byte == 0);
         let packed = name_end.and_then(|end| content[end + 1..].strip_prefix(&[0]));
         let Some(packed) = packed.filter(|_| !self.profiled) else { return Ok(()) };
-        if let Some(length) = packed_bytes(packed, PROFILE_BYTES_MAX)? {
+        let mut stream = Packed::new(PROFILE_BYTES_MAX);
+        let behind = stream.read(packed)?;
+        if stream.has_ended() {
             self.profiled = true;
-            let mut chunk = b"iCCPicc\0\0".to_vec();
-            chunk.extend(&packed[..length]);
+            let mut chunk = [b"iCCP", PROFILE_NAME].concat();
+            chunk.extend(&packed[..packed.len() - behind.len()]);
             let mut computed = Crc::new();
             computed.update(&chunk);
             kept.extend(u32::try_from(chunk.len() - 4).expect("an upload has less than 4 GB").to_be_bytes());
@@ -198,19 +268,6 @@ fn unpacked_bytes(header: &[u8; 13]) -> Result<u64, Error> {
         if columns == 0 { 0 } else { rows.saturating_mul(1 + (columns.saturating_mul(bits)).div_ceil(8)) }
     };
     Ok(if interlaced == 0 { pass((0, 0, 1, 1)) } else { ADAM7.into_iter().map(pass).sum() })
-}
-
-/// How long the zlib stream (RFC 1950) at the beginning of `data` is; none if it is damaged.
-///
-/// # Errors
-/// [`Error::BadImage`] if it unpacks to more than `most` bytes.
-fn packed_bytes(data: &[u8], most: u64) -> Result<Option<usize>, Error> {
-    let mut unpacked = ZlibDecoder::new(data).take(most.saturating_add(1));
-    match io::copy(&mut unpacked, &mut io::sink()) {
-        Ok(bytes) if bytes > most => Err(Error::BadImage),
-        Ok(_) => Ok(usize::try_from(unpacked.into_inner().total_in()).ok()),
-        Err(_) => Ok(None),
-    }
 }
 
 /// Whether a chunk says how the picture is drawn, and holds nothing else.
@@ -269,19 +326,6 @@ mod tests {
         unknown[9] = 5;
 
         assert!(matches!(unpacked_bytes(&unknown), Err(Error::BadImage)));
-    }
-
-    #[test]
-    fn packed_data_end_where_their_stream_ends() {
-        let mut packed = flate2::read::ZlibEncoder::new(&[7; 100][..], flate2::Compression::fast());
-        let mut data = Vec::new();
-        packed.read_to_end(&mut data).unwrap();
-        let length = data.len();
-        data.extend(b"hidden");
-
-        assert_eq!(packed_bytes(&data, 100).unwrap(), Some(length));
-        assert_eq!(packed_bytes(&data[..length - 1], 100).unwrap(), None, "cut short");
-        assert!(matches!(packed_bytes(&data, 99), Err(Error::BadImage)));
     }
 
     #[test]

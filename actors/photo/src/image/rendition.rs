@@ -13,6 +13,7 @@ use image::{
     codecs::{jpeg::JpegEncoder, png::PngEncoder},
 };
 
+use super::shrink::Boxes;
 use crate::{ContentType, Error};
 
 /// The longest side of a rendition, in pixels.
@@ -23,13 +24,19 @@ const QUALITY: u8 = 90;
 
 /// The largest colour profile that a rendition carries: one JPEG segment. Those of cameras, phones and screens have a few
 /// kilobytes; larger ones are made for printers, and would outweigh the rendition.
-const ICC_BYTES_MAX: usize = 64_000;
+pub(super) const ICC_BYTES_MAX: usize = 64_000;
 
-/// Scales `picture` to fit and encodes it: as JPEG if it is opaque, else as PNG.
+/// Scales `picture`, which had `size` and may have been shrunk by boxes, to fit and encodes it: as JPEG if it is opaque, else
+/// as PNG.
 ///
 /// Colours are not converted: the profile goes along, and without one both are sRGB.
-pub(super) fn rendition(picture: DynamicImage, icc: Option<&[u8]>) -> Result<(Vec<u8>, ContentType), Error> {
-    let small = scaled(picture)?;
+pub(super) fn rendition(
+    picture: DynamicImage,
+    boxes: Boxes,
+    size: (u32, u32),
+    icc: Option<&[u8]>,
+) -> Result<(Vec<u8>, ContentType), Error> {
+    let small = scaled(picture, boxes, size)?;
     let icc = icc.filter(|icc| icc.len() <= ICC_BYTES_MAX);
     if small.color().has_alpha() {
         let small = small.into_rgba8();
@@ -89,27 +96,28 @@ pub(super) fn fit(width: u32, height: u32) -> (u32, u32) {
 
 /// Scales a picture to fit. The resizer is asked for these four kinds of pixels alone: for all that it knows it would bring two
 /// megabytes of code.
-fn scaled(mut picture: DynamicImage) -> Result<DynamicImage, Error> {
+fn scaled(mut picture: DynamicImage, boxes: Boxes, size: (u32, u32)) -> Result<DynamicImage, Error> {
     let from = (picture.width(), picture.height());
-    let to = fit(picture.width(), picture.height());
+    let to = fit(size.0, size.1);
     if from == to {
         return Ok(picture);
     }
     let mut small = DynamicImage::new(to.0, to.1, picture.color());
+    let extent = boxes.extent(size);
     match (&mut picture, &mut small) {
         (DynamicImage::ImageLuma8(picture), DynamicImage::ImageLuma8(small)) => {
-            resize::<U8>((picture, from), (small, to), false)?;
+            resize::<U8>((picture, from), extent, (small, to), false)?;
         }
         (DynamicImage::ImageLumaA8(picture), DynamicImage::ImageLumaA8(small)) => {
-            resize::<U8x2>((picture, from), (small, to), true)?;
+            resize::<U8x2>((picture, from), extent, (small, to), true)?;
         }
         (DynamicImage::ImageRgb8(picture), DynamicImage::ImageRgb8(small)) => {
-            resize::<U8x3>((picture, from), (small, to), false)?;
+            resize::<U8x3>((picture, from), extent, (small, to), false)?;
         }
         (DynamicImage::ImageRgba8(picture), DynamicImage::ImageRgba8(small)) => {
-            resize::<U8x4>((picture, from), (small, to), true)?;
+            resize::<U8x4>((picture, from), extent, (small, to), true)?;
         }
-        _ => return scaled(picture.into_rgba8().into()),
+        _ => return scaled(picture.into_rgba8().into(), boxes, size),
     }
     Ok(small)
 }
@@ -119,14 +127,20 @@ type Pixels<'a> = (&'a mut [u8], (u32, u32));
 
 /// Colours count as much as they are opaque. The resizer would see to that in a copy of the whole picture; here it is done
 /// in place.
-fn resize<P: PixelTrait>((from, of): Pixels<'_>, (to, by): Pixels<'_>, has_alpha: bool) -> Result<(), Error> {
+fn resize<P: PixelTrait>(
+    (from, of): Pixels<'_>,
+    (width, height): (f64, f64),
+    (to, by): Pixels<'_>,
+    has_alpha: bool,
+) -> Result<(), Error> {
     let mut picture = TypedImage::<P>::from_buffer(of.0, of.1, from).map_err(broken)?;
     let mut small = TypedImage::<P>::from_buffer(by.0, by.1, to).map_err(broken)?;
     let alpha = MulDiv::new();
     if has_alpha {
         alpha.multiply_alpha_inplace_typed(&mut picture).map_err(broken)?;
     }
-    Resizer::new().resize_typed(&picture, &mut small, &ResizeOptions::new().use_alpha(false)).map_err(broken)?;
+    let options = ResizeOptions::new().use_alpha(false).crop(0.0, 0.0, width, height);
+    Resizer::new().resize_typed(&picture, &mut small, &options).map_err(broken)?;
     if has_alpha {
         alpha.divide_alpha_inplace_typed(&mut small).map_err(broken)?;
     }
@@ -158,7 +172,7 @@ mod tests {
 
         for kind in kinds {
             let (color, alpha) = (kind.color(), if kind.color().has_alpha() { 100 } else { 255 });
-            let small = scaled(kind).unwrap().into_rgba8();
+            let small = scaled(kind, Boxes::PIXELS, (512, 300)).unwrap().into_rgba8();
 
             assert_eq!(small.dimensions(), (256, 150), "{color:?}");
             let near = |Rgba([red, green, blue, opacity]): &Rgba<u8>| {
@@ -172,7 +186,7 @@ mod tests {
     fn what_cannot_be_seen_lends_no_colour_to_what_can() {
         let half = RgbaImage::from_fn(512, 512, |x, _| if x < 255 { Rgba([255; 4]) } else { Rgba([0; 4]) });
         for picture in [DynamicImage::from(half.clone()), DynamicImage::from(half).to_luma_alpha8().into()] {
-            let small = scaled(picture).unwrap().into_rgba8();
+            let small = scaled(picture, Boxes::PIXELS, (512, 512)).unwrap().into_rgba8();
 
             assert!(small.pixels().all(|pixel| pixel.0[3] < 3 || pixel.0[0] > 250));
             assert!(small.pixels().any(|pixel| (3..250).contains(&pixel.0[3])), "some lie on the border");

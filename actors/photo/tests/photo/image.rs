@@ -295,6 +295,20 @@ fn a_rendition_carries_only_a_profile_that_fits_its_pixels() {
 }
 
 #[test]
+fn a_large_profile_of_a_png_stays_with_the_picture_alone() {
+    let picture = pictures::opaque(300, 16);
+    for (bytes, carried) in [(200, true), (64_000, true), (64_001, false), (3 << 20, false)] {
+        let mut profile = pictures::icc(*b"RGB ");
+        profile.resize(bytes, 0);
+
+        let kept = processed(&pictures::png_with_profile(&picture, profile)).unwrap();
+
+        assert!(holds(&kept.original, b"iCCP"));
+        assert_eq!(holds(&kept.thumb, b"ICC_PROFILE"), carried, "{bytes} bytes");
+    }
+}
+
+#[test]
 fn the_largest_photo_of_a_camera_fits_the_default_budget() {
     let limits = Limits { pixels_max: u64::MAX, ..LIMITS };
     let mut sizes = Vec::new();

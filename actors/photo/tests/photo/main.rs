@@ -10,6 +10,7 @@ mod memory;
 mod memory_cost;
 mod moves;
 mod pictures;
+mod png_rows;
 mod summaries;
 mod uploads;
 mod webp;

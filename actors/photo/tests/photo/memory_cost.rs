@@ -1,4 +1,5 @@
-//! What a JPEG takes while it is processed is never more than was counted for it. The budget of all uploads rests on that.
+//! What a JPEG or a PNG takes while it is processed is never more than was counted for it. The budget of all uploads
+//! rests on that.
 //!
 //! It is measured in a process of its own for each picture: what another one left behind would hide it.
 
@@ -13,7 +14,7 @@ use portico_photo::{
     image::{Header, process},
 };
 
-use crate::pictures;
+use crate::{pictures, png_rows::Png};
 
 const LIMITS: Limits = Limits { upload_max_bytes: 10 << 20, pixels_max: 24_000_000, photos_per_user_max: 1000 };
 /// Says what the child is to process.
@@ -54,18 +55,37 @@ fn measured(picture: &[u8]) -> (u64, u64, bool) {
     (words[0].parse().unwrap(), words[2].parse().unwrap(), words[4].parse().unwrap())
 }
 
-#[test]
-fn no_jpeg_takes_more_memory_than_was_counted_for_it() {
-    for (name, picture) in [
-        ("grey", pictures::grey_jpeg(SIDE.into(), SIDE.into())),
-        ("coloured", pictures::jpeg(SIDE.into(), SIDE.into())),
-        ("turned", pictures::jpeg_with_metadata(SIDE.into(), SIDE.into(), 6)),
-        ("progressive", pictures::progressive_jpeg(SIDE, SIDE)),
-    ] {
-        let (took, counted, whole) = measured(&picture);
+fn none_takes_more_than_was_counted(pictures: &[(&str, Vec<u8>)]) {
+    for (name, picture) in pictures {
+        let (took, counted, whole) = measured(picture);
 
         println!("{name}: took {took} of {counted}");
         assert!(whole, "{name} is whole");
         assert!(took <= counted, "{name}: took {took} of {counted}");
     }
+}
+
+#[test]
+fn no_jpeg_takes_more_memory_than_was_counted_for_it() {
+    none_takes_more_than_was_counted(&[
+        ("grey", pictures::grey_jpeg(SIDE.into(), SIDE.into())),
+        ("coloured", pictures::jpeg(SIDE.into(), SIDE.into())),
+        ("turned", pictures::jpeg_with_metadata(SIDE.into(), SIDE.into(), 6)),
+        ("progressive", pictures::progressive_jpeg(SIDE, SIDE)),
+    ]);
+}
+
+#[test]
+fn no_png_takes_more_memory_than_was_counted_for_it() {
+    let mut profile = pictures::icc(*b"RGB ");
+    profile.resize(4 << 20, 0);
+    none_takes_more_than_was_counted(&[
+        ("shrunk", Png::rgba(SIDE.into(), SIDE.into()).still()),
+        ("hardly shrunk", Png::rgba(1535, 1535).still()),
+        ("wide", Png::rgba16(65_535, 20).still()),
+        ("tall", Png::rgba16(20, 65_535).still()),
+        ("interlaced", Png::rgba(SIDE.into(), 1024).interlaced()),
+        ("animated", Png::rgba(SIDE.into(), 1024).animated()),
+        ("with a large profile", pictures::png_with_profile(&pictures::opaque(300, 200), profile)),
+    ]);
 }

@@ -136,29 +136,33 @@ pub(crate) fn exif(orientation: u16) -> Vec<u8> {
 }
 
 pub(crate) fn png(picture: &RgbaImage) -> Vec<u8> {
-    encode_png(picture.width(), picture.height(), 1, picture.as_raw())
+    png_with_profile(picture, icc(*b"RGB "))
+}
+
+pub(crate) fn png_with_profile(picture: &RgbaImage, profile: Vec<u8>) -> Vec<u8> {
+    encode_png(picture.width(), picture.height(), 1, picture.as_raw(), profile)
 }
 
 /// A PNG of opaque pixels with canaries in every kind of chunk.
 pub(crate) fn png_with_metadata(width: u32, height: u32) -> Vec<u8> {
-    let plain = encode_png(width, height, 1, opaque(width, height).as_raw());
+    let plain = png(&opaque(width, height));
     with_png_chunks(&plain)
 }
 
 /// An animated PNG with canaries.
 pub(crate) fn apng_with_metadata(width: u32, height: u32, frames: u32) -> Vec<u8> {
-    with_png_chunks(&encode_png(width, height, frames, opaque(width, height).as_raw()))
+    with_png_chunks(&encode_png(width, height, frames, opaque(width, height).as_raw(), icc(*b"RGB ")))
 }
 
 pub(crate) fn opaque(width: u32, height: u32) -> RgbaImage {
     image::DynamicImage::from(gradient(width, height)).into_rgba8()
 }
 
-fn encode_png(width: u32, height: u32, frames: u32, pixels: &[u8]) -> Vec<u8> {
+fn encode_png(width: u32, height: u32, frames: u32, pixels: &[u8], profile: Vec<u8>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut info = png::Info::with_size(width, height);
     (info.color_type, info.bit_depth) = (png::ColorType::Rgba, png::BitDepth::Eight);
-    info.icc_profile = Some(Cow::Owned(icc(*b"RGB ")));
+    info.icc_profile = Some(Cow::Owned(profile));
     let mut encoder = png::Encoder::with_info(&mut bytes, info).unwrap();
     if frames > 1 {
         encoder.set_animated(frames, 0).unwrap();
@@ -197,8 +201,20 @@ pub(crate) fn png_chunk(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
 
 /// The checksum of PNG (annex D of its specification).
 fn crc32(bytes: &[u8]) -> u32 {
-    let step = |crc: u32, _| if crc & 1 == 1 { 0xEDB8_8320 ^ (crc >> 1) } else { crc >> 1 };
-    !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
+    const TABLE: [u32; 256] = {
+        let (mut table, mut byte) = ([0; 256], 0);
+        while byte < 256 {
+            let (mut crc, mut bit) = (byte, 0);
+            while bit < 8 {
+                crc = if crc & 1 == 1 { 0xEDB8_8320 ^ (crc >> 1) } else { crc >> 1 };
+                bit += 1;
+            }
+            table[byte as usize] = crc;
+            byte += 1;
+        }
+        table
+    };
+    !bytes.iter().fold(u32::MAX, |crc, byte| TABLE[((crc ^ u32::from(*byte)) & 0xFF) as usize] ^ (crc >> 8))
 }
 
 /// A GIF of two colours with transparent corners.
