@@ -28,7 +28,7 @@ mod contracts {
         fs::write(out.join("portico.bin"), descriptors.encode_to_vec())?;
         tonic_prost_build::configure()
             .build_transport(false)
-            .skip_debug(["."]) // tokens, passwords and addresses: what cannot be printed gets into no log
+            .skip_debug([".portico.session", ".portico.user"]) // what cannot be printed gets into no log
             .server_mod_attribute(".", "#[allow(clippy::all, clippy::pedantic)]")
             .client_mod_attribute(".", "#[allow(clippy::all, clippy::pedantic)]")
             .compile_fds(descriptors)?;

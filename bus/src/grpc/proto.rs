@@ -1,6 +1,13 @@
 //! What `build.rs` makes of the contracts in `bus/proto`.
 //!
-//! No message can be printed: they carry tokens, passwords and addresses.
+//! No message of a domain can be printed: they carry tokens, passwords and addresses.
+//!
+//! ```compile_fail,E0277
+//! println!("{:?}", portico_bus::grpc::proto::session::v1::ValidateSessionRequest::default());
+//! ```
+//! ```compile_fail,E0277
+//! println!("{:?}", portico_bus::grpc::proto::user::v1::SignedIn::default());
+//! ```
 
 #![allow(missing_docs, unreachable_pub, reason = "generated; the contracts tell what each is")]
 #![allow(clippy::all, clippy::pedantic, reason = "generated")]
