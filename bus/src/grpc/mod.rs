@@ -28,5 +28,5 @@ pub use self::{
     bridge::Bridge,
     peers::{PeerState, Peers, Settings},
     server::{Caller, Limits, Refusals, Server, ServerError, SessionAsks, UserAsks},
-    wire::{Answer, Domain, Form, Outcome, Refusal, Rpc, Sessions, Users},
+    wire::{Answer, Domain, DomainError, Form, Outcome, Rpc, Sessions, Users},
 };

@@ -2,6 +2,10 @@
 //!
 //! No message of a domain can be printed: they carry tokens, passwords and addresses.
 //!
+//! ```
+//! let token = portico_bus::grpc::proto::session::v1::ValidateSessionRequest::default();
+//! let user = portico_bus::grpc::proto::user::v1::SignedIn::default();
+//! ```
 //! ```compile_fail,E0277
 //! println!("{:?}", portico_bus::grpc::proto::session::v1::ValidateSessionRequest::default());
 //! ```

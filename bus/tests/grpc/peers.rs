@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -134,8 +134,8 @@ async fn what_may_have_run_is_asked_of_no_other_node() {
 #[tokio::test]
 async fn a_call_is_asked_of_each_node_once_at_most_and_again_only_within_the_budget() {
     let ((one, first), (other, second)) = (refusing(AskError::Overloaded), refusing(AskError::Overloaded));
-    let once = RetryBudget::new(0.0, 0.0); // one repeat is in it
-    let ask = ask(settings(&[one.address, other.address]).budget(once));
+    let meagre = RetryBudget::new(0.0, 0.0); // one repeat is in it
+    let ask = ask(settings(&[one.address, other.address]).budget(meagre));
     let asked = || first.load(Ordering::SeqCst) + second.load(Ordering::SeqCst);
 
     assert!(matches!(ask.ask(validate()).await, Err(Error::Ask(AskError::Overloaded))));
@@ -280,4 +280,40 @@ fn a_connection_outlives_the_runtime_of_whoever_asked_first() {
     }
 
     assert_eq!(state(&peers, node.address).failures, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restarting_every_node_one_after_the_other_fails_no_call() {
+    let serve = |address| Node::sessions_at(address, Ask::from_fn(|_| async { Ok(live()) }));
+    let nodes = [answering(|| Ok(live())), answering(|| Ok(live()))];
+    let ask = ask(settings(&[nodes[0].address, nodes[1].address]).budget(ample()));
+    let is_over = Arc::<AtomicBool>::default();
+    let callers: Vec<_> = (0..8)
+        .map(|_| {
+            let (ask, is_over) = (ask.clone(), Arc::clone(&is_over));
+            tokio::spawn(async move {
+                let mut calls = 0_u32;
+                while !is_over.load(Ordering::Relaxed) {
+                    ask.ask(validate()).await.unwrap();
+                    calls += 1;
+                }
+                calls
+            })
+        })
+        .collect();
+
+    let mut restarted = Vec::new();
+    for node in nodes {
+        let address = node.address;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        node.stop().await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        restarted.push(tokio::task::spawn_blocking(move || serve(address)).await.unwrap());
+        tokio::time::sleep(Duration::from_millis(1_500)).await; // until it is asked again
+    }
+    is_over.store(true, Ordering::Relaxed);
+
+    for caller in callers {
+        assert!(caller.await.expect("no call fails") > 100);
+    }
 }

@@ -4,7 +4,10 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use h2::Reason;
 use portico_bus::grpc::Peers;
-use portico_kernel::{Ask, AskError, Deadline, TraceContext, testkit::probe};
+use portico_kernel::{
+    Ask, AskError, Deadline, TraceContext,
+    testkit::{probe, until},
+};
 use portico_session::{Error, Validate};
 use tokio::{net::TcpListener, time::Instant};
 
@@ -168,7 +171,7 @@ async fn a_connection_that_ends_before_a_call_was_heeded_never_ran_it_and_one_th
 #[tokio::test]
 async fn what_says_nothing_or_something_else_was_never_asked_and_is_told_by_the_deadline() {
     for rogue in [Rogue::mute().await, Rogue::garbage().await] {
-        let peers = Peers::new(settings(&[rogue.address]).connect_timeout(Duration::from_secs(60)));
+        let peers = Peers::new(settings(&[rogue.address]).connect_timeout(Duration::from_mins(1)));
         let ask = ask_peers(&peers).timeout(Duration::from_millis(300));
 
         let begun = Instant::now();
@@ -210,4 +213,18 @@ async fn a_caller_that_gives_up_is_in_flight_no_more() {
     assert!(asking.await.unwrap_err().is_cancelled());
 
     assert_eq!(state(&peers, node.address).in_flight, 0);
+}
+
+#[tokio::test]
+async fn a_connection_that_failed_when_nobody_waited_for_it_any_more_is_not_held_against_the_next_call() {
+    let rogue = Rogue::mute().await;
+    let peers = Peers::new(settings(&[rogue.address]).connect_timeout(Duration::from_millis(200)));
+    let hasty = ask_peers(&peers).timeout(Duration::from_millis(20));
+    assert_eq!(failure(hasty.ask(validate()).await), AskError::Unavailable);
+    until("the connection has failed", || state(&peers, rogue.address).failures == 1).await;
+
+    let address = rogue.end().await;
+    let _node = Node::sessions_at(address, Ask::from_fn(|_| async { Ok(live()) }));
+
+    assert!(ask_peers(&peers).ask(validate()).await.is_ok());
 }

@@ -26,7 +26,8 @@ use super::{
 use crate::grpc::server::MESSAGE_MAX;
 
 /// A connection that is being made, or was.
-type Attempt = Shared<BoxFuture<'static, Result<Arc<Connection>, Arc<Unreachable>>>>;
+type Attempt = Shared<BoxFuture<'static, Made>>;
+type Made = Result<Arc<Connection>, Arc<Unreachable>>;
 
 /// The way to a node.
 pub(super) struct Link {
@@ -50,13 +51,13 @@ impl Link {
 
     /// Whether there is a connection already.
     pub(super) fn is_open(&self) -> bool {
-        self.attempt().as_ref().is_some_and(|attempt| attempt.peek().is_some_and(is_usable))
+        self.attempt().as_ref().is_some_and(|attempt| ended(attempt).is_some_and(|ended| is_usable(&ended)))
     }
 
     /// The connection, or a new one. Cancelling the wait leaves the one that is being made to whoever asks next.
     pub(super) fn connection(&self) -> Attempt {
         let mut attempt = self.attempt();
-        attempt.take_if(|attempt| attempt.peek().is_some_and(|ended| !is_usable(ended)));
+        attempt.take_if(|attempt| ended(attempt).is_some_and(|ended| !is_usable(&ended)));
         attempt.get_or_insert_with(|| self.connect()).clone()
     }
 
@@ -78,14 +79,14 @@ impl Link {
     /// Does not use `lost` again.
     pub(super) fn lose(&self, lost: &Arc<Connection>) {
         let is_it = |attempt: &mut Attempt| {
-            attempt.peek().is_some_and(|ended| ended.as_ref().is_ok_and(|open| Arc::ptr_eq(open, lost)))
+            ended(attempt).is_some_and(|ended| ended.is_ok_and(|open| Arc::ptr_eq(&open, lost)))
         };
         self.attempt().take_if(is_it);
     }
 
     /// Does not use whichever connection there is again. Calls that are in flight on it go on.
     pub(super) fn forget(&self) {
-        self.attempt().take_if(|attempt| attempt.peek().is_some());
+        self.attempt().take_if(|attempt| ended(attempt).is_some());
     }
 
     fn attempt(&self) -> MutexGuard<'_, Option<Attempt>> {
@@ -93,7 +94,12 @@ impl Link {
     }
 }
 
-fn is_usable(ended: &Result<Arc<Connection>, Arc<Unreachable>>) -> bool {
+/// What came of an attempt, even if nobody waited for it to the end.
+fn ended(attempt: &Attempt) -> Option<Made> {
+    attempt.clone().now_or_never()
+}
+
+fn is_usable(ended: &Made) -> bool {
     ended.as_ref().is_ok_and(|connection| !connection.sender.is_closed())
 }
 

@@ -83,6 +83,9 @@ impl Peers {
 
     /// The nodes, as soon as it was first looked up where they are.
     async fn known(&self, deadline: Deadline) -> Result<Arc<[Arc<Peer>]>, AskError> {
+        if let Some(peers) = &*self.0.known.borrow() {
+            return Ok(Arc::clone(peers));
+        }
         let mut known = self.0.known.clone();
         let first = timeout_at(deadline.instant(), known.wait_for(Option::is_some)).await;
         let Ok(Ok(peers)) = first else { return Err(AskError::Unavailable) };

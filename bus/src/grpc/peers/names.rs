@@ -56,9 +56,11 @@ impl Names {
 
     /// Before any was found, whoever asks waits; by its deadline it is told that there is none.
     fn tell(&self, told: &watch::Sender<Known>) {
-        let peers: Vec<_> = self.found.values().flat_map(|found| found.values().cloned()).collect();
+        let found = self.found.values().flat_map(|found| found.values());
+        // One that two names lead to is one.
+        let peers: BTreeMap<_, _> = found.map(|peer| (peer.address(), Arc::clone(peer))).collect();
         if !peers.is_empty() {
-            told.send_replace(Some(peers.into()));
+            told.send_replace(Some(peers.into_values().collect()));
         }
     }
 

@@ -68,6 +68,10 @@ impl Peer {
         Self { address, link, in_flight: AtomicUsize::new(0), standing }
     }
 
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(super) fn is_healthy(&self, now: Instant) -> bool {
         self.standing().is_healthy(self.in_flight.load(Ordering::Relaxed), now)
     }
@@ -121,7 +125,7 @@ impl Peer {
         let begun = Instant::now();
         let answered = timeout_at(deadline.instant(), call::<M>(&connection, request, deadline, trace)).await;
         let Ok(answered) = answered else {
-            if begun.elapsed() >= TELLING {
+            if is_telling(begun, deadline) {
                 self.failed("it does not answer in time");
             }
             return Err(Failed::Late);
@@ -140,7 +144,8 @@ impl Peer {
                 match seen {
                     Seen::Alive => self.standing().answered(Instant::now()),
                     Seen::Away(reason) => self.failed(reason),
-                    Seen::Silent => self.failed("the call was lost on its way"),
+                    Seen::Silent if is_telling(begun, deadline) => self.failed("the call was lost on its way"),
+                    Seen::Silent => {}
                 }
                 Ok(answered)
             }
@@ -158,6 +163,11 @@ impl Peer {
     fn standing(&self) -> MutexGuard<'_, Standing> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a failure tells something of the node, and not of a deadline that was too near.
+fn is_telling(begun: Instant, deadline: Deadline) -> bool {
+    !deadline.has_passed() || begun.elapsed() >= TELLING
 }
 
 /// Why a call brought no answer.

@@ -31,7 +31,7 @@ impl Settings {
             server_name: None,
             connect_timeout: Duration::from_secs(1),
             refresh_every: Duration::from_secs(5),
-            in_flight_max: 1024,
+            in_flight_max: 256,
             budget: RetryBudget::default(),
             resolve: Arc::new(|name| Box::pin(async move { Ok(tokio::net::lookup_host(name).await?.collect()) })),
         }
@@ -67,7 +67,8 @@ impl Settings {
         self
     }
 
-    /// The most calls in flight to one node; 1,024 if nothing is said. One more is refused here.
+    /// The most calls in flight to one node; 256 if nothing is said, which is what a node takes. One more is refused here:
+    /// where the other side has no room, a call would wait unseen, and nobody could tell that it never ran.
     #[must_use]
     pub fn in_flight_max(mut self, max: usize) -> Self {
         self.in_flight_max = max;

@@ -34,6 +34,9 @@ pub(super) const MESSAGE_MAX: usize = 1024 * 1024;
 pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// and is given up after this long without an answer.
 pub(super) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Calls that were cancelled before they were looked at: deadlines of many calls may pass at once. More than that is an attack
+/// (CVE-2023-44487).
+const CANCELLED_MAX: usize = 256;
 /// The longest head of a request, in bytes.
 const HEAD_MAX: u32 = 16 * 1024;
 
@@ -133,7 +136,7 @@ impl Server {
     /// # Errors
     /// It cannot serve.
     pub async fn serve(mut self, listener: TcpListener, stopped: impl Future<Output = ()>) -> Result<(), ServerError> {
-        self.routes.add_service(self.reflection()?.build_v1()?);
+        self.routes.add_service(self.reflection().build_v1()?);
         let routes = std::mem::take(&mut self.routes).routes().prepare();
         self.tell(ServingStatus::Serving).await;
         let incoming = listener::connections(listener, self.tls.clone(), self.limits, self.refusals.clone());
@@ -143,6 +146,7 @@ impl Server {
         };
         let server = tonic::transport::Server::builder()
             .max_concurrent_streams(self.limits.calls_per_connection_max)
+            .http2_max_pending_accept_reset_streams(Some(CANCELLED_MAX))
             .http2_max_header_list_size(HEAD_MAX)
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT));
@@ -150,12 +154,12 @@ impl Server {
     }
 
     /// Tells of the services that are hosted, and no others.
-    fn reflection(&self) -> Result<Reflection<'static>, ReflectionError> {
+    fn reflection(&self) -> Reflection<'static> {
         let names = self.names.iter().copied().chain(["grpc.health.v1.Health"]);
         let all = Reflection::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-        Ok(names.fold(all, |reflection, name| reflection.with_service_name(name)))
+        names.fold(all, Reflection::with_service_name)
     }
 
     async fn tell(&self, status: ServingStatus) {

@@ -43,8 +43,8 @@ fn timeout_of(metadata: &MetadataMap) -> Option<Duration> {
     }
     let value: u64 = digits.parse().ok()?;
     match unit {
-        "H" => Some(Duration::from_secs(value * 60 * 60)),
-        "M" => Some(Duration::from_secs(value * 60)),
+        "H" => Some(Duration::from_hours(value)),
+        "M" => Some(Duration::from_mins(value)),
         "S" => Some(Duration::from_secs(value)),
         "m" => Some(Duration::from_millis(value)),
         "u" => Some(Duration::from_micros(value)),
@@ -65,8 +65,8 @@ mod tests {
 
     #[test]
     fn a_timeout_is_at_most_eight_digits_and_a_unit() {
-        assert_eq!(timeout("99999999H"), Some(Duration::from_secs(99_999_999 * 3600)));
-        assert_eq!(timeout("2M"), Some(Duration::from_secs(120)));
+        assert_eq!(timeout("99999999H"), Some(Duration::from_hours(99_999_999)));
+        assert_eq!(timeout("2M"), Some(Duration::from_mins(2)));
         assert_eq!(timeout("3S"), Some(Duration::from_secs(3)));
         assert_eq!(timeout("250m"), Some(Duration::from_millis(250)));
         assert_eq!(timeout("1u"), Some(Duration::from_micros(1)));

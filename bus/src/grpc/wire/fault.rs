@@ -8,14 +8,14 @@ use prost::Message as _;
 use prost_types::Any;
 use tonic::{Code, Status};
 
-use super::{Refusal, causes};
+use super::{DomainError, causes};
 use crate::grpc::proto::fault::v1 as wire;
 
 const FAULT_URL: &str = "type.googleapis.com/portico.fault.v1.Fault";
 
 /// `google.rpc.Status`, the content of `grpc-status-details-bin`.
 #[derive(Clone, PartialEq, prost::Message)]
-struct Details {
+struct RpcStatus {
     #[prost(int32, tag = "1")]
     code: i32,
     #[prost(string, tag = "2")]
@@ -35,7 +35,7 @@ pub(in crate::grpc) enum Verdict<E> {
 }
 
 /// The status that says all of `error`.
-pub(in crate::grpc) fn status<E: Refusal>(error: &E) -> Status {
+pub(in crate::grpc) fn status<E: DomainError>(error: &E) -> Status {
     let ran = match error.call() {
         Some(call) if call.never_ran() => wire::Ran::No,
         Some(_) => wire::Ran::Unknown,
@@ -59,8 +59,8 @@ pub(in crate::grpc) fn malformed(field: FieldError) -> Status {
 }
 
 /// What `status` says to whoever asked a domain with errors `E`.
-pub(in crate::grpc) fn judge<E: Refusal>(status: &Status) -> Verdict<E> {
-    let details = Details::decode(status.details()).unwrap_or_default().details;
+pub(in crate::grpc) fn judge<E: DomainError>(status: &Status) -> Verdict<E> {
+    let details = RpcStatus::decode(status.details()).unwrap_or_default().details;
     let found = |url: &str| details.iter().find(|detail| detail.type_url == url).map(|detail| &*detail.value);
     let Some(fault) = found(FAULT_URL).and_then(|value| wire::Fault::decode(value).ok()) else {
         // A service, or a call, that the other side does not have: it is of another version, or of another role.
@@ -110,7 +110,7 @@ fn with_details(fault: Fault, message: String, details: &wire::Fault, own: Optio
     let code = canonical(fault);
     let fault = Any { type_url: FAULT_URL.to_owned(), value: details.encode_to_vec() };
     let details = [Some(fault), own].into_iter().flatten().collect();
-    let details = Details { code: code.into(), message: message.clone(), details };
+    let details = RpcStatus { code: code.into(), message: message.clone(), details };
     Status::with_details(code, message, details.encode_to_vec().into())
 }
 
@@ -168,8 +168,9 @@ pub(super) fn write_store(error: &StoreError) -> wire::StoreFailure {
 }
 
 pub(super) fn read_store(failure: wire::StoreFailure) -> Option<StoreError> {
-    let cause = causes::read(failure.causes.clone().unwrap_or_default());
-    match failure.kind() {
+    let kind = failure.kind();
+    let cause = causes::read(failure.causes.unwrap_or_default());
+    match kind {
         wire::StoreFailureKind::Unspecified => None,
         wire::StoreFailureKind::Unavailable => Some(StoreError::Unavailable(cause)),
         wire::StoreFailureKind::Full => Some(StoreError::Full(cause)),

@@ -3,7 +3,7 @@
 //! Invariant: what is read is what was written. It is parsed into the domain's own types again, so that nothing invalid gets
 //! in by this way; what cannot be parsed is the sender's fault, and names the field.
 //!
-//! [`Domain`], [`Rpc`], [`Form`], [`Answer`] and [`Refusal`] are what a domain's folder says of it: its service, its
+//! [`Domain`], [`Rpc`], [`Form`], [`Answer`] and [`DomainError`] are what a domain's folder says of it: its service, its
 //! messages, their requests, their responses and its errors.
 
 mod causes;
@@ -23,7 +23,7 @@ pub trait Domain: Send + Sync + 'static {
     /// The full name of its service.
     const SERVICE: &'static str;
     /// Its errors.
-    type Error: Refusal;
+    type Error: DomainError;
 }
 
 /// A message of a domain: one call of its service.
@@ -67,7 +67,7 @@ pub trait Answer<A>: Sized {
 }
 
 /// A domain's error, which travels with all that it says.
-pub trait Refusal: Blame + From<AskError> + Sized {
+pub trait DomainError: Blame + From<AskError> + Sized {
     /// How it travels.
     type Wire: prost::Message + Default;
     /// The full name of that, as `google.protobuf.Any` wants it.

@@ -19,7 +19,7 @@ pub(crate) struct Node {
     pub(crate) address: SocketAddr,
     runtime: Option<Runtime>,
     stop: Option<oneshot::Sender<()>>,
-    served: Option<JoinHandle<()>>,
+    serving: Option<JoinHandle<()>>,
 }
 
 impl Node {
@@ -40,20 +40,20 @@ impl Node {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let (told, listening) = std::sync::mpsc::channel();
-        let served = runtime.spawn(async move {
+        let serving = runtime.spawn(async move {
             let listener = TcpListener::bind(address).await.unwrap();
             told.send(listener.local_addr().unwrap()).unwrap();
             let stopped = async { drop(stopped.await) };
             server.serve(listener, stopped).await.unwrap();
         });
         let address = listening.recv_timeout(Duration::from_secs(5)).expect("it listens");
-        Self { address, runtime: Some(runtime), stop: Some(stop), served: Some(served) }
+        Self { address, runtime: Some(runtime), stop: Some(stop), serving: Some(serving) }
     }
 
     /// Has it take no more, and waits until all that it took is answered.
     pub(crate) async fn stop(mut self) {
         drop(self.stop.take());
-        tokio::time::timeout(PATIENCE, self.served.take().unwrap()).await.expect("it ends").unwrap();
+        tokio::time::timeout(PATIENCE, self.serving.take().unwrap()).await.expect("it ends").unwrap();
     }
 
     /// Ends it at once, with all its connections.

@@ -45,6 +45,13 @@ impl Rogue {
         Self { address, calls, task }
     }
 
+    /// Listens no more.
+    pub(crate) async fn end(mut self) -> SocketAddr {
+        self.task.abort();
+        let _aborted = (&mut self.task).await;
+        self.address
+    }
+
     /// Accepts and never says anything.
     pub(crate) async fn mute() -> Self {
         Self::new(|stream, _| async move {

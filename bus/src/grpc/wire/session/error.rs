@@ -7,12 +7,12 @@ use serde::de::Error as _;
 use crate::grpc::{
     proto::session::v1::{self as wire, ErrorKind, error::Reason},
     wire::{
-        Refusal, causes,
+        DomainError, causes,
         fault::{read_call, read_store, write_call, write_store},
     },
 };
 
-impl Refusal for Error {
+impl DomainError for Error {
     type Wire = wire::Error;
     const TYPE_URL: &'static str = "type.googleapis.com/portico.session.v1.Error";
 

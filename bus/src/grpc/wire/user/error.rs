@@ -6,7 +6,7 @@ use portico_user::Error;
 use crate::grpc::{
     proto::user::v1::{self as wire, ErrorKind, error::Reason},
     wire::{
-        Refusal,
+        DomainError,
         fault::{read_call, read_store, write_call, write_store},
     },
 };
@@ -18,7 +18,7 @@ const RULES: [&str; 4] = ["too_short", "too_common", "too_personal", "one_time"]
 /// A rule that only the other node knows, which is of a later version. Its sentence tells.
 const NEW_RULE: &str = "unacceptable";
 
-impl Refusal for Error {
+impl DomainError for Error {
     type Wire = wire::Error;
     const TYPE_URL: &'static str = "type.googleapis.com/portico.user.v1.Error";
 
@@ -48,7 +48,7 @@ impl Refusal for Error {
             Reason::Kind(kind) => read_kind(ErrorKind::try_from(kind).ok()?),
             Reason::WeakPassword(weak) => read_weak(weak),
             Reason::Store(failure) => read_store(failure).map(Self::Store),
-            Reason::Session(error) => Refusal::read(error).map(Self::Session),
+            Reason::Session(error) => DomainError::read(error).map(Self::Session),
             Reason::Call(failure) => read_call(failure).map(Self::Ask),
         }
     }
