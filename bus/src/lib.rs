@@ -21,6 +21,8 @@
 #![deny(clippy::unwrap_used)] // here and not in the workspace's list, since integration tests may unwrap
 
 mod courier;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 mod lanes;

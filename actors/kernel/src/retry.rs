@@ -40,12 +40,12 @@ impl RetryBudget {
     }
 
     /// Notes a call that is made for the first time.
-    pub(crate) fn deposit(&self) {
+    pub fn deposit(&self) {
         self.balance().add(self.0.per_call, self.0.most);
     }
 
     /// Takes one repeat. False when the budget is spent.
-    pub(crate) fn withdraw(&self) -> bool {
+    pub fn withdraw(&self) -> bool {
         let mut balance = self.balance();
         let allowed = balance.repeats >= 1.0;
         if allowed {

@@ -56,8 +56,9 @@ impl Password {
         &self.normalised
     }
 
-    /// The password before it was normalised, for hashes that were made of it so by another system.
-    pub(crate) fn as_typed(&self) -> &str {
+    /// The password before it was normalised, for hashes that were made of it so by another system, and for carrying it to
+    /// another node, which parses it again.
+    pub fn as_typed(&self) -> &str {
         &self.typed
     }
 }

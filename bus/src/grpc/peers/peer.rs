@@ -1,0 +1,208 @@
+//! One node.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use portico_kernel::{AskError, Deadline, TraceContext};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout_at},
+};
+use tonic::{Request, codegen::http::uri::PathAndQuery, metadata::MetadataValue};
+use tonic_prost::ProstCodec;
+
+use super::{
+    Settings,
+    link::{Connection, Link, Unsent},
+    outcome::{self, Answered, Seen},
+    standing::Standing,
+};
+use crate::grpc::Rpc;
+
+/// A call that misses its deadline tells something of the node when it had at least this long.
+const TELLING: Duration = Duration::from_millis(250);
+
+/// What is known of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerState {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// Whether it is asked: it is not ejected.
+    pub healthy: bool,
+    /// Calls that it has not answered yet.
+    pub in_flight: usize,
+    /// Calls that failed since it is known: unanswered, or refused because it was away; and connections that were not made.
+    pub failures: u64,
+    /// How often it was ejected.
+    pub ejections: u64,
+}
+
+/// A node, with one connection at a time.
+pub(super) struct Peer {
+    address: SocketAddr,
+    link: Link,
+    pub(super) in_flight: AtomicUsize,
+    standing: Arc<Mutex<Standing>>,
+}
+
+/// Counts as in flight until it is dropped.
+pub(super) struct InFlight<'a>(&'a AtomicUsize);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Peer {
+    /// The node at `address`, which `name` led to. Its connections run on `runtime`.
+    pub(super) fn new(address: SocketAddr, name: &str, settings: Arc<Settings>, runtime: Handle) -> Self {
+        let standing = Arc::new(Mutex::new(Standing::new(Instant::now())));
+        let link = Link::new(address, name, settings, runtime, Arc::clone(&standing));
+        Self { address, link, in_flight: AtomicUsize::new(0), standing }
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn is_healthy(&self, now: Instant) -> bool {
+        self.standing().is_healthy(self.in_flight.load(Ordering::Relaxed), now)
+    }
+
+    pub(super) fn state(&self, now: Instant) -> PeerState {
+        let (standing, in_flight) = (self.standing(), self.in_flight.load(Ordering::Relaxed));
+        PeerState {
+            address: self.address,
+            healthy: standing.is_healthy(0, now),
+            in_flight,
+            failures: standing.failures,
+            ejections: standing.ejections,
+        }
+    }
+
+    /// Room for one more call, if there is.
+    pub(super) fn enter(&self, in_flight_max: usize) -> Option<InFlight<'_>> {
+        let entered = InFlight(&self.in_flight);
+        (self.in_flight.fetch_add(1, Ordering::Relaxed) < in_flight_max).then_some(entered)
+    }
+
+    /// Has the node answer. A connection that turns out to have been closed meanwhile is made anew once.
+    pub(super) async fn ask<M: Rpc>(
+        &self,
+        request: M::Wire,
+        deadline: Deadline,
+        trace: Option<TraceContext>,
+    ) -> Answered<M> {
+        let is_old = self.link.is_open();
+        let first = self.ask_once::<M>(request.clone(), deadline, trace).await;
+        match first {
+            Err(Failed::Closed) if is_old => self.ask_once::<M>(request, deadline, trace).await,
+            answered => answered,
+        }
+        .unwrap_or_else(|failed| {
+            if let Failed::Closed = failed {
+                self.failed("it closes connections");
+            }
+            Err(failed.into())
+        })
+    }
+
+    async fn ask_once<M: Rpc>(
+        &self,
+        request: M::Wire,
+        deadline: Deadline,
+        trace: Option<TraceContext>,
+    ) -> Result<Answered<M>, Failed> {
+        let connection = timeout_at(deadline.instant(), self.link.connection()).await;
+        let Ok(Ok(connection)) = connection else { return Err(Failed::Unreachable) };
+        let begun = Instant::now();
+        let answered = timeout_at(deadline.instant(), call::<M>(&connection, request, deadline, trace)).await;
+        let Ok(answered) = answered else {
+            if is_telling(begun, deadline) {
+                self.failed("it does not answer in time");
+            }
+            return Err(Failed::Late);
+        };
+        match answered.as_ref().err().and_then(outcome::unsent) {
+            Some(Unsent::Closed(_)) => {
+                self.link.lose(&connection);
+                Err(Failed::Closed)
+            }
+            Some(Unsent::Refused(_)) => {
+                self.failed("it refuses streams");
+                Err(Failed::Refused)
+            }
+            None => {
+                let (answered, seen) = outcome::read::<M>(answered);
+                match seen {
+                    Seen::Alive => self.standing().answered(Instant::now()),
+                    Seen::Away(reason) => self.failed(reason),
+                    Seen::Silent if is_telling(begun, deadline) => self.failed("the call was lost on its way"),
+                    Seen::Silent => {}
+                }
+                Ok(answered)
+            }
+        }
+    }
+
+    /// Notes a failure. A connection that ejects its node is not used again: it may be what is broken.
+    fn failed(&self, reason: &str) {
+        if self.standing().failed(Instant::now()) {
+            self.link.forget();
+            tracing::warn!(peer.address = %self.address, reason, "another node is not asked for a while");
+        }
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a failure tells something of the node, and not of a deadline that was too near.
+fn is_telling(begun: Instant, deadline: Deadline) -> bool {
+    !deadline.has_passed() || begun.elapsed() >= TELLING
+}
+
+/// Why a call brought no answer.
+enum Failed {
+    /// No connection was made.
+    Unreachable,
+    /// The connection was closed before the call was sent or heeded.
+    Closed,
+    /// The node took no more calls on the connection.
+    Refused,
+    /// No answer came by the deadline.
+    Late,
+}
+
+impl From<Failed> for AskError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Unreachable | Failed::Closed | Failed::Refused => Self::Unavailable,
+            Failed::Late => Self::Late,
+        }
+    }
+}
+
+async fn call<M: Rpc>(
+    connection: &Connection,
+    request: M::Wire,
+    deadline: Deadline,
+    trace: Option<TraceContext>,
+) -> Result<tonic::Response<M::Response>, tonic::Status> {
+    let mut request = Request::new(request);
+    request.set_timeout(deadline.remaining());
+    if let Some(trace) = trace {
+        let traceparent = MetadataValue::try_from(&*trace.traceparent());
+        request.metadata_mut().insert("traceparent", traceparent.expect("a traceparent is ASCII"));
+    }
+    let codec = ProstCodec::<M::Wire, M::Response>::default();
+    connection.client().unary(request, PathAndQuery::from_static(M::PATH), codec).await
+}

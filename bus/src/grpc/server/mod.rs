@@ -1,0 +1,170 @@
+//! The domains of this node, for others to ask.
+//!
+//! Invariant: what a stranger or a broken peer can take is bounded: connections, the time for their TLS handshakes, streams
+//! on each, and the size of a message.
+
+mod asks;
+mod io;
+mod listener;
+mod serve;
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tonic::{
+    body::Body,
+    codegen::{Service, http},
+    server::NamedService,
+    service::RoutesBuilder,
+};
+use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_reflection::server::{Builder as Reflection, Error as ReflectionError};
+
+pub use self::{
+    asks::{SessionAsks, UserAsks},
+    io::Caller,
+    listener::Refusals,
+};
+use super::proto::{self, session::v1::sessions_server::SessionsServer, user::v1::users_server::UsersServer};
+
+/// The longest message, in bytes: an import of 500 accounts takes a quarter of it.
+pub(super) const MESSAGE_MAX: usize = 1024 * 1024;
+/// A peer that says nothing for so long is asked whether it is there,
+pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// and is given up after this long without an answer.
+pub(super) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Calls that were cancelled before they were looked at: deadlines of many calls may pass at once. More than that is an attack
+/// (CVE-2023-44487).
+const CANCELLED_MAX: usize = 256;
+/// The longest head of a request, in bytes.
+const HEAD_MAX: u32 = 16 * 1024;
+
+/// What one server may be asked to bear.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The most connections; one more is closed at once.
+    pub connections_max: usize,
+    /// The most calls in flight on each; one more is refused, and never ran.
+    pub calls_per_connection_max: u32,
+    /// How long a TLS handshake may take.
+    pub handshake_timeout: Duration,
+}
+
+impl Default for Limits {
+    /// For some hundred nodes: 1,024 connections with 256 calls each, and 5 s for a handshake.
+    fn default() -> Self {
+        Self { connections_max: 1024, calls_per_connection_max: 256, handshake_timeout: Duration::from_secs(5) }
+    }
+}
+
+/// Why no server was made, or why it ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The contracts cannot be served: a bug.
+    #[error("contracts cannot be told by reflection")]
+    Reflection(#[from] ReflectionError),
+    /// The server ended before it was stopped.
+    #[error("gRPC server failed")]
+    Transport(#[from] tonic::transport::Error),
+}
+
+/// Serves whichever domains the node hosts, with grpc.health.v1 and reflection beside them.
+pub struct Server {
+    limits: Limits,
+    tls: Option<Arc<ServerConfig>>,
+    routes: RoutesBuilder,
+    names: Vec<&'static str>,
+    health: HealthReporter,
+    refusals: Refusals,
+}
+
+impl Server {
+    /// A server that hosts no domain yet.
+    pub fn new(limits: Limits) -> Self {
+        let (health, service) = tonic_health::server::health_reporter();
+        let mut routes = RoutesBuilder::default();
+        routes.add_service(service);
+        Self { limits, tls: None, routes, names: Vec::new(), health, refusals: Refusals::default() }
+    }
+
+    /// Accepts TLS alone, by `config`, which says what certificates it wants of its clients.
+    #[must_use]
+    pub fn tls(mut self, config: &ServerConfig) -> Self {
+        let mut config = config.clone();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        self.tls = Some(Arc::new(config));
+        self
+    }
+
+    /// Hosts the session domain.
+    #[must_use]
+    pub fn sessions(self, asks: SessionAsks) -> Self {
+        let service = SessionsServer::new(asks);
+        self.host(service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX))
+    }
+
+    /// Hosts the user domain.
+    #[must_use]
+    pub fn users(self, asks: UserAsks) -> Self {
+        let service = UsersServer::new(asks);
+        self.host(service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX))
+    }
+
+    fn host<S>(mut self, service: S) -> Self
+    where
+        S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible, Future: Send>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.names.push(S::NAME);
+        self.routes.add_service(service);
+        self
+    }
+
+    /// Who was refused at the door, counted; for metrics.
+    pub fn refusals(&self) -> Refusals {
+        self.refusals.clone()
+    }
+
+    /// Serves on `listener` until `stopped`; then it is not serving any more by its own word, takes no more calls, and lets
+    /// those in flight end, for which it waits as long as they take.
+    ///
+    /// # Errors
+    /// It cannot serve.
+    pub async fn serve(mut self, listener: TcpListener, stopped: impl Future<Output = ()>) -> Result<(), ServerError> {
+        self.routes.add_service(self.reflection().build_v1()?);
+        let routes = std::mem::take(&mut self.routes).routes().prepare();
+        self.tell(ServingStatus::Serving).await;
+        let incoming = listener::connections(listener, self.tls.clone(), self.limits, self.refusals.clone());
+        let stopped = async {
+            stopped.await;
+            self.tell(ServingStatus::NotServing).await;
+        };
+        let server = tonic::transport::Server::builder()
+            .max_concurrent_streams(self.limits.calls_per_connection_max)
+            .http2_max_pending_accept_reset_streams(Some(CANCELLED_MAX))
+            .http2_max_header_list_size(HEAD_MAX)
+            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT));
+        Ok(server.serve_with_incoming_shutdown(routes, incoming, stopped).await?)
+    }
+
+    /// Tells of the services that are hosted, and no others.
+    fn reflection(&self) -> Reflection<'static> {
+        let names = self.names.iter().copied().chain(["grpc.health.v1.Health"]);
+        let all = Reflection::configure()
+            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        names.fold(all, Reflection::with_service_name)
+    }
+
+    async fn tell(&self, status: ServingStatus) {
+        for name in self.names.iter().copied().chain([""]) {
+            self.health.set_service_status(name, status).await;
+        }
+    }
+}

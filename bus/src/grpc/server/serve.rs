@@ -1,0 +1,91 @@
+//! One call: parse, ask, answer; by the caller's deadline and in the caller's trace.
+
+use std::time::Duration;
+
+use portico_kernel::{Ask, Deadline, TraceContext};
+use tonic::{Request, Response, Status, metadata::MetadataMap};
+
+use crate::grpc::{Answer as _, Domain, Rpc, wire};
+
+/// Answers a call by asking `ask`.
+pub(super) async fn serve<M: Rpc>(ask: &Ask<M>, request: Request<M::Wire>) -> Result<Response<M::Response>, Status> {
+    let (metadata, _, request) = request.into_parts();
+    let answered = trace_of(&metadata).scope(answer(ask, request));
+    match timeout_of(&metadata) {
+        Some(timeout) => Deadline::within(timeout).scope(answered).await,
+        None => answered.await,
+    }
+}
+
+async fn answer<M: Rpc>(ask: &Ask<M>, request: M::Wire) -> Result<Response<M::Response>, Status> {
+    let message = M::read(request).map_err(wire::malformed)?;
+    let answered: Result<M::Answer, <M::Domain as Domain>::Error> = ask.ask(message).await;
+    match answered {
+        Ok(answer) => Ok(Response::new(M::Response::write(answer))),
+        Err(error) => Err(wire::status(&error)),
+    }
+}
+
+/// A span of the caller's trace, or a new trace.
+fn trace_of(metadata: &MetadataMap) -> TraceContext {
+    let traceparent = metadata.get("traceparent").and_then(|value| value.to_str().ok());
+    let caller = traceparent.and_then(|text| text.parse::<TraceContext>().ok());
+    caller.map_or_else(TraceContext::new_root, TraceContext::child)
+}
+
+/// `grpc-timeout`: at most 8 digits and a unit
+/// (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>). One off that grammar is none.
+fn timeout_of(metadata: &MetadataMap) -> Option<Duration> {
+    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let value: u64 = digits.parse().ok()?;
+    match unit {
+        "H" => Some(Duration::from_hours(value)),
+        "M" => Some(Duration::from_mins(value)),
+        "S" => Some(Duration::from_secs(value)),
+        "m" => Some(Duration::from_millis(value)),
+        "u" => Some(Duration::from_micros(value)),
+        "n" => Some(Duration::from_nanos(value)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timeout(text: &str) -> Option<Duration> {
+        let mut metadata = MetadataMap::new();
+        metadata.insert("grpc-timeout", text.parse().unwrap());
+        timeout_of(&metadata)
+    }
+
+    #[test]
+    fn a_timeout_is_at_most_eight_digits_and_a_unit() {
+        assert_eq!(timeout("99999999H"), Some(Duration::from_hours(99_999_999)));
+        assert_eq!(timeout("2M"), Some(Duration::from_mins(2)));
+        assert_eq!(timeout("3S"), Some(Duration::from_secs(3)));
+        assert_eq!(timeout("250m"), Some(Duration::from_millis(250)));
+        assert_eq!(timeout("1u"), Some(Duration::from_micros(1)));
+        assert_eq!(timeout("0n"), Some(Duration::ZERO));
+        for off in ["", "S", "1", "1s", "+1S", "-1S", "100000000S", "1 S", "1SS"] {
+            assert_eq!(timeout(off), None, "{off}");
+        }
+    }
+
+    #[test]
+    fn a_call_without_a_traceparent_begins_a_trace_and_one_with_it_a_span_in_it() {
+        let caller = TraceContext::new_root();
+        let mut metadata = MetadataMap::new();
+        assert_ne!(trace_of(&metadata).trace_id(), caller.trace_id());
+
+        metadata.insert("traceparent", caller.to_string().parse().unwrap());
+        let continued = trace_of(&metadata);
+
+        assert_eq!(continued.trace_id(), caller.trace_id());
+        assert_ne!(continued.span_id(), caller.span_id());
+    }
+}

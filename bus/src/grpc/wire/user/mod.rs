@@ -1,0 +1,58 @@
+//! The user domain: its service, and how its messages travel.
+
+mod answers;
+mod error;
+mod messages;
+
+use portico_kernel::UserId;
+use portico_user::{
+    ApplyUserEvent, Authenticate, DeleteAccount, Error, GetUser, Import, Imported, Password, Register, ResetPassword,
+    SignOut, SignedIn, UpdateAccount, Updated, User,
+};
+
+use super::{Domain, empty, holding, rpcs};
+use crate::grpc::{
+    proto::user::v1::{
+        ApplyUserEventResponse, AuthenticateAndLoginResponse, DeleteAccountResponse, GetUserResponse,
+        ImportUsersResponse, RegisterAndLoginResponse, ResetPasswordResponse, SignOutResponse, UpdateAccountResponse,
+    },
+    wire::Form as _,
+};
+
+/// The user domain.
+pub enum Users {}
+
+macro_rules! service {
+    () => {
+        "portico.user.v1.Users"
+    };
+}
+
+impl Domain for Users {
+    const SERVICE: &'static str = service!();
+    type Error = Error;
+}
+
+rpcs! {
+    Users:
+    Register, "RegisterAndLogin", SignedIn, RegisterAndLoginResponse;
+    Authenticate, "AuthenticateAndLogin", SignedIn, AuthenticateAndLoginResponse;
+    DeleteAccount, "DeleteAccount", (), DeleteAccountResponse;
+    UpdateAccount, "UpdateAccount", Updated, UpdateAccountResponse;
+    GetUser, "GetUser", User, GetUserResponse;
+    ResetPassword, "ResetPassword", Password, ResetPasswordResponse;
+    SignOut, "SignOut", UserId, SignOutResponse;
+    Import, "ImportUsers", Vec<Imported>, ImportUsersResponse;
+    ApplyUserEvent, "ApplyUserEvent", (), ApplyUserEventResponse;
+}
+
+empty! {
+    DeleteAccountResponse
+    ApplyUserEventResponse
+}
+
+holding! {
+    RegisterAndLoginResponse { signed_in: SignedIn }
+    AuthenticateAndLoginResponse { signed_in: SignedIn }
+    GetUserResponse { user: User }
+}

@@ -1,0 +1,10 @@
+//! The bridges over gRPC, between real servers on loopback.
+
+mod carrying;
+mod contracts;
+mod faults;
+mod peers;
+mod serving;
+mod support;
+mod tls;
+mod transport;

@@ -1,0 +1,71 @@
+//! A node in a runtime of its own, which can be killed.
+
+use std::{net::SocketAddr, time::Duration};
+
+use portico_bus::grpc::{Limits, Server, SessionAsks};
+use portico_kernel::Ask;
+use portico_session::Validate;
+use tokio::{
+    net::TcpListener,
+    runtime::{Builder, Runtime},
+    sync::oneshot,
+    task::JoinHandle,
+};
+
+use super::{PATIENCE, session_asks};
+
+/// A server on loopback. It is killed when it is dropped.
+pub(crate) struct Node {
+    pub(crate) address: SocketAddr,
+    runtime: Option<Runtime>,
+    stop: Option<oneshot::Sender<()>>,
+    serving: Option<JoinHandle<()>>,
+}
+
+impl Node {
+    /// A node with the session domain, whose validations `validate` answers.
+    pub(crate) fn sessions(validate: Ask<Validate>) -> Self {
+        Self::sessions_at("127.0.0.1:0".parse().unwrap(), validate)
+    }
+
+    pub(crate) fn sessions_at(address: SocketAddr, validate: Ask<Validate>) -> Self {
+        Self::at(address, Server::new(Limits::default()).sessions(SessionAsks { validate, ..session_asks() }))
+    }
+
+    pub(crate) fn of(server: Server) -> Self {
+        Self::at("127.0.0.1:0".parse().unwrap(), server)
+    }
+
+    fn at(address: SocketAddr, server: Server) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (told, listening) = std::sync::mpsc::channel();
+        let serving = runtime.spawn(async move {
+            let listener = TcpListener::bind(address).await.unwrap();
+            told.send(listener.local_addr().unwrap()).unwrap();
+            let stopped = async { drop(stopped.await) };
+            server.serve(listener, stopped).await.unwrap();
+        });
+        let address = listening.recv_timeout(Duration::from_secs(5)).expect("it listens");
+        Self { address, runtime: Some(runtime), stop: Some(stop), serving: Some(serving) }
+    }
+
+    /// Has it take no more, and waits until all that it took is answered.
+    pub(crate) async fn stop(mut self) {
+        drop(self.stop.take());
+        tokio::time::timeout(PATIENCE, self.serving.take().unwrap()).await.expect("it ends").unwrap();
+    }
+
+    /// Ends it at once, with all its connections.
+    pub(crate) fn kill(self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Waits for its threads, so that every socket is closed; elsewhere, since a runtime must not be waited for in another.
+        let runtime = self.runtime.take();
+        std::thread::spawn(move || drop(runtime)).join().unwrap();
+    }
+}
