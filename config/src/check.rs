@@ -1,5 +1,7 @@
 //! The rules that types cannot say.
 
+mod node;
+
 use url::Url;
 
 use crate::{
@@ -10,6 +12,7 @@ use crate::{
 /// Every broken rule as (key, what is wrong).
 pub(crate) fn rules(config: &Config) -> Vec<(String, String)> {
     let mut broken = Broken(Vec::new());
+    node::rules(config, &mut broken);
     gateway(&config.gateway, &mut broken);
     operator(&config.operator, &mut broken);
     rates(&config.gateway, &mut broken);

@@ -1,6 +1,7 @@
 //! The sections of the configuration, one struct each. `config/default.yml` explains every key.
 
 mod gateway;
+mod node;
 mod photo;
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     gateway::{Cors, Deadlines, Gateway, HttpLimits, Rate, RateLimits, Tls},
+    node::{Node, NodeTls, Peers, Role},
     photo::{Content, ContentAdapter, Mega, Photo},
 };
 use crate::Secret;
@@ -19,6 +21,8 @@ use crate::Secret;
 pub struct Config {
     /// Where data lies.
     pub data: Data,
+    /// What this process hosts, and where the rest is.
+    pub node: Node,
     /// The public REST API.
     pub gateway: Gateway,
     /// The operator's listener.

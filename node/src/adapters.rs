@@ -35,6 +35,11 @@ pub(crate) fn check(config: &Config) -> Result<(), Failure> {
         ("bus.broker.adapter", config.bus.broker.adapter == BrokerAdapter::Rabbitmq, "rabbitmq", "local"),
         ("log.transport.kind", config.log.transport.kind == Transport::Kafka, "kafka", "local"),
     ];
+    let node = &config.node;
+    if !node.hosts_all() || node.has_others() {
+        let told = "node: nodes that ask each other are not in this binary; build it with `--features distributed`";
+        return Err(Failure::config(told));
+    }
     let told: Vec<_> = lacking.iter().filter(|(_, is_named, ..)| *is_named).map(|lacks| told(*lacks)).collect();
     if told.is_empty() { Ok(()) } else { Err(Failure::config(told.join("\nportico: "))) }
 }

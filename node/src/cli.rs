@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use portico_config::{Config, ContentAdapter, Mistakes, Sources, load};
+use portico_config::{Config, ContentAdapter, Mistakes, Role, Sources, load};
 
 /// A self-hosted account backend: registration, sign-in, sessions, profiles, photos and logs behind one REST gateway.
 ///
@@ -44,15 +44,30 @@ pub(crate) struct Settings {
 impl Settings {
     /// The configuration in force.
     pub(crate) fn load(&self) -> Result<Config, Mistakes> {
+        self.load_for(&[])
+    }
+
+    /// The same for a process that hosts `roles`; as configured if none are named.
+    pub(crate) fn load_for(&self, roles: &[Role]) -> Result<Config, Mistakes> {
         let flag = |key: &str, value: Option<String>| value.map(|value| (key.to_owned(), value));
         let named = [
             flag("data.dir", self.data_dir.as_ref().map(|dir| dir.display().to_string())),
             flag("gateway.listen", self.listen.map(|address| address.to_string())),
             flag("operator.listen", self.operator_listen.map(|address| address.to_string())),
+            flag("node.roles", (!roles.is_empty()).then(|| list(roles))),
         ];
         let flags = self.pairs.iter().cloned().chain(named.into_iter().flatten()).collect();
         load(&Sources { files: self.files.clone(), environment: true, flags })
     }
+}
+
+/// Roles as a value of the configuration.
+fn list(roles: &[Role]) -> String {
+    format!("[{}]", roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", "))
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::named(text).ok_or_else(|| "must be gateway, user, session, photo or log".to_owned())
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -68,6 +83,12 @@ fn pair(text: &str) -> Result<(String, String), String> {
 pub(crate) enum Command {
     /// Serve everything in one process, until SIGTERM or SIGINT (this is what `portico` alone does)
     Up,
+    /// Serve a part of it, beside other nodes that serve the rest (`node` in the configuration names them)
+    Node {
+        /// What this process hosts: gateway, user, session, photo or log; may be repeated [config: node.roles]
+        #[arg(long = "role", value_name = "ROLE", value_parser = role)]
+        roles: Vec<Role>,
+    },
     /// Bring the databases up to date (`up` does it by itself)
     Migrate,
     /// Look at the configuration

@@ -1,6 +1,11 @@
 //! The domains of a node: one line each where they are started, below those that they ask.
 
 mod bus;
+#[cfg(feature = "distributed")]
+mod elsewhere;
+#[cfg(not(feature = "distributed"))]
+#[path = "domains/elsewhere/unbuilt.rs"]
+mod elsewhere;
 mod log;
 mod photo;
 mod session;
@@ -14,7 +19,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use portico_config::Config;
+use portico_config::{Config, Role};
 use portico_gateway::Asks;
 use portico_kernel::{Clock, Pool, StoreError, Supervisor};
 use portico_user::Profiles;
@@ -22,7 +27,14 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{log::Journal, store::Stores, user::has_accounts};
-use crate::{control::Control, exit::Failure, metrics::Metrics, readiness::Dependency};
+#[cfg(feature = "distributed")]
+use crate::threads::Threads;
+use crate::{
+    control::{Control, PhotoControl, UserControl},
+    exit::Failure,
+    metrics::Metrics,
+    readiness::Dependency,
+};
 
 /// How long the content of a few photos may take to be moved; what is given up before is carried on by whoever asks again.
 const MOVED_WITHIN: Duration = Duration::from_hours(1);
@@ -50,6 +62,9 @@ pub(crate) struct World {
     pub(crate) profiles: Option<Profiles>,
     /// Wakes who waits for the server of sessions, each time that it is there again.
     pub(crate) sessions_returned: Option<Arc<Notify>>,
+    /// Where nodes talk to each other.
+    #[cfg(feature = "distributed")]
+    pub(crate) threads: Threads,
     /// What to close once every actor has stopped, the first one first.
     pub(crate) closers: Vec<BoxFuture<'static, ()>>,
 }
@@ -85,28 +100,56 @@ impl World {
     }
 }
 
-/// The running domains.
+/// The domains that this process hosts, and how it asks those that others host; none where nothing here needs them.
 pub(crate) struct Domains {
-    session: session::Domain,
-    photo: photo::Domain,
-    user: user::Domain,
+    sessions: Option<portico_session::Asks>,
+    photos: Option<portico_photo::Asks>,
+    users: Option<portico_user::Asks>,
+    /// In this process.
+    photo: Option<photo::Domain>,
+    /// In this process.
+    user: Option<user::Domain>,
     /// None: what is committed waits in the outbox for the next node that has couriers.
     bus: Option<bus::Domain>,
     /// The log, which hears the others to the last.
     pub(crate) log: log::Domain,
 }
 
+/// Whom other nodes may ask.
+#[cfg(feature = "distributed")]
+pub(crate) struct Hosted {
+    /// The session domain.
+    pub(crate) sessions: Option<portico_session::Asks>,
+    /// The user domain.
+    pub(crate) users: Option<portico_user::Asks>,
+    /// The photo domain.
+    pub(crate) photos: Option<portico_photo::Asks>,
+}
+
 impl Domains {
-    /// Starts every domain of the node, and no courier between them.
+    /// Starts every domain that this node hosts, and no courier between them.
     ///
     /// # Errors
-    /// The operator's: a store that cannot be opened, named with its path.
+    /// The operator's: a store that cannot be opened, named with its path, or certificates that cannot be used.
     pub(crate) async fn start(world: &mut World, journal: Journal) -> Result<Self, Failure> {
         let log = log::start(world, journal)?;
-        let session = session::start(world).await?;
-        let photo = photo::start(world).await?;
-        let user = user::start(world, &session).await?;
-        Ok(Self { session, photo, user, bus: None, log })
+        let node = world.config.node.clone();
+        let sessions =
+            if node.hosts(Role::Session) { Some(session::start(world).await?) } else { elsewhere::sessions(world)? };
+        let photo = if node.hosts(Role::Photo) { Some(photo::start(world).await?) } else { None };
+        let photos = match &photo {
+            Some(photo) => Some(photo.asks.clone()),
+            None => elsewhere::photos(world)?,
+        };
+        let user = match &sessions {
+            Some(sessions) if node.hosts(Role::User) => Some(user::start(world, sessions).await?),
+            _ => None,
+        };
+        let users = match &user {
+            Some(user) => Some(user.asks.clone()),
+            None => elsewhere::users(world)?,
+        };
+        Ok(Self { sessions, photos, users, photo, user, bus: None, log })
     }
 
     /// Starts what carries each domain's events to the others, and log records between nodes.
@@ -114,43 +157,60 @@ impl Domains {
     /// # Errors
     /// The operator's: a server that they go over cannot be used.
     pub(crate) async fn start_couriers(&mut self, world: &mut World) -> Result<(), Failure> {
-        self.bus = Some(bus::start(world, &self.user, &self.session, &self.photo).await?);
+        if let (Some(user), Some(sessions)) = (&self.user, &self.sessions) {
+            self.bus = Some(bus::start(world, user, sessions, self.photos.as_ref()).await?);
+        }
+        if let Some(photo) = &self.photo {
+            bus::receive(world, &photo.asks)?;
+        }
         self.log.start_bridges(&world.root);
         Ok(())
     }
 
-    /// What the gateway asks.
-    pub(crate) fn asks(&self) -> Asks {
-        let (user, session, photo) = (&self.user.actor, &self.session.actor, &self.photo.actor);
-        Asks {
-            register: user.ask(),
-            authenticate: user.ask(),
-            delete_account: user.ask(),
-            update_account: user.ask(),
-            get_user: self.user.get_user.clone(),
-            validate_session: self.session.validate.clone(),
-            list_sessions: session.ask(),
-            delete_session: session.ask(),
-            delete_other_sessions: session.ask(),
-            load_photo: photo.ask(),
-            get_photo: photo.ask(),
-            list_photos: photo.ask(),
-            summarize_photos: self.photo.summarize.clone(),
-            open_photo: photo.ask(),
-            delete_photo: photo.ask(),
+    /// What the gateway asks; none where there is to be none.
+    pub(crate) fn asks(&self) -> Option<Asks> {
+        let (user, session, photo) = (self.users.clone()?, self.sessions.clone()?, self.photos.clone()?);
+        Some(Asks {
+            register: user.register,
+            authenticate: user.authenticate,
+            delete_account: user.delete_account,
+            update_account: user.update_account,
+            get_user: user.get_user,
+            validate_session: session.validate,
+            list_sessions: session.list,
+            delete_session: session.delete,
+            delete_other_sessions: session.delete_others,
+            load_photo: photo.load,
+            get_photo: photo.get,
+            list_photos: photo.list,
+            summarize_photos: photo.summarize,
+            open_photo: photo.open,
+            delete_photo: photo.delete,
+        })
+    }
+
+    /// What other nodes ask: the domains of this one.
+    #[cfg(feature = "distributed")]
+    pub(crate) fn hosted(&self, node: &portico_config::Node) -> Hosted {
+        Hosted {
+            sessions: self.sessions.clone().filter(|_| node.hosts(Role::Session)),
+            users: self.user.as_ref().map(|user| user.asks.clone()),
+            photos: self.photo.as_ref().map(|photo| photo.asks.clone()),
         }
     }
 
     /// What the operator's commands ask.
     pub(crate) fn control(&self) -> Control {
-        let user = &self.user.actor;
-        let move_photos = self.photo.actor.ask().timeout(MOVED_WITHIN);
         Control {
-            reset_password: user.ask(),
-            sign_out: user.ask(),
-            import: user.ask(),
-            move_photos,
-            places: self.photo.places,
+            users: self.user.as_ref().map(|user| UserControl {
+                reset_password: user.reset_password.clone(),
+                sign_out: user.sign_out.clone(),
+                import: user.import.clone(),
+            }),
+            photos: self.photo.as_ref().map(|photo| PhotoControl {
+                move_photos: photo.move_photos.clone().timeout(MOVED_WITHIN),
+                places: photo.places,
+            }),
         }
     }
 

@@ -11,11 +11,20 @@ mod domains;
 mod exit;
 mod metrics;
 mod node;
+#[cfg(feature = "distributed")]
+mod nodes;
+#[cfg(not(feature = "distributed"))]
+#[path = "nodes/unbuilt.rs"]
+mod nodes;
 mod operator;
 mod output;
 mod readiness;
 mod shutdown;
 mod telemetry;
+#[cfg(feature = "distributed")]
+mod threads;
+#[cfg(feature = "distributed")]
+mod trust;
 
 use std::process::ExitCode;
 
@@ -49,7 +58,11 @@ fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command.as_ref().unwrap_or(&Command::Up) {
         Command::Up => Box::pin(commands::up::run(cli.settings.load()?)).await,
-        Command::Migrate => commands::migrate::run(&cli.settings.load()?).await,
+        Command::Node { roles } => {
+            let config = cli.settings.load_for(roles)?;
+            Box::pin(commands::up::run(config)).await
+        }
+        Command::Migrate => Box::pin(commands::migrate::run(&cli.settings.load()?)).await,
         Command::Config(command) => commands::config::run(&cli.settings, command),
         Command::Openapi => output::print(portico_gateway::openapi_json()),
         Command::Logs(wanted) => commands::logs::run(&cli.settings.load()?, wanted),

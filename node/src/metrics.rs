@@ -16,6 +16,8 @@ use opentelemetry::{
     metrics::{Counter, Histogram, Meter, MeterProvider as _},
 };
 use opentelemetry_sdk::metrics::SdkMeterProvider;
+#[cfg(feature = "distributed")]
+use portico_bus::grpc::PeerState;
 use portico_gateway::{Exchange, HttpMetrics, LimitCount};
 use portico_kernel::{Node, Pool, PoolLoad, StoreError, TreeHandle};
 use portico_log::Stats;
@@ -115,6 +117,40 @@ impl Metrics {
     pub(crate) fn observe_profiles(&self, outcomes: impl Fn() -> [(&'static str, u64); 3] + Send + Sync + 'static) {
         let read = move || outcomes().map(|(outcome, count)| (labels("outcome", outcome), count)).to_vec();
         self.counter("portico.profile.shared", "Profiles that nodes share, by what came of asking for them", read);
+    }
+
+    /// Shows the nodes that host a domain: what is known of each.
+    #[cfg(feature = "distributed")]
+    pub(crate) fn observe_peers(
+        &self,
+        role: &'static str,
+        peers: impl Fn() -> Vec<PeerState> + Clone + Send + Sync + 'static,
+    ) {
+        let each = |reading: fn(&PeerState) -> u64| {
+            let peers = peers.clone();
+            let labels = move |peer: &PeerState| {
+                vec![KeyValue::new("role", role), KeyValue::new("server.address", peer.address.to_string())]
+            };
+            move || peers().iter().map(|peer| (labels(peer), reading(peer))).collect()
+        };
+        self.gauge("portico.node.healthy", "Whether a node is asked", each(|peer| peer.healthy.into()));
+        self.gauge(
+            "portico.node.in_flight",
+            "Calls that a node has not answered yet",
+            each(|peer| peer.in_flight as u64),
+        );
+        self.counter("portico.node.failures", "Calls and connections that failed", each(|peer| peer.failures));
+        self.counter("portico.node.ejections", "Times a node was not asked for a while", each(|peer| peer.ejections));
+    }
+
+    /// Shows connections of other nodes that were refused, by why.
+    #[cfg(feature = "distributed")]
+    pub(crate) fn observe_refused_nodes<const N: usize>(
+        &self,
+        refused: impl Fn() -> [(&'static str, u64); N] + Send + Sync + 'static,
+    ) {
+        let read = move || refused().map(|(reason, count)| (labels("reason", reason), count)).to_vec();
+        self.counter("portico.node.refused", "What other nodes asked for and was refused", read);
     }
 
     /// Shows how much waits for Kafka.

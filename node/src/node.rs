@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use portico_config::{Config, Console};
+use portico_config::{Config, Console, Role};
 use portico_gateway::Asks;
 use portico_kernel::{Clock, Deadline, Intensity, Strategy, Supervisor, SystemClock};
 use portico_schema::data_dir::{DataDir, Error as DataError};
@@ -18,6 +18,8 @@ use crate::{
     readiness::Readiness,
     telemetry,
 };
+#[cfg(feature = "distributed")]
+use crate::{domains::Hosted, threads::Threads};
 
 /// More crashes than this bring the node down, for whoever runs it to start it afresh.
 const INTENSITY: Intensity = Intensity { restarts: 30, within: Duration::from_mins(1) };
@@ -28,6 +30,9 @@ pub(crate) struct Node {
     data: DataDir,
     root: Supervisor,
     domains: Domains,
+    #[cfg(feature = "distributed")]
+    threads: Threads,
+    secret: [u8; 32],
     closers: Vec<BoxFuture<'static, ()>>,
     /// Whether it can serve.
     pub(crate) readiness: Readiness,
@@ -66,20 +71,46 @@ impl Node {
         let root = Supervisor::root("portico", Strategy::OneForOne, INTENSITY);
         let metrics = Metrics::new();
         let (pools, probes, closers) = (Vec::new(), Vec::new(), Vec::new());
-        let secret = data.secret();
+        let secret = secret(&config, &data)?;
         let (profiles, sessions_returned) = (None, None);
-        let mut world =
-            World { config, clock, secret, root, metrics, stop, pools, probes, profiles, sessions_returned, closers };
+        let mut world = World {
+            config,
+            clock,
+            secret,
+            root,
+            metrics,
+            stop,
+            pools,
+            probes,
+            profiles,
+            sessions_returned,
+            #[cfg(feature = "distributed")]
+            threads: Threads::default(),
+            closers,
+        };
         let mut domains = Domains::start(&mut world, journal).await?;
         if has_couriers {
             domains.start_couriers(&mut world).await?;
         }
+        #[cfg(feature = "distributed")]
+        let threads = world.threads;
         let World { config, root, metrics, pools, probes, closers, .. } = world;
         metrics.observe_pools(pools);
         metrics.observe_tree(&root.tree());
         let readiness = Readiness::new(root.tree(), probes);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "node started");
-        Ok(Self { config, data, root, domains, closers, readiness, metrics })
+        Ok(Self {
+            config,
+            data,
+            root,
+            domains,
+            #[cfg(feature = "distributed")]
+            threads,
+            secret,
+            closers,
+            readiness,
+            metrics,
+        })
     }
 
     /// The configuration in force.
@@ -89,7 +120,19 @@ impl Node {
 
     /// The node's secret, which device cookies and fingerprints are made with.
     pub(crate) fn secret(&self) -> [u8; 32] {
-        self.data.secret()
+        self.secret
+    }
+
+    /// What other nodes ask.
+    #[cfg(feature = "distributed")]
+    pub(crate) fn hosted(&self) -> Hosted {
+        self.domains.hosted(&self.config.node)
+    }
+
+    /// Where nodes talk to each other.
+    #[cfg(feature = "distributed")]
+    pub(crate) fn threads(&self) -> &Threads {
+        &self.threads
     }
 
     /// The supervision tree.
@@ -97,9 +140,9 @@ impl Node {
         &self.root
     }
 
-    /// What the gateway asks.
-    pub(crate) fn asks(&self) -> Asks {
-        self.domains.asks()
+    /// What the gateway asks; none where this node is to have none.
+    pub(crate) fn asks(&self) -> Option<Asks> {
+        if self.config.node.hosts(Role::Gateway) { self.domains.asks() } else { None }
     }
 
     /// What the operator's commands ask.
@@ -154,6 +197,16 @@ impl Node {
             drained.cut.into_iter().map(|cut| format!("{} ({} calls)", cut.path, cut.in_flight)).collect();
         Err(Failure::software(format!("cut off before they had finished: {}", cut.join(", "))))
     }
+}
+
+/// The secret that nodes share, or the data directory's own.
+fn secret(config: &Config, data: &DataDir) -> Result<[u8; 32], Failure> {
+    let Some(file) = &config.node.secret_file else { return Ok(data.secret()) };
+    let refused = |why: &dyn std::fmt::Display| Failure::config(format!("node.secret_file: {}: {why}", file.display()));
+    let digits = std::fs::read_to_string(file).map_err(|error| refused(&error))?;
+    let mut secret = [0; 32];
+    hex::decode_to_slice(digits.trim(), &mut secret).map_err(|_| refused(&"must hold 64 hexadecimal digits"))?;
+    Ok(secret)
 }
 
 fn take(directory: &Path) -> Result<DataDir, Failure> {

@@ -164,6 +164,26 @@ impl<M: Message> fmt::Debug for Ask<M> {
     }
 }
 
+/// Declares whom a domain's messages are asked of: an [`Ask`] for each, and all of them of one who answers every one.
+#[macro_export]
+macro_rules! asks {
+    ($(#[$about:meta])* pub struct $Asks:ident { $($ask:ident: $Message:ty),* $(,)? }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone)]
+        #[expect(missing_docs, reason = "each is documented where its message is")]
+        pub struct $Asks {
+            $(pub $ask: $crate::Ask<$Message>,)*
+        }
+
+        impl $Asks {
+            /// Asks `callee`: the domain's actor, or what carries its messages to another node.
+            pub fn of(callee: &(impl $($crate::Callee<$Message> +)* Clone)) -> Self {
+                Self { $($ask: $crate::Ask::new(callee.clone()),)* }
+            }
+        }
+    };
+}
+
 struct Closure<F>(F);
 
 impl<M, F, Fut> Callee<M> for Closure<F>

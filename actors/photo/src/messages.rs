@@ -153,3 +153,16 @@ pub enum Left {
     /// It could not be read or written; the log says why.
     Failed,
 }
+
+portico_kernel::asks! {
+    /// Whom people's requests, and events, are asked of. What an operator asks is asked on the node of the domain.
+    pub struct Asks {
+        load: Load,
+        get: Get,
+        list: List,
+        summarize: Summarize,
+        open: Open,
+        delete: Delete,
+        apply_user_event: ApplyUserEvent,
+    }
+}

@@ -100,3 +100,18 @@ pub struct Rotate {
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), Error>")]
 pub struct ApplyUserEvent(pub Event);
+
+portico_kernel::asks! {
+    /// Whom the domain's messages are asked of.
+    pub struct Asks {
+        create: Create,
+        validate: Validate,
+        delete: Delete,
+        list: List,
+        delete_others: DeleteOthers,
+        ensure_revocable: EnsureRevocable,
+        raise_epoch: RaiseEpoch,
+        rotate: Rotate,
+        apply_user_event: ApplyUserEvent,
+    }
+}

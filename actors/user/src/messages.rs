@@ -141,3 +141,14 @@ pub enum Imported {
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), Error>")]
 pub struct ApplyUserEvent(pub Event);
+
+portico_kernel::asks! {
+    /// Whom people's requests are asked of. What an operator asks, and what profiles heed, is asked on the node of the domain.
+    pub struct Asks {
+        register: Register,
+        authenticate: Authenticate,
+        delete_account: DeleteAccount,
+        update_account: UpdateAccount,
+        get_user: GetUser,
+    }
+}

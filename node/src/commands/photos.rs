@@ -19,7 +19,7 @@ use crate::{
 pub(crate) async fn run(config: Config, from: ContentAdapter, to: ContentAdapter) -> Result<(), Failure> {
     let places = Places { from, to };
     set_up(&config, places)?;
-    serve(known(config)?, async |desk| Run::new(desk, places).all().await).await
+    Box::pin(serve(known(config)?, async |desk| Run::new(desk, places).all().await)).await
 }
 
 /// Nothing is moved before the nodes look in both places.

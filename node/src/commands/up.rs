@@ -1,4 +1,4 @@
-//! `portico up`: everything in one process.
+//! `portico up`: everything in one process; `portico node`: a part of it.
 
 use std::{
     path::Path,
@@ -12,7 +12,7 @@ use std::{
 
 use actix_web::dev::ServerHandle;
 use portico_config::Config;
-use portico_gateway::{Gateway, ServeError, Serving};
+use portico_gateway::{Asks, Gateway, ServeError, Serving};
 use portico_kernel::Deadline;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,7 @@ use crate::{
     exit::Failure,
     metrics::HttpInstruments,
     node::Node,
+    nodes::Nodes,
     operator::Operator,
     output, shutdown,
 };
@@ -103,7 +104,8 @@ fn allow_descriptors() {
 
 /// Everything that takes work from outside.
 struct Listeners {
-    gateway: Serving,
+    gateway: Option<Serving>,
+    nodes: Option<Nodes>,
     operator: (std::net::SocketAddr, ServerHandle),
     control: tokio::task::JoinHandle<()>,
     draining: Arc<AtomicBool>,
@@ -112,10 +114,11 @@ struct Listeners {
 impl Listeners {
     fn open(node: &Node) -> Result<Self, Failure> {
         let (config, draining) = (node.config(), Arc::new(AtomicBool::new(false)));
-        let metrics = Arc::new(HttpInstruments::new(&node.metrics));
-        let gateway = Gateway::new(config, node.asks(), node.secret(), Arc::clone(&draining), metrics);
-        node.metrics.observe_limits(gateway.limit_counts());
-        let gateway = gateway.serve().map_err(|error| unserved(&error))?;
+        let gateway = match node.asks() {
+            Some(asks) => Some(serve_gateway(node, asks, Arc::clone(&draining))?),
+            None => None,
+        };
+        let nodes = Nodes::open(node)?;
         let operator =
             Operator { tree: node.root().tree(), readiness: node.readiness.clone(), metrics: node.metrics.clone() };
         let listen = config.operator.listen;
@@ -126,17 +129,23 @@ impl Listeners {
         let socket = config.data.dir.join(SOCKET);
         let control = control::serve(&socket, node.control())
             .map_err(|error| Failure::cannot_create(format!("{}: {error}", socket.display())))?;
-        Ok(Self { gateway, operator: (operator_address, operator_handle), control, draining })
+        Ok(Self { gateway, nodes, operator: (operator_address, operator_handle), control, draining })
     }
 
     /// Tells where everything is, one line each, for people and for scripts.
     fn tell(&self, node: &Node) {
         let config = node.config();
         let scheme = if config.gateway.tls.certificate_file.is_some() { "https" } else { "http" };
-        let (gateway, operator, data) = (self.gateway.address, self.operator.0, absolute(&config.data.dir));
+        let (operator, data) = (self.operator.0, absolute(&config.data.dir));
+        let of_gateway = |told: &str, path: &str| {
+            let gateway = self.gateway.as_ref().map(|gateway| gateway.address);
+            gateway.map_or_else(String::new, |address| format!("{told} on {scheme}://{address}{path}\n"))
+        };
+        let nodes = self.nodes.as_ref().map_or_else(String::new, |nodes| format!("nodes ask on {}\n", nodes.address));
         let text = format!(
-            "gateway listening on {scheme}://{gateway}\noperator listening on http://{operator}\ndata in {data}\n\
-             API documentation on {scheme}://{gateway}/docs\n"
+            "{}operator listening on http://{operator}\n{nodes}data in {data}\n{}",
+            of_gateway("gateway listening", ""),
+            of_gateway("API documentation", "/docs"),
         );
         if let Err(error) = output::print(&text) {
             tracing::warn!(error = &error as &dyn std::error::Error, "where it listens could not be printed");
@@ -150,10 +159,23 @@ impl Listeners {
         self.draining.store(true, Ordering::Relaxed);
         self.control.abort();
         let _gone_already = std::fs::remove_file(node.config().data.dir.join(SOCKET));
-        let cut = self.gateway.stop(deadline).await;
+        let cut = match self.gateway {
+            Some(gateway) => gateway.stop(deadline).await,
+            None => 0,
+        };
+        if let Some(nodes) = self.nodes {
+            nodes.close(deadline).await;
+        }
         self.operator.1.stop(false).await;
         cut
     }
+}
+
+fn serve_gateway(node: &Node, asks: Asks, draining: Arc<AtomicBool>) -> Result<Serving, Failure> {
+    let metrics = Arc::new(HttpInstruments::new(&node.metrics));
+    let gateway = Gateway::new(node.config(), asks, node.secret(), draining, metrics);
+    node.metrics.observe_limits(gateway.limit_counts());
+    gateway.serve().map_err(|error| unserved(&error))
 }
 
 fn unserved(error: &ServeError) -> Failure {

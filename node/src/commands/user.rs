@@ -20,9 +20,11 @@ use crate::{
 pub(crate) async fn run(config: Config, command: &UserCommand) -> Result<(), Failure> {
     match command {
         UserCommand::ResetPassword { email } => {
-            serve(known(config)?, async |desk| reset_password(desk, email).await).await
+            Box::pin(serve(known(config)?, async |desk| reset_password(desk, email).await)).await
         }
-        UserCommand::SignOut { email } => serve(known(config)?, async |desk| sign_out(desk, email).await).await,
+        UserCommand::SignOut { email } => {
+            Box::pin(serve(known(config)?, async |desk| sign_out(desk, email).await)).await
+        }
         UserCommand::Import { file, report } => {
             let files = import::Files::open(file, report.as_deref())?;
             Box::pin(serve(config, async |desk| import::run(desk, files).await)).await
@@ -84,6 +86,7 @@ pub(super) fn refused(reply: Reply) -> Failure {
     match reply {
         Reply::Failed { code, .. } if code == "user_unknown" => Failure::no_user("no account has this address"),
         Reply::Failed { detail, .. } => Failure::unavailable(detail),
+        Reply::Elsewhere => Failure::unavailable("this node does not host them (node.roles): run it on one that does"),
         Reply::Password(_) | Reply::SignedOut | Reply::Imported(_) | Reply::Moved(_) | Reply::OtherPlaces => {
             Failure::software("the node answered something else")
         }

@@ -9,7 +9,7 @@ mod server;
 
 pub(crate) use client::Desk;
 pub(crate) use protocol::{ImportLine, Moved, Outcome, Places, Reply, Request};
-pub(crate) use server::{Control, serve};
+pub(crate) use server::{Control, PhotoControl, UserControl, serve};
 
 /// The socket's name in the data directory.
 pub(crate) const SOCKET: &str = "control.sock";

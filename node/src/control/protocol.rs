@@ -68,6 +68,8 @@ pub(crate) enum Reply {
     Moved(Moved),
     /// The node has other places of content, or one only.
     OtherPlaces,
+    /// The node does not host what the request is about.
+    Elsewhere,
     /// The request failed.
     Failed {
         /// The stable code of the problem.

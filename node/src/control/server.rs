@@ -9,8 +9,8 @@ use std::{
 };
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use portico_kernel::{Ask, Blame, FieldError};
-use portico_photo::Move;
+use portico_kernel::{Ask, Blame, FieldError, UserId};
+use portico_photo::{Move, PhotoId};
 use portico_user::{Email, Import, Imported, Name, NewAccount, PasswordHash, ResetPassword, SignOut};
 use tokio::{
     net::{UnixListener, UnixStream},
@@ -23,16 +23,30 @@ use super::{ImportLine, LINE_MAX_BYTES, Outcome, Places, Reply, Request};
 /// The most connections at the same time.
 const CONNECTIONS_MAX: usize = 8;
 
-/// Answers control requests through the domains.
+/// Answers control requests through the domains that this process hosts.
 #[derive(Clone)]
 pub(crate) struct Control {
+    /// Those about users.
+    pub(crate) users: Option<UserControl>,
+    /// Those about photos.
+    pub(crate) photos: Option<PhotoControl>,
+}
+
+/// Answers those about users.
+#[derive(Clone)]
+pub(crate) struct UserControl {
     /// Gives one-time passwords.
     pub(crate) reset_password: Ask<ResetPassword>,
     /// Ends all sessions of an account.
     pub(crate) sign_out: Ask<SignOut>,
     /// Takes over accounts.
     pub(crate) import: Ask<Import>,
-    /// Moves the content of photos.
+}
+
+/// Answers those about photos.
+#[derive(Clone)]
+pub(crate) struct PhotoControl {
+    /// Moves their content.
     pub(crate) move_photos: Ask<Move>,
     /// From where to where it would be moved.
     pub(crate) places: Option<Places>,
@@ -41,18 +55,31 @@ pub(crate) struct Control {
 impl Control {
     /// Answers one request.
     pub(crate) async fn answer(&self, request: Request) -> Reply {
-        match request {
-            Request::ResetPassword { email } => self.reset(&email).await.unwrap_or_else(|error| failed(&error)),
-            Request::SignOut { email } => self.end_sessions(&email).await.unwrap_or_else(|error| failed(&error)),
-            Request::Import { users } => self.take_over(&users).await.unwrap_or_else(|error| failed(&error)),
-            Request::MovePhotos { places, .. } if self.places != Some(places) => Reply::OtherPlaces,
-            Request::MovePhotos { after, .. } => {
-                let moved = self.move_photos.ask(Move { after }).await;
-                moved.map_or_else(|error| failed(&error), |moved| Reply::Moved(moved.into()))
-            }
+        match (request, &self.users, &self.photos) {
+            (Request::ResetPassword { email }, Some(users), _) => told(users.reset(&email).await),
+            (Request::SignOut { email }, Some(users), _) => told(users.end_sessions(&email).await),
+            (Request::Import { users: accounts }, Some(users), _) => told(users.take_over(&accounts).await),
+            (Request::MovePhotos { places, after }, _, Some(photos)) => photos.move_some(places, after).await,
+            _ => Reply::Elsewhere,
         }
     }
+}
 
+impl PhotoControl {
+    async fn move_some(&self, places: Places, after: Option<(UserId, PhotoId)>) -> Reply {
+        if self.places != Some(places) {
+            return Reply::OtherPlaces;
+        }
+        let moved = self.move_photos.ask(Move { after }).await;
+        moved.map_or_else(|error| failed(&error), |moved| Reply::Moved(moved.into()))
+    }
+}
+
+fn told(answer: Result<Reply, portico_user::Error>) -> Reply {
+    answer.unwrap_or_else(|error| failed(&error))
+}
+
+impl UserControl {
     async fn reset(&self, email: &str) -> Result<Reply, portico_user::Error> {
         let password = self.reset_password.ask(ResetPassword { email: address(email)? }).await?;
         Ok(Reply::Password(password.expose().to_owned()))

@@ -13,7 +13,7 @@ use portico_bus::{Broker, Courier, Deliver, LocalBroker, Subscribers, lanes};
 use portico_config::BrokerAdapter;
 use portico_kernel::{Outbox, Ref, Spec};
 
-use super::{World, chain, photo, session, user};
+use super::{World, chain, user};
 use crate::exit::Failure;
 
 /// How often the session domain is told of what waits for it before the node gives up.
@@ -29,23 +29,22 @@ pub(super) struct Domain {
     to_others: Ref<Courier>,
 }
 
-/// Starts the couriers over the outbox of the user domain.
+/// Starts the couriers over the outbox of the user domain. Photo is told by one of them, or by a server.
 pub(super) async fn start(
     world: &mut World,
     user: &user::Domain,
-    session: &session::Domain,
-    photo: &photo::Domain,
+    sessions: &portico_session::Asks,
+    photos: Option<&portico_photo::Asks>,
 ) -> Result<Domain, Failure> {
-    let of = Subscribers::default;
-    let sessions = of().with("session", session.actor.ask(), portico_session::ApplyUserEvent);
+    let sessions =
+        Subscribers::default().with("session", sessions.apply_user_event.clone(), portico_session::ApplyUserEvent);
     let sessions = match &user.apply_to_profiles {
         Some(apply) => sessions.with("profiles", apply.clone(), portico_user::ApplyUserEvent),
         None => sessions,
     };
-    let photos = of().with("photo", photo.actor.ask(), portico_photo::ApplyUserEvent);
     let (name, others) = match world.config.bus.broker.adapter {
-        BrokerAdapter::Local => ("courier-photo", Arc::new(LocalBroker::new(photos)) as Arc<dyn Broker>),
-        BrokerAdapter::Rabbitmq => ("courier-rabbitmq", Box::pin(rabbitmq::start(world, photos)).await?),
+        BrokerAdapter::Local => ("courier-photo", Arc::new(LocalBroker::new(told(photos))) as Arc<dyn Broker>),
+        BrokerAdapter::Rabbitmq => ("courier-rabbitmq", Box::pin(rabbitmq::publisher(world)).await?),
     };
     let mut lanes = lanes(Arc::clone(&user.outbox), 2).into_iter();
     let mut courier = |name, broker: Arc<dyn Broker>| {
@@ -56,6 +55,20 @@ pub(super) async fn start(
     let to_sessions = LocalBroker::new(sessions).woken_by(world.sessions_returned.clone());
     let to_session = courier("courier-session", Arc::new(to_sessions));
     Ok(Domain { to_session, to_others: courier(name, others) })
+}
+
+/// Has the photo domain of this process hear of users, where that comes over a server.
+pub(super) fn receive(world: &mut World, photos: &portico_photo::Asks) -> Result<(), Failure> {
+    match world.config.bus.broker.adapter {
+        BrokerAdapter::Local => Ok(()), // the node with accounts tells it
+        BrokerAdapter::Rabbitmq => rabbitmq::receiver(world, told(Some(photos))),
+    }
+}
+
+fn told(photos: Option<&portico_photo::Asks>) -> Subscribers {
+    photos.map_or_else(Subscribers::default, |photos| {
+        Subscribers::default().with("photo", photos.apply_user_event.clone(), portico_photo::ApplyUserEvent)
+    })
 }
 
 impl Domain {
@@ -101,7 +114,11 @@ mod rabbitmq {
 
     use super::{Arc, Broker, Failure, Subscribers, World};
 
-    pub(super) fn start(_: &mut World, _: Subscribers) -> Ready<Result<Arc<dyn Broker>, Failure>> {
+    pub(super) fn publisher(_: &mut World) -> Ready<Result<Arc<dyn Broker>, Failure>> {
+        unreachable!("the node has seen which adapters it has")
+    }
+
+    pub(super) fn receiver(_: &mut World, _: Subscribers) -> Result<(), Failure> {
         unreachable!("the node has seen which adapters it has")
     }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use portico_kernel::{Ask, Ref, Spec};
+use portico_kernel::{Ask, Spec};
 use portico_photo::{
-    Budget, Decoders, Fingerprints, Limits, Parts, Photos, Staging, Store, Summaries, Summarize, Uploads,
+    Asks, Budget, Decoders, Fingerprints, Limits, Move, Parts, Photos, Staging, Store, Summaries, Uploads,
 };
 
 use super::{
@@ -14,12 +14,12 @@ use super::{
 };
 use crate::{control::Places, exit::Failure};
 
-/// The running photo domain.
+/// The photo domain, running in this process.
 pub(super) struct Domain {
-    /// The actor.
-    pub(super) actor: Ref<Photos>,
-    /// Answers from the actor's read view, on the caller's own thread.
-    pub(super) summarize: Ask<Summarize>,
+    /// Whom requests ask. Summaries come from the actor's read view, on the caller's own thread.
+    pub(super) asks: Asks,
+    /// Moves content.
+    pub(super) move_photos: Ask<Move>,
     /// Where content is moved from, and where to; none if it has one place only.
     pub(super) places: Option<Places>,
 }
@@ -53,7 +53,7 @@ pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
     world.close("database:photo", async move { store.close().await });
     let content = &world.config.photo.content;
     let places = content.also.map(|from| Places { from, to: content.adapter });
-    Ok(Domain { actor, summarize, places })
+    Ok(Domain { asks: Asks { summarize, ..Asks::of(&actor) }, move_photos: actor.ask(), places })
 }
 
 fn parts(world: &mut World, store: Arc<dyn Store>, contents: Contents) -> Result<Parts, Failure> {

@@ -2,23 +2,16 @@
 
 use std::sync::Arc;
 
-use portico_kernel::{Ask, Ref, Spec};
-use portico_session::{Lifetimes, Limits, Sessions, Validate, View};
+use portico_kernel::Spec;
+use portico_session::{Asks, Lifetimes, Limits, Sessions, View};
 use time::Duration;
 
 use super::{World, store};
 use crate::exit::Failure;
 
-/// The running session domain.
-pub(super) struct Domain {
-    /// The actor.
-    pub(super) actor: Ref<Sessions>,
-    /// Validates from the actor's read view, and asks the actor where that does not suffice.
-    pub(super) validate: Ask<Validate>,
-}
-
-/// Starts the session domain over its store.
-pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
+/// Starts the session domain over its store. Sessions are validated from the actor's read view, and by the actor where that
+/// does not suffice.
+pub(super) async fn start(world: &mut World) -> Result<Asks, Failure> {
     let (store, view) = store::sessions(world).await?;
     let seconds = |seconds: u64| Duration::seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
     let config = &world.config.session;
@@ -29,5 +22,5 @@ pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
         move || Sessions::new(Arc::clone(&store), Arc::clone(&clock), limits, view.clone())
     });
     let validate = View::validator(view, Arc::clone(&world.clock), actor.ask());
-    Ok(Domain { actor, validate })
+    Ok(Asks { validate, ..Asks::of(&actor) })
 }

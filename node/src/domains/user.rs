@@ -3,11 +3,14 @@
 use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
 
 use portico_config::{Adapter, Argon2, CacheAdapter, Config};
-use portico_kernel::{Ask, Outbox, Pool, Ref, Spec};
-use portico_user::{ApplyUserEvent, GetUser, HashParams, Hasher, PasswordPolicy, Ports, Profiles, Store, Users};
+use portico_kernel::{Ask, Outbox, Pool, Spec};
+use portico_user::{
+    ApplyUserEvent, Asks, HashParams, Hasher, Import, PasswordPolicy, Ports, Profiles, ResetPassword, SignOut, Store,
+    Users,
+};
 use time::OffsetDateTime;
 
-use super::{World, session, store};
+use super::{World, store};
 use crate::exit::Failure;
 
 /// Whether there are accounts; where a server keeps them, it is asked later.
@@ -15,12 +18,16 @@ pub(crate) fn has_accounts(config: &Config) -> bool {
     config.user.store.adapter != Adapter::Sqlite || config.data.dir.join(store::USERS).is_file()
 }
 
-/// The running user domain.
+/// The user domain, running in this process.
 pub(super) struct Domain {
-    /// The actor.
-    pub(super) actor: Ref<Users>,
-    /// Answers from the actor's read view, and asks the actor where that does not suffice.
-    pub(super) get_user: Ask<GetUser>,
+    /// Whom requests ask. Users come from the actor's read view, and from the actor where that does not suffice.
+    pub(super) asks: Asks,
+    /// Gives one-time passwords.
+    pub(super) reset_password: Ask<ResetPassword>,
+    /// Ends all sessions of an account.
+    pub(super) sign_out: Ask<SignOut>,
+    /// Takes over accounts.
+    pub(super) import: Ask<Import>,
     /// The events that wait to be delivered.
     pub(super) outbox: Arc<dyn Outbox>,
     /// Has profiles that nodes share heed an event.
@@ -28,16 +35,16 @@ pub(super) struct Domain {
 }
 
 /// Starts the user domain over its database, with a pool for its hashes.
-pub(super) async fn start(world: &mut World, session: &session::Domain) -> Result<Domain, Failure> {
+pub(super) async fn start(world: &mut World, sessions: &portico_session::Asks) -> Result<Domain, Failure> {
     let store = Arc::new(store::users(world).await?);
     let profiles = store::profiles(world).await?;
     let ports = Ports {
         store: Arc::clone(&store) as Arc<dyn Store>,
-        create: session.actor.ask(),
-        rotate: session.actor.ask(),
-        ensure_revocable: session.actor.ask(),
-        raise_epoch: session.actor.ask(),
-        delete: session.actor.ask(),
+        create: sessions.create.clone(),
+        rotate: sessions.rotate.clone(),
+        ensure_revocable: sessions.ensure_revocable.clone(),
+        raise_epoch: sessions.raise_epoch.clone(),
+        delete: sessions.delete.clone(),
         hasher: hasher(world)?,
         policy: PasswordPolicy::new(world.config.user.password.min_length).map_err(Failure::config)?,
         profiles: profiles.clone(),
@@ -64,7 +71,14 @@ pub(super) async fn start(world: &mut World, session: &session::Domain) -> Resul
         async move { Ok(outbox.oldest_at().await?.map_or(0, |oldest| seconds_since(oldest, clock.now()))) }
     });
     world.close("database:user", async move { store.close().await });
-    Ok(Domain { actor, get_user, outbox, apply_to_profiles })
+    Ok(Domain {
+        asks: Asks { get_user, ..Asks::of(&actor) },
+        reset_password: actor.ask(),
+        sign_out: actor.ask(),
+        import: actor.ask(),
+        outbox,
+        apply_to_profiles,
+    })
 }
 
 fn seconds_since(moment: OffsetDateTime, now: OffsetDateTime) -> u64 {

@@ -21,20 +21,12 @@ const SECTION: &str = "bus.broker";
 /// The domains that hear of users over the server.
 const CONSUMERS: [&str; 1] = ["photo"];
 
-/// Connects to the server, has `photos` hear of what comes from there, and answers what brings events there.
-pub(super) async fn start(world: &mut World, photos: Subscribers) -> Result<Arc<dyn Broker>, Failure> {
-    let config = &world.config.bus.broker;
-    let url = url(SECTION, config.url.as_ref(), config.url_file.as_deref())?;
-    let settings = Settings { url: url.into(), ca_file: config.tls.ca_file.clone() };
-    let topology = Topology::new(config.prefix.as_str(), &CONSUMERS);
+/// Connects to the server, and answers what brings events there.
+pub(super) async fn publisher(world: &mut World) -> Result<Arc<dyn Broker>, Failure> {
+    let (settings, topology) = server(world)?;
     let connect = async || RabbitBroker::connect(&settings, topology.clone()).await.map_err(unusable);
-    let broker = Arc::new(patiently(&world.stop, SECTION, config.retry_at_start_s, connect).await?);
-    let [photo] = CONSUMERS;
-    let intake = RabbitIntake::new(&settings, topology, photo);
-    let intake = Arc::new(intake.map_err(|error| refused(SECTION, &unusable(error)))?);
-    let received = Arc::clone(&intake) as Arc<dyn Intake>;
-    let spec = Spec::new("receiver-photo").on("bus");
-    world.root.supervise(spec, move || Receiver::new(Arc::clone(&received), photos.clone()));
+    let retry_s = world.config.bus.broker.retry_at_start_s;
+    let broker = Arc::new(patiently(&world.stop, SECTION, retry_s, connect).await?);
     let probed = Arc::clone(&broker);
     let probe = move || {
         let broker = Arc::clone(&probed);
@@ -42,11 +34,29 @@ pub(super) async fn start(world: &mut World, photos: Subscribers) -> Result<Arc<
     };
     world.probe_besides("rabbitmq", probe); // without it events wait
     let closed = Arc::clone(&broker);
-    world.close("rabbitmq", async move {
-        let (out, within) = tokio::join!(closed.close(), intake.close());
-        out.and(within).map_err(|error| StoreError::Unavailable(error.into()))
-    });
+    world.close("rabbitmq", async move { closed.close().await.map_err(|error| StoreError::Unavailable(error.into())) });
     Ok(broker)
+}
+
+/// Has `photos` hear of what comes from the server, whenever it is there.
+pub(super) fn receiver(world: &mut World, photos: Subscribers) -> Result<(), Failure> {
+    let (settings, topology) = server(world)?;
+    let [photo] = CONSUMERS;
+    let intake = RabbitIntake::new(&settings, topology, photo);
+    let intake = Arc::new(intake.map_err(|error| refused(SECTION, &unusable(error)))?);
+    let received = Arc::clone(&intake) as Arc<dyn Intake>;
+    let spec = Spec::new("receiver-photo").on("bus");
+    world.root.supervise(spec, move || Receiver::new(Arc::clone(&received), photos.clone()));
+    world.close("rabbitmq", async move { intake.close().await.map_err(|error| StoreError::Unavailable(error.into())) });
+    Ok(())
+}
+
+/// Where the server is, and what is declared there.
+fn server(world: &World) -> Result<(Settings, Topology), Failure> {
+    let config = &world.config.bus.broker;
+    let url = url(SECTION, config.url.as_ref(), config.url_file.as_deref())?;
+    let settings = Settings { url: url.into(), ca_file: config.tls.ca_file.clone() };
+    Ok((settings, Topology::new(config.prefix.as_str(), &CONSUMERS)))
 }
 
 fn unusable(Unusable { key, detail, passes }: Unusable) -> Unopened {

@@ -3,7 +3,7 @@
 use std::{fs, sync::Arc};
 
 use portico_bus::kafka::{Collector, Counts, Login, Mechanism, Parts, Sender, Settings, Tls, check};
-use portico_config::{LogTransport, Sasl, SaslMechanism, TlsMode};
+use portico_config::{LogTransport, Role, Sasl, SaslMechanism, TlsMode};
 use portico_kernel::{Spec, Supervisor};
 use portico_log::{Logs, Positions, Spool, Store as _};
 use portico_schema::log::{LogFiles, SpoolFiles};
@@ -35,7 +35,8 @@ pub(super) fn open(world: &mut World) -> Result<(SpoolFiles, Bridges), Failure> 
         let spool = probed.clone();
         async move { spool.check().await }
     });
-    let collected = if world.config.log.collect { Some((files(world)?, Arc::default())) } else { None };
+    let collects = world.config.log.collect && world.config.node.hosts(Role::Log);
+    let collected = if collects { Some((files(world)?, Arc::default())) } else { None };
     if let Some((_, counts)) = &collected {
         let each = [Counts::collected, Counts::dead, Counts::lag];
         world.metrics.observe_collector(each.map(|count| {
