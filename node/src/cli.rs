@@ -108,6 +108,51 @@ pub(crate) enum Command {
     /// Manage users; works beside a running node and without one
     #[command(subcommand)]
     User(UserCommand),
+    /// Make the certificates by which nodes know each other (`node.tls`)
+    #[cfg(feature = "distributed")]
+    #[command(subcommand)]
+    Certs(CertsCommand),
+}
+
+#[cfg(feature = "distributed")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum CertsCommand {
+    /// Make a private authority: ca.pem, which every node is given, and ca.key, which no node is
+    Init {
+        /// The directory
+        #[arg(long, value_name = "DIR", default_value = "certs")]
+        dir: PathBuf,
+        /// How long it is good for
+        #[arg(long, value_name = "DAYS", default_value_t = 3650)]
+        days: u32,
+    },
+    /// Make a certificate and a key for nodes of some roles, in NAME.pem and NAME.key
+    Issue {
+        /// The directory of the authority
+        #[arg(long, value_name = "DIR", default_value = "certs")]
+        dir: PathBuf,
+        /// What the node hosts: gateway, user, session, photo or log; may be repeated
+        #[arg(long = "role", value_name = "ROLE", value_parser = role, required = true)]
+        roles: Vec<Role>,
+        /// What the files are called; by the roles if nothing is said
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// How long it is good for
+        #[arg(long, value_name = "DAYS", default_value_t = 90)]
+        days: u32,
+    },
+    /// Issue anew what expires soon, each with a new key; running nodes take the new files by themselves
+    Renew {
+        /// The directory of the authority
+        #[arg(long, value_name = "DIR", default_value = "certs")]
+        dir: PathBuf,
+        /// How soon
+        #[arg(long, value_name = "DAYS", default_value_t = 30)]
+        within_days: u32,
+        /// How long the new ones are good for
+        #[arg(long, value_name = "DAYS", default_value_t = 90)]
+        days: u32,
+    },
 }
 
 #[derive(Debug, Subcommand)]

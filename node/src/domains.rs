@@ -27,14 +27,14 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{log::Journal, store::Stores, user::has_accounts};
-#[cfg(feature = "distributed")]
-use crate::threads::Threads;
 use crate::{
     control::{Control, PhotoControl, UserControl},
     exit::Failure,
     metrics::Metrics,
     readiness::Dependency,
 };
+#[cfg(feature = "distributed")]
+use crate::{threads::Threads, trust::Trust};
 
 /// How long the content of a few photos may take to be moved; what is given up before is carried on by whoever asks again.
 const MOVED_WITHIN: Duration = Duration::from_hours(1);
@@ -65,6 +65,9 @@ pub(crate) struct World {
     /// Where nodes talk to each other.
     #[cfg(feature = "distributed")]
     pub(crate) threads: Threads,
+    /// By what they know each other; none where they trust everybody on this machine.
+    #[cfg(feature = "distributed")]
+    pub(crate) trust: Option<Trust>,
     /// What to close once every actor has stopped, the first one first.
     pub(crate) closers: Vec<BoxFuture<'static, ()>>,
 }

@@ -70,6 +70,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             Box::pin(commands::photos::run(cli.settings.load()?, *from, *to)).await
         }
         Command::Data(command) => Box::pin(commands::data::run(&cli.settings.load()?, command)).await,
+        #[cfg(feature = "distributed")]
+        Command::Certs(command) => commands::certs::run(command),
         Command::User(command) => Box::pin(commands::user::run(cli.settings.load()?, command)).await,
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     telemetry,
 };
 #[cfg(feature = "distributed")]
-use crate::{domains::Hosted, threads::Threads};
+use crate::{domains::Hosted, threads::Threads, trust::Trust};
 
 /// More crashes than this bring the node down, for whoever runs it to start it afresh.
 const INTENSITY: Intensity = Intensity { restarts: 30, within: Duration::from_mins(1) };
@@ -32,6 +32,8 @@ pub(crate) struct Node {
     domains: Domains,
     #[cfg(feature = "distributed")]
     threads: Threads,
+    #[cfg(feature = "distributed")]
+    trust: Option<Trust>,
     secret: [u8; 32],
     closers: Vec<BoxFuture<'static, ()>>,
     /// Whether it can serve.
@@ -72,6 +74,8 @@ impl Node {
         let metrics = Metrics::new();
         let (pools, probes, closers) = (Vec::new(), Vec::new(), Vec::new());
         let secret = secret(&config, &data)?;
+        #[cfg(feature = "distributed")]
+        let trust = Trust::open(&config.node.tls)?.inspect(|trust| _ = actix::spawn(trust.clone().watch()));
         let (profiles, sessions_returned) = (None, None);
         let mut world = World {
             config,
@@ -86,6 +90,8 @@ impl Node {
             sessions_returned,
             #[cfg(feature = "distributed")]
             threads: Threads::default(),
+            #[cfg(feature = "distributed")]
+            trust,
             closers,
         };
         let mut domains = Domains::start(&mut world, journal).await?;
@@ -93,7 +99,7 @@ impl Node {
             domains.start_couriers(&mut world).await?;
         }
         #[cfg(feature = "distributed")]
-        let threads = world.threads;
+        let (threads, trust) = (world.threads, world.trust);
         let World { config, root, metrics, pools, probes, closers, .. } = world;
         metrics.observe_pools(pools);
         metrics.observe_tree(&root.tree());
@@ -106,6 +112,8 @@ impl Node {
             domains,
             #[cfg(feature = "distributed")]
             threads,
+            #[cfg(feature = "distributed")]
+            trust,
             secret,
             closers,
             readiness,
@@ -133,6 +141,12 @@ impl Node {
     #[cfg(feature = "distributed")]
     pub(crate) fn threads(&self) -> &Threads {
         &self.threads
+    }
+
+    /// By what nodes know each other.
+    #[cfg(feature = "distributed")]
+    pub(crate) fn trust(&self) -> Option<&Trust> {
+        self.trust.as_ref()
     }
 
     /// The supervision tree.

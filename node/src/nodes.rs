@@ -7,7 +7,7 @@ use portico_kernel::Deadline;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{exit::Failure, node::Node, trust};
+use crate::{exit::Failure, node::Node};
 
 /// A listener for other nodes.
 pub(crate) struct Nodes {
@@ -26,8 +26,8 @@ impl Nodes {
         let config = &node.config().node;
         let Some(listen) = config.listen else { return Ok(None) };
         let mut server = Server::new(Limits::default());
-        if let Some(tls) = trust::server(&config.tls)? {
-            server = server.tls(&tls);
+        if let Some(trust) = node.trust() {
+            server = server.tls(&trust.server());
         }
         let hosted = node.hosted();
         if let Some(sessions) = hosted.sessions {

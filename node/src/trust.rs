@@ -1,76 +1,164 @@
-//! By what nodes know each other: certificates of a private authority.
+//! By what nodes know each other: certificates of a private authority, taken anew when their files change.
+//!
+//! Invariant: what cannot be used, such as a certificate whose key has not come yet, replaces nothing.
 
-use std::{path::Path, sync::Arc};
+mod verify;
+
+use std::{
+    fs, io,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, SystemTime},
+};
 
 use portico_config::NodeTls;
 use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
+    ClientConfig, RootCertStore, ServerConfig, SignatureScheme,
+    client::{ResolvesClientCert, WebPkiServerVerifier},
+    crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-    server::WebPkiClientVerifier,
+    server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier},
+    sign::CertifiedKey,
 };
 
 use crate::exit::Failure;
 
-/// TLS to other nodes; none if the configuration has none.
-///
-/// # Errors
-/// The operator's: a file cannot be used.
-pub(crate) fn client(tls: &NodeTls) -> Result<Option<ClientConfig>, Failure> {
-    let Some(files) = Files::of(tls) else { return Ok(None) };
-    let (chain, key) = files.own()?;
-    let config = ClientConfig::builder().with_root_certificates(files.authority()?).with_client_auth_cert(chain, key);
-    config.map(Some).map_err(|error| Failure::config(format!("node.tls.certificate_file: {error}")))
+/// How often the files are looked at.
+const LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
+
+/// A node's own certificate, and whom it believes. Cheap to clone; clones share what was taken last.
+#[derive(Debug, Clone)]
+pub(crate) struct Trust(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    files: Files,
+    current: RwLock<Arc<Material>>,
 }
 
-/// TLS with other nodes, each of which must prove what it is; none if the configuration has none.
-///
-/// # Errors
-/// The operator's: a file cannot be used.
-pub(crate) fn server(tls: &NodeTls) -> Result<Option<ServerConfig>, Failure> {
-    let Some(files) = Files::of(tls) else { return Ok(None) };
-    let (chain, key) = files.own()?;
-    let verifier = WebPkiClientVerifier::builder(Arc::new(files.authority()?)).build();
-    let verifier = verifier.map_err(|error| Failure::config(format!("node.tls.ca_file: {error}")))?;
-    let config = ServerConfig::builder().with_client_cert_verifier(verifier).with_single_cert(chain, key);
-    config.map(Some).map_err(|error| Failure::config(format!("node.tls.certificate_file: {error}")))
+#[derive(Debug)]
+struct Material {
+    own: Arc<CertifiedKey>,
+    of_clients: Arc<dyn rustls::server::danger::ClientCertVerifier>,
+    of_servers: Arc<WebPkiServerVerifier>,
 }
 
-struct Files<'a> {
-    certificate: &'a Path,
-    key: &'a Path,
-    authority: &'a Path,
+impl Trust {
+    /// Takes what the configuration names; none if it names nothing.
+    ///
+    /// # Errors
+    /// The operator's: a file cannot be used.
+    pub(crate) fn open(tls: &NodeTls) -> Result<Option<Self>, Failure> {
+        let Some(files) = Files::of(tls) else { return Ok(None) };
+        let material = files.read().map_err(Failure::config)?;
+        Ok(Some(Self(Arc::new(Shared { files, current: RwLock::new(Arc::new(material)) }))))
+    }
+
+    /// TLS to other nodes.
+    pub(crate) fn client(&self) -> ClientConfig {
+        ClientConfig::builder()
+            .dangerous() // the verifier is the library's own, and may be another one tomorrow
+            .with_custom_certificate_verifier(Arc::new(self.clone()))
+            .with_client_cert_resolver(Arc::new(self.clone()))
+    }
+
+    /// TLS with other nodes, each of which must prove what it is.
+    pub(crate) fn server(&self) -> ServerConfig {
+        ServerConfig::builder()
+            .with_client_cert_verifier(Arc::new(self.clone()))
+            .with_cert_resolver(Arc::new(self.clone()))
+    }
+
+    /// Takes files anew whenever they have changed. It never ends.
+    pub(crate) async fn watch(self) {
+        let mut seen = self.0.files.changed_at();
+        loop {
+            tokio::time::sleep(LOOKED_AT_EVERY).await;
+            let changed = self.0.files.changed_at();
+            if changed == seen {
+                continue;
+            }
+            match self.0.files.read() {
+                Ok(material) => {
+                    *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(material);
+                    tracing::info!("certificates of nodes were taken anew");
+                }
+                Err(reason) => tracing::warn!(reason, "certificates of nodes have changed and cannot be used yet"),
+            }
+            seen = changed;
+        }
+    }
+
+    fn current(&self) -> Arc<Material> {
+        Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
-impl<'a> Files<'a> {
-    fn of(tls: &'a NodeTls) -> Option<Self> {
-        let NodeTls { certificate_file, key_file, ca_file } = tls;
-        Some(Self {
-            certificate: certificate_file.as_deref()?,
-            key: key_file.as_deref()?,
-            authority: ca_file.as_deref()?,
+impl ResolvesServerCert for Trust {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.current().own))
+    }
+}
+
+impl ResolvesClientCert for Trust {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.current().own))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[derive(Debug)]
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+    authority: PathBuf,
+}
+
+impl Files {
+    fn of(tls: &NodeTls) -> Option<Self> {
+        let NodeTls { certificate_file, key_file, ca_file } = tls.clone();
+        Some(Self { certificate: certificate_file?, key: key_file?, authority: ca_file? })
+    }
+
+    /// When each was changed last; none of one that is not there.
+    fn changed_at(&self) -> [Option<SystemTime>; 3] {
+        let changed_at = |file: &PathBuf| fs::metadata(file).and_then(|file| file.modified()).ok();
+        [&self.certificate, &self.key, &self.authority].map(changed_at)
+    }
+
+    /// # Errors
+    /// Which key of the configuration names what cannot be used, and why not.
+    fn read(&self) -> Result<Material, String> {
+        let wrong = |key: &str| {
+            let key = format!("node.tls.{key}");
+            move |error: &dyn std::fmt::Display| format!("{key}: {error}")
+        };
+        let chain = certificates(&self.certificate).map_err(|error| wrong("certificate_file")(&error))?;
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| wrong("key_file")(&error))?;
+        let own = CertifiedKey::from_der(chain, key, &ring::default_provider());
+        let own = own.map_err(|error| wrong("certificate_file")(&error))?;
+        let mut roots = RootCertStore::empty();
+        for authority in certificates(&self.authority).map_err(|error| wrong("ca_file")(&error))? {
+            roots.add(authority).map_err(|error| wrong("ca_file")(&error))?;
+        }
+        let roots = Arc::new(roots);
+        let of_clients = WebPkiClientVerifier::builder(Arc::clone(&roots)).build();
+        let of_servers = WebPkiServerVerifier::builder(roots).build();
+        Ok(Material {
+            own: Arc::new(own),
+            of_clients: of_clients.map_err(|error| wrong("ca_file")(&error))?,
+            of_servers: of_servers.map_err(|error| wrong("ca_file")(&error))?,
         })
     }
-
-    fn own(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Failure> {
-        let key = PrivateKeyDer::from_pem_file(self.key);
-        let key = key.map_err(|error| Failure::config(format!("node.tls.key_file: {error}")))?;
-        Ok((certificates("certificate_file", self.certificate)?, key))
-    }
-
-    fn authority(&self) -> Result<RootCertStore, Failure> {
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates("ca_file", self.authority)? {
-            roots.add(certificate).map_err(|error| Failure::config(format!("node.tls.ca_file: {error}")))?;
-        }
-        Ok(roots)
-    }
 }
 
-fn certificates(key: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+fn certificates(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>, io::Error> {
     let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match read {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(Failure::config(format!("node.tls.{key}: holds no certificate in PEM format"))),
-        Err(error) => Err(Failure::config(format!("node.tls.{key}: {error}"))),
+        Ok(certificates) if certificates.is_empty() => Err(io::Error::other("holds no certificate in PEM format")),
+        read => read.map_err(io::Error::other),
     }
 }

@@ -1,5 +1,7 @@
 //! One module for each command.
 
+#[cfg(feature = "distributed")]
+pub(crate) mod certs;
 pub(crate) mod config;
 pub(crate) mod data;
 mod import;

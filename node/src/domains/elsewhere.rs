@@ -5,7 +5,7 @@ use portico_config::Role;
 use portico_kernel::StoreError;
 
 use super::World;
-use crate::{exit::Failure, trust};
+use crate::exit::Failure;
 
 /// Whom the session domain's messages are asked of; none if no node is named.
 pub(super) fn sessions(world: &mut World) -> Result<Option<portico_session::Asks>, Failure> {
@@ -31,8 +31,8 @@ fn peers(world: &mut World, role: Role, probe: &'static str) -> Result<Option<Pe
         return Ok(None);
     }
     let settings = Settings::of(addresses);
-    let settings = match trust::client(&world.config.node.tls)? {
-        Some(tls) => settings.tls(&tls).server_name(role.name()),
+    let settings = match &world.trust {
+        Some(trust) => settings.tls(&trust.client()).server_name(role.name()),
         None => settings,
     };
     let peers = {
