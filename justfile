@@ -7,10 +7,14 @@ set shell := ["sh", "-euc"]
 default:
     @just --justfile '{{ justfile() }}' --list --unsorted
 
-# Build Portico and serve it until Ctrl-C; further arguments go to `portico up`
+# Build Portico and serve it until Ctrl-C; further arguments go to `portico up`. `up cluster`: two nodes of each role
 [positional-arguments]
 up *arguments:
     @deploy/scripts/up.sh "$@"
+
+# End what `up cluster` started
+down:
+    @deploy/scripts/down.sh
 
 # Everything that must hold before a change lands: formatting, lints, all tests, docs
 test:

@@ -1,8 +1,13 @@
 #!/bin/sh
 # Builds Portico for release and serves it, with its data in ./data. Arguments go to `portico up`.
 #
-# It becomes the node in the end (exec), so that signals and the exit code are the node's own.
+# It becomes the node in the end (exec), so that signals and the exit code are the node's own. `up cluster` is another thing:
+# many nodes, over real servers.
 set -eu
+if [ "${1:-}" = cluster ]; then
+    shift
+    exec "$(dirname "$0")/cluster.sh" up "$@"
+fi
 cd "$(dirname "$0")/../.."
 . deploy/scripts/lib/need.sh
 
