@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Exit, Mega, Node, Servers, binary, output::Output, servers::content};
+use crate::{Exit, Mega, Node, Servers, apart, binary, output::Output, servers::content};
 
 /// Says which real servers the homes of all tests keep things in: `postgres` rows, in schemas of their own; `redis` sessions;
 /// `s3` photos' bytes; and that `rabbitmq` carries events. Several are separated by commas.
@@ -192,7 +192,13 @@ impl Home {
     /// # Panics
     /// When it ends instead; its output is shown.
     pub async fn up(&self) -> Node {
-        Node::start(self.command(&["up"])).await
+        let (behind, command) = apart::start(self);
+        Node::start_before(command, behind).await
+    }
+
+    /// Whether servers keep its rows and sessions.
+    pub(crate) fn is_over_servers(&self) -> bool {
+        self.setting("session.store.adapter") == Some("redis") && self.setting("user.store.adapter") == Some("postgres")
     }
 
     /// Starts a node whose actors crash; `chaos` says how often (`actors/kernel/src/chaos.rs`). It wants a binary with debug

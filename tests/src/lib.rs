@@ -17,6 +17,7 @@
 //! - [`binary`]: where the binary under test comes from.
 
 pub mod abuse;
+mod apart;
 mod binary;
 mod client;
 pub mod crash;

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use rustix::process::{Pid, Signal, kill_process};
 use uuid::Uuid;
 
-use crate::{Account, Client, eventually, output::Output};
+use crate::{Account, Client, apart::Behind, eventually, output::Output};
 
 /// A running node. Dropping it kills it; when the test fails, what it printed is shown.
 pub struct Node {
@@ -17,6 +17,7 @@ pub struct Node {
     operator: String,
     /// Between these moments it began.
     began: [Uuid; 2],
+    behind: Behind,
 }
 
 /// How a process ended.
@@ -40,7 +41,12 @@ impl Exit {
 impl Node {
     /// Starts a node and waits until it is ready. It prints where it listens as `gateway listening on http://...` and
     /// `operator listening on http://...`.
-    pub(crate) async fn start(mut command: Command) -> Self {
+    pub(crate) async fn start(command: Command) -> Self {
+        Self::start_before(command, Behind::default()).await
+    }
+
+    /// The same before others, which it asks.
+    pub(crate) async fn start_before(mut command: Command, behind: Behind) -> Self {
         let begins = Uuid::now_v7();
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
         let stdout = Output::collect(child.stdout.take().unwrap());
@@ -48,9 +54,10 @@ impl Node {
         let listens = |name: &str| stdout.after(&format!("{name} listening on ")).map(|url| url.trim().to_owned());
         let (Some(gateway), Some(operator)) = (listens("gateway"), listens("operator")) else {
             let _ended = child.kill();
-            panic!("the node does not listen: {}{}", stdout.text(), stderr.whole());
+            panic!("the node does not listen: {}{}{}", stdout.text(), stderr.whole(), behind.printed());
         };
-        let node = Self { child, stdout, stderr, gateway, operator, began: [begins, Uuid::now_v7()] };
+        let began = [begins, Uuid::now_v7()];
+        let node = Self { child, stdout, stderr, gateway, operator, began, behind };
         eventually("readiness", || async { (node.readiness().await? == StatusCode::OK).then_some(()) }).await;
         node
     }
@@ -98,7 +105,7 @@ impl Node {
 
     /// Standard output and standard error until now.
     pub fn printed(&self) -> String {
-        self.stdout.text() + &self.stderr.text()
+        self.stdout.text() + &self.stderr.text() + &self.behind.printed()
     }
 
     /// Asks the node to stop (SIGTERM).
@@ -109,12 +116,14 @@ impl Node {
     /// Ends the node in the middle of whatever it does (SIGKILL), and waits until the system has cleared it away.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
+        self.behind.kill();
         self.child.wait().unwrap();
     }
 
     /// Waits until the node has ended.
     pub async fn ended(mut self) -> Exit {
         let status = eventually("the node's end", || std::future::ready(self.child.try_wait().unwrap())).await;
+        self.behind.stop().await;
         Exit { status, stdout: self.stdout.whole(), stderr: self.stderr.whole() }
     }
 
@@ -129,8 +138,9 @@ impl Drop for Node {
     fn drop(&mut self) {
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
+        self.behind.kill();
         if std::thread::panicking() {
-            eprintln!("--- what the node printed ---\n{}{}", self.stdout.text(), self.stderr.text());
+            eprintln!("--- what the node printed ---\n{}", self.printed());
         }
     }
 }
