@@ -169,6 +169,19 @@ async fn a_connection_that_ends_before_a_call_was_heeded_never_ran_it_and_one_th
 }
 
 #[tokio::test]
+async fn a_call_that_an_old_connection_did_not_heed_is_asked_again_on_a_new_one() {
+    let rogue = Rogue::leaving_after_one_answer().await;
+    let ask = ask(settings(&[rogue.address]));
+    assert_eq!(failure(ask.ask(validate()).await), AskError::Late, "nobody knows what that status means");
+    assert_eq!(rogue.calls.load(Ordering::SeqCst), 1);
+
+    let answered = ask.ask(validate()).await;
+
+    assert_eq!(failure(answered), AskError::Late, "it was answered, on another connection");
+    assert_eq!(rogue.calls.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
 async fn what_says_nothing_or_something_else_was_never_asked_and_is_told_by_the_deadline() {
     for rogue in [Rogue::mute().await, Rogue::garbage().await] {
         let peers = Peers::new(settings(&[rogue.address]).connect_timeout(Duration::from_mins(1)));
