@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashSet,
-    net::SocketAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -18,9 +17,9 @@ use portico_kernel::{
     testkit::{probe, until},
 };
 use portico_session::{Error, Live, Validate};
-use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
+use tokio::{task::JoinHandle, time::Instant};
 
-use crate::support::{Node, Rogue, answering, ask, ask_peers, live, settings, state, validate};
+use crate::support::{Node, Place, Rogue, answering, ask, ask_peers, live, settings, state, validate};
 
 /// A node that counts what it is asked, and answers after a moment.
 fn counting() -> (Node, Arc<AtomicUsize>) {
@@ -52,7 +51,7 @@ fn ample() -> RetryBudget {
     RetryBudget::new(1.0, 1_000.0)
 }
 
-async fn kill(node: Node) -> SocketAddr {
+async fn kill(node: Node) -> Place {
     tokio::task::spawn_blocking(move || node.kill()).await.unwrap()
 }
 
@@ -155,11 +154,11 @@ async fn a_node_that_is_gone_is_not_asked_for_a_while_and_is_asked_again_when_it
     for _ in 0..20 {
         assert!(ask.ask(validate()).await.is_ok());
     }
-    let known = state(&peers, gone);
+    let known = state(&peers, gone.address);
     assert!(!known.healthy && known.ejections >= 1 && known.failures >= 1, "{known:?}");
     assert_eq!(served.load(Ordering::SeqCst), 20);
 
-    let back = Arc::<AtomicUsize>::default();
+    let (back, address) = (Arc::<AtomicUsize>::default(), gone.address);
     let counted = Arc::clone(&back);
     let _back = Node::sessions_at(
         gone,
@@ -172,7 +171,7 @@ async fn a_node_that_is_gone_is_not_asked_for_a_while_and_is_asked_again_when_it
         assert!(ask.ask(validate()).await.is_ok());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert!(state(&peers, gone).healthy);
+    assert!(state(&peers, address).healthy);
 }
 
 #[tokio::test]
@@ -180,11 +179,11 @@ async fn where_every_node_is_ejected_they_are_tried_anyway() {
     let (node, _) = counting();
     let peers = Peers::new(settings(&[node.address]));
     let ask = ask_peers(&peers);
-    let address = kill(node).await;
+    let place = kill(node).await;
     assert!(matches!(ask.ask(validate()).await, Err(Error::Ask(AskError::Unavailable))));
-    assert!(!state(&peers, address).healthy);
+    assert!(!state(&peers, place.address).healthy);
 
-    let _back = Node::sessions_at(address, Ask::from_fn(|_| async { Ok(live()) }));
+    let _back = Node::sessions_at(place, Ask::from_fn(|_| async { Ok(live()) }));
 
     assert!(ask.ask(validate()).await.is_ok(), "though it is ejected for a second");
 }
@@ -193,9 +192,9 @@ async fn where_every_node_is_ejected_they_are_tried_anyway() {
 async fn broken_peers_harm_nobody_who_asks_while_there_is_a_good_one() {
     let (mute, garbage) = (Rogue::mute().await, Rogue::garbage().await);
     let refusing = Rogue::resetting(Reason::REFUSED_STREAM).await;
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let nobodys = Place::new();
     let good = answering(|| Ok(live()));
-    let addresses = [mute.address, garbage.address, refusing.address, nobody, good.address];
+    let addresses = [mute.address, garbage.address, refusing.address, nobodys.address, good.address];
     let ask = ask(settings(&addresses).connect_timeout(Duration::from_millis(500)).budget(ample()));
 
     let begun = Instant::now();
@@ -357,9 +356,9 @@ async fn restarting_every_node_one_after_the_other_fails_no_call() {
     for node in nodes {
         let address = node.address;
         tokio::time::sleep(Duration::from_millis(300)).await;
-        node.stop().await;
+        let place = node.stop().await;
         until("it is missed", || !state(&peers, address).healthy).await;
-        restarted.push(serve_at(address).await);
+        restarted.push(serve_at(place).await);
         until("it is asked again", || state(&peers, address).healthy).await;
     }
     let answers = load.end().await;
@@ -376,8 +375,8 @@ async fn a_node_that_is_killed_fails_no_call_but_those_that_it_had_taken() {
 
     let [victim, _other] = nodes;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let address = kill(victim).await;
-    until("it is missed", || !state(&peers, address).healthy).await;
+    let place = kill(victim).await;
+    until("it is missed", || !state(&peers, place.address).healthy).await;
     let answers = load.end().await;
 
     let failed: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
@@ -385,7 +384,7 @@ async fn a_node_that_is_killed_fails_no_call_but_those_that_it_had_taken() {
     assert!(failed.iter().all(|error| matches!(error, Error::Ask(AskError::Late))), "{failed:?}");
 }
 
-async fn serve_at(address: SocketAddr) -> Node {
-    let serve = move || Node::sessions_at(address, Ask::from_fn(|_| async { Ok(live()) }));
+async fn serve_at(place: Place) -> Node {
+    let serve = move || Node::sessions_at(place, Ask::from_fn(|_| async { Ok(live()) }));
     tokio::task::spawn_blocking(serve).await.unwrap()
 }

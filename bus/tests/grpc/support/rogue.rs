@@ -12,15 +12,18 @@ use h2::{Reason, server::SendResponse};
 use hyper::body::Bytes;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     task::JoinHandle,
 };
+
+use super::Place;
 
 /// Whatever listens at `address` and is no node. It ends when it is dropped.
 pub(crate) struct Rogue {
     pub(crate) address: SocketAddr,
     /// Calls that reached it.
     pub(crate) calls: Arc<AtomicUsize>,
+    place: Place,
     task: JoinHandle<()>,
 }
 
@@ -34,22 +37,22 @@ impl Rogue {
         F: Fn(TcpStream, Arc<AtomicUsize>) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (address, calls) = (listener.local_addr().unwrap(), Arc::<AtomicUsize>::default());
+        let (place, calls) = (Place::new(), Arc::<AtomicUsize>::default());
+        let listener = place.listen().await;
         let counted = Arc::clone(&calls);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(serve(stream, Arc::clone(&counted)));
             }
         });
-        Self { address, calls, task }
+        Self { address: place.address, place, calls, task }
     }
 
-    /// Listens no more.
-    pub(crate) async fn end(mut self) -> SocketAddr {
+    /// Listens no more. Answers where it did.
+    pub(crate) async fn end(mut self) -> Place {
         self.task.abort();
         let _aborted = (&mut self.task).await;
-        self.address
+        self.place.clone()
     }
 
     /// Accepts and never says anything.
