@@ -5,7 +5,8 @@
 //! event to the domains that must know, and `receiver` hands on what an intake brings. `local` is the broker within one
 //! process; `rabbitmq` (the feature of that name) implements both ports over a server. `lanes` lets each subscriber have a
 //! courier of its own over the same outbox, so that none waits for another. Commands need no port of their own: a bridge to
-//! another node is a [`Callee`](portico_kernel::Callee) behind an [`Ask`](portico_kernel::Ask).
+//! another node is a [`Callee`](portico_kernel::Callee) behind an [`Ask`](portico_kernel::Ask). `grpc` (the feature of that
+//! name) has such bridges, and the servers that they ask.
 //!
 //! `kafka` (the feature of that name) carries log records from every node to the one that keeps them.
 //!

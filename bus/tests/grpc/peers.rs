@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashSet,
-    net::SocketAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -17,10 +16,10 @@ use portico_kernel::{
     Ask, AskError, RetryBudget, TraceContext,
     testkit::{probe, until},
 };
-use portico_session::{Error, Validate};
-use tokio::{net::TcpListener, time::Instant};
+use portico_session::{Error, Live, Validate};
+use tokio::{task::JoinHandle, time::Instant};
 
-use crate::support::{Node, Rogue, answering, ask, ask_peers, live, settings, state, validate};
+use crate::support::{Node, Place, Rogue, answering, ask, ask_peers, live, settings, state, validate};
 
 /// A node that counts what it is asked, and answers after a moment.
 fn counting() -> (Node, Arc<AtomicUsize>) {
@@ -52,7 +51,7 @@ fn ample() -> RetryBudget {
     RetryBudget::new(1.0, 1_000.0)
 }
 
-async fn kill(node: Node) -> SocketAddr {
+async fn kill(node: Node) -> Place {
     tokio::task::spawn_blocking(move || node.kill()).await.unwrap()
 }
 
@@ -155,11 +154,11 @@ async fn a_node_that_is_gone_is_not_asked_for_a_while_and_is_asked_again_when_it
     for _ in 0..20 {
         assert!(ask.ask(validate()).await.is_ok());
     }
-    let known = state(&peers, gone);
+    let known = state(&peers, gone.address);
     assert!(!known.healthy && known.ejections >= 1 && known.failures >= 1, "{known:?}");
     assert_eq!(served.load(Ordering::SeqCst), 20);
 
-    let back = Arc::<AtomicUsize>::default();
+    let (back, address) = (Arc::<AtomicUsize>::default(), gone.address);
     let counted = Arc::clone(&back);
     let _back = Node::sessions_at(
         gone,
@@ -172,7 +171,7 @@ async fn a_node_that_is_gone_is_not_asked_for_a_while_and_is_asked_again_when_it
         assert!(ask.ask(validate()).await.is_ok());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert!(state(&peers, gone).healthy);
+    assert!(state(&peers, address).healthy);
 }
 
 #[tokio::test]
@@ -180,11 +179,11 @@ async fn where_every_node_is_ejected_they_are_tried_anyway() {
     let (node, _) = counting();
     let peers = Peers::new(settings(&[node.address]));
     let ask = ask_peers(&peers);
-    let address = kill(node).await;
+    let place = kill(node).await;
     assert!(matches!(ask.ask(validate()).await, Err(Error::Ask(AskError::Unavailable))));
-    assert!(!state(&peers, address).healthy);
+    assert!(!state(&peers, place.address).healthy);
 
-    let _back = Node::sessions_at(address, Ask::from_fn(|_| async { Ok(live()) }));
+    let _back = Node::sessions_at(place, Ask::from_fn(|_| async { Ok(live()) }));
 
     assert!(ask.ask(validate()).await.is_ok(), "though it is ejected for a second");
 }
@@ -193,18 +192,17 @@ async fn where_every_node_is_ejected_they_are_tried_anyway() {
 async fn broken_peers_harm_nobody_who_asks_while_there_is_a_good_one() {
     let (mute, garbage) = (Rogue::mute().await, Rogue::garbage().await);
     let refusing = Rogue::resetting(Reason::REFUSED_STREAM).await;
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let nobodys = Place::new();
     let good = answering(|| Ok(live()));
-    let addresses = [mute.address, garbage.address, refusing.address, nobody, good.address];
-    let brief = Duration::from_millis(100);
-    let ask = ask(settings(&addresses).connect_timeout(brief).budget(ample()));
+    let addresses = [mute.address, garbage.address, refusing.address, nobodys.address, good.address];
+    let ask = ask(settings(&addresses).connect_timeout(Duration::from_millis(500)).budget(ample()));
 
     let begun = Instant::now();
     for _ in 0..50 {
         assert!(ask.ask(validate()).await.is_ok());
     }
 
-    assert!(begun.elapsed() < Duration::from_secs(5), "they are not waited for again and again");
+    assert!(begun.elapsed() < Duration::from_secs(10), "they are not waited for again and again");
 }
 
 #[tokio::test]
@@ -221,6 +219,40 @@ async fn a_node_that_answers_nothing_in_time_is_not_asked_for_a_while() {
     let known = state(&peers, silent.address);
     assert!(!known.healthy);
     assert_eq!((known.failures, known.ejections), (3, 1));
+}
+
+#[tokio::test]
+async fn a_node_that_is_leaving_is_not_asked_for_a_while_and_one_that_is_busy_is() {
+    for (error, is_asked) in [(AskError::Draining, false), (AskError::Unavailable, false), (AskError::Overloaded, true)]
+    {
+        let (node, _) = refusing(error);
+        let peers = Peers::new(settings(&[node.address]));
+        let ask = ask_peers(&peers);
+
+        for _ in 0..3 {
+            assert!(ask.ask(validate()).await.is_err());
+        }
+
+        assert_eq!(state(&peers, node.address).healthy, is_asked, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_leads_nowhere_for_now_still_means_the_nodes_that_it_led_to() {
+    let ((one, _), (other, _)) = (counting(), counting());
+    let (addresses, lookups) = ([one.address, other.address], Arc::<AtomicUsize>::default());
+    let counted = Arc::clone(&lookups);
+    let peers = Peers::new(
+        portico_bus::grpc::Settings::of(["0", "1"]).refresh_every(Duration::from_millis(20)).resolve(move |name| {
+            let place: usize = name.parse().unwrap();
+            let is_known = counted.fetch_add(1, Ordering::SeqCst) < 2 || place == 0;
+            async move { Ok(if is_known { vec![addresses[place]] } else { vec![] }) }
+        }),
+    );
+
+    until("it is looked up a few times", || lookups.load(Ordering::SeqCst) > 8).await;
+
+    assert_eq!(peers.snapshot().len(), 2);
 }
 
 #[tokio::test]
@@ -282,38 +314,77 @@ fn a_connection_outlives_the_runtime_of_whoever_asked_first() {
     assert_eq!(state(&peers, node.address).failures, 0);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn restarting_every_node_one_after_the_other_fails_no_call() {
-    let serve = |address| Node::sessions_at(address, Ask::from_fn(|_| async { Ok(live()) }));
-    let nodes = [answering(|| Ok(live())), answering(|| Ok(live()))];
-    let ask = ask(settings(&[nodes[0].address, nodes[1].address]).budget(ample()));
-    let is_over = Arc::<AtomicBool>::default();
-    let callers: Vec<_> = (0..8)
-        .map(|_| {
+/// Asks again and again, eight at a time, until it is dropped.
+struct Load {
+    is_over: Arc<AtomicBool>,
+    callers: Vec<JoinHandle<Vec<Result<Live, Error>>>>,
+}
+
+impl Load {
+    const CALLERS: usize = 8;
+
+    fn on(ask: &Ask<Validate>) -> Self {
+        let is_over = Arc::<AtomicBool>::default();
+        let call = |_| {
             let (ask, is_over) = (ask.clone(), Arc::clone(&is_over));
             tokio::spawn(async move {
-                let mut calls = 0_u32;
+                let mut answers = Vec::new();
                 while !is_over.load(Ordering::Relaxed) {
-                    ask.ask(validate()).await.unwrap();
-                    calls += 1;
+                    answers.push(ask.ask(validate()).await);
                 }
-                calls
+                answers
             })
-        })
-        .collect();
+        };
+        let callers = (0..Self::CALLERS).map(call).collect();
+        Self { is_over, callers }
+    }
+
+    /// What was answered.
+    async fn end(self) -> Vec<Result<Live, Error>> {
+        self.is_over.store(true, Ordering::Relaxed);
+        join_all(self.callers).await.into_iter().flat_map(Result::unwrap).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restarting_every_node_one_after_the_other_fails_no_call() {
+    let nodes = [answering(|| Ok(live())), answering(|| Ok(live()))];
+    let peers = Peers::new(settings(&[nodes[0].address, nodes[1].address]).budget(ample()));
+    let load = Load::on(&ask_peers(&peers));
 
     let mut restarted = Vec::new();
     for node in nodes {
         let address = node.address;
         tokio::time::sleep(Duration::from_millis(300)).await;
-        node.stop().await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        restarted.push(tokio::task::spawn_blocking(move || serve(address)).await.unwrap());
-        tokio::time::sleep(Duration::from_millis(1_500)).await; // until it is asked again
+        let place = node.stop().await;
+        until("it is missed", || !state(&peers, address).healthy).await;
+        restarted.push(serve_at(place).await);
+        until("it is asked again", || state(&peers, address).healthy).await;
     }
-    is_over.store(true, Ordering::Relaxed);
+    let answers = load.end().await;
 
-    for caller in callers {
-        assert!(caller.await.expect("no call fails") > 100);
-    }
+    assert!(answers.len() > 100, "{}", answers.len());
+    assert_eq!(answers.into_iter().filter_map(Result::err).map(|error| format!("{error:?}")).next(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_killed_fails_no_call_but_those_that_it_had_taken() {
+    let nodes = [answering(|| Ok(live())), answering(|| Ok(live()))];
+    let peers = Peers::new(settings(&[nodes[0].address, nodes[1].address]).budget(ample()));
+    let load = Load::on(&ask_peers(&peers));
+
+    let [victim, _other] = nodes;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let place = kill(victim).await;
+    until("it is missed", || !state(&peers, place.address).healthy).await;
+    let answers = load.end().await;
+
+    let failed: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
+    assert!(failed.len() <= Load::CALLERS, "each caller lost one at most: {failed:?}");
+    assert!(failed.iter().all(|error| matches!(error, Error::Ask(AskError::Late))), "{failed:?}");
+}
+
+async fn serve_at(place: Place) -> Node {
+    let serve = move || Node::sessions_at(place, Ask::from_fn(|_| async { Ok(live()) }));
+    tokio::task::spawn_blocking(serve).await.unwrap()
 }

@@ -17,6 +17,7 @@ use prost::Message as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    time::Instant,
 };
 use tonic::{Code, Response, Status, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
@@ -225,14 +226,58 @@ async fn calls_beyond_the_bound_of_a_connection_are_refused_and_never_ran() {
     assert!(begun.try_recv().is_err(), "no more than two began");
 }
 
+#[tokio::test]
+async fn a_connection_that_was_ended_is_read_on_for_a_while_so_that_the_last_word_gets_through() {
+    for closes_its_end in [true, false] {
+        let node = answering(|| Ok(live()));
+        let mut stream = greeted(&node).await;
+
+        let stopping = tokio::spawn(node.stop());
+        farewell(&mut stream).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!stopping.is_finished(), "it waits for the other end");
+
+        let held = (!closes_its_end).then_some(stream);
+        let begun = Instant::now();
+        stopping.await.expect("it does not wait for ever");
+        assert!(begun.elapsed() < if closes_its_end { Duration::from_millis(500) } else { Duration::from_secs(5) });
+        drop(held);
+    }
+}
+
+/// A connection on which both sides have said their settings.
+async fn greeted(node: &Node) -> TcpStream {
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    stream.write_all(&frame(4, 0, 0, &[])).await.unwrap();
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    stream.read_exact(&mut vec![0; usize::from(head[2])]).await.unwrap();
+    stream
+}
+
+/// Reads until the node has ended the connection, with the frames that belong to it (RFC 9113, section 6.8).
+async fn farewell(stream: &mut TcpStream) {
+    const PING: u8 = 6;
+    const GOAWAY: u8 = 7;
+    let (mut head, mut farewells) = ([0; 9], 0);
+    while stream.read_exact(&mut head).await.is_ok() {
+        let mut payload = vec![0; usize::from(head[2])];
+        stream.read_exact(&mut payload).await.unwrap();
+        farewells += usize::from(head[3] == GOAWAY);
+        if head[3] == PING && head[4] == 0 {
+            stream.write_all(&frame(PING, 1, 0, &payload)).await.unwrap();
+        }
+    }
+    assert!(farewells >= 1);
+}
+
 /// A client that begins more calls than it was allowed.
 struct Flood(TcpStream);
 
 impl Flood {
     async fn of(node: &Node, calls: u32) -> Self {
-        let mut stream = TcpStream::connect(node.address).await.unwrap();
-        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
-        stream.write_all(&frame(4, 0, 0, &[])).await.unwrap();
+        let mut stream = greeted(node).await;
         let mut head = Vec::new();
         for (name, value) in [
             (":method", "POST"),

@@ -9,9 +9,9 @@ use portico_kernel::{
     testkit::{probe, until},
 };
 use portico_session::{Error, Validate};
-use tokio::{net::TcpListener, time::Instant};
+use tokio::time::Instant;
 
-use crate::support::{Node, Rogue, answering, ask, ask_peers, live, settings, state, validate};
+use crate::support::{Node, Place, Rogue, answering, ask, ask_peers, live, settings, state, validate};
 
 /// What went wrong with a call, which is not the domain's own doing.
 fn failure<T>(answered: Result<T, Error>) -> AskError {
@@ -80,8 +80,8 @@ async fn an_answer_that_comes_too_late_is_late() {
 
 #[tokio::test]
 async fn a_node_that_is_not_there_never_ran_the_call() {
-    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let ask = ask(settings(&[address]));
+    let nobodys = Place::new();
+    let ask = ask(settings(&[nobodys.address]));
 
     let begun = Instant::now();
     assert_eq!(failure(ask.ask(validate()).await), AskError::Unavailable);
@@ -136,8 +136,8 @@ async fn a_connection_that_was_lost_while_nothing_was_asked_is_made_anew() {
     let ask = ask(settings(&[node.address]));
     assert!(ask.ask(validate()).await.is_ok());
 
-    let address = tokio::task::spawn_blocking(move || node.kill()).await.unwrap();
-    let _again = Node::sessions_at(address, Ask::from_fn(|_| async { Ok(live()) }));
+    let place = tokio::task::spawn_blocking(move || node.kill()).await.unwrap();
+    let _again = Node::sessions_at(place, Ask::from_fn(|_| async { Ok(live()) }));
 
     assert!(ask.ask(validate()).await.is_ok());
 }
@@ -166,6 +166,19 @@ async fn a_connection_that_ends_before_a_call_was_heeded_never_ran_it_and_one_th
         assert_eq!(failure(ask(settings(&[rogue.address])).ask(validate()).await), expected, "{last}");
         assert_eq!(rogue.calls.load(Ordering::SeqCst), 1, "{last}: it is asked once");
     }
+}
+
+#[tokio::test]
+async fn a_call_that_an_old_connection_did_not_heed_is_asked_again_on_a_new_one() {
+    let rogue = Rogue::leaving_after_one_answer().await;
+    let ask = ask(settings(&[rogue.address]));
+    assert_eq!(failure(ask.ask(validate()).await), AskError::Late, "nobody knows what that status means");
+    assert_eq!(rogue.calls.load(Ordering::SeqCst), 1);
+
+    let answered = ask.ask(validate()).await;
+
+    assert_eq!(failure(answered), AskError::Late, "it was answered, on another connection");
+    assert_eq!(rogue.calls.load(Ordering::SeqCst), 3);
 }
 
 #[tokio::test]
@@ -223,8 +236,8 @@ async fn a_connection_that_failed_when_nobody_waited_for_it_any_more_is_not_held
     assert_eq!(failure(hasty.ask(validate()).await), AskError::Unavailable);
     until("the connection has failed", || state(&peers, rogue.address).failures == 1).await;
 
-    let address = rogue.end().await;
-    let _node = Node::sessions_at(address, Ask::from_fn(|_| async { Ok(live()) }));
+    let place = rogue.end().await;
+    let _node = Node::sessions_at(place, Ask::from_fn(|_| async { Ok(live()) }));
 
     assert!(ask_peers(&peers).ask(validate()).await.is_ok());
 }

@@ -1,11 +1,15 @@
 //! A connection that was let in, and who is at its other end.
+//!
+//! Invariant: the last word gets through. A socket that is closed while something unread waits at it is reset, and its other
+//! side may then never read which of its calls were not heeded; so what still comes is read for a while after the end was said.
 
 use std::{
     io::{self, IoSlice},
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use rustls::pki_types::CertificateDer;
@@ -13,9 +17,13 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     sync::OwnedSemaphorePermit,
+    time::{Sleep, sleep},
 };
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
+
+/// How long the other side has to close its end of a connection that this one has ended.
+const LINGERS: Duration = Duration::from_secs(1);
 
 /// Who calls; every request has it in its extensions.
 #[derive(Debug, Clone)]
@@ -30,6 +38,8 @@ pub struct Caller {
 pub(super) struct Io {
     transport: Transport,
     caller: Caller,
+    /// Since the end was said.
+    lingering: Option<Pin<Box<Sleep>>>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -41,13 +51,32 @@ enum Transport {
 impl Io {
     pub(super) fn plain(stream: TcpStream, address: SocketAddr, permit: OwnedSemaphorePermit) -> Self {
         let caller = Caller { address, certificates: Arc::default() };
-        Self { transport: Transport::Plain(stream), caller, _permit: permit }
+        Self { transport: Transport::Plain(stream), caller, lingering: None, _permit: permit }
     }
 
     pub(super) fn tls(stream: TlsStream<TcpStream>, address: SocketAddr, permit: OwnedSemaphorePermit) -> Self {
         let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default().into();
         let caller = Caller { address, certificates };
-        Self { transport: Transport::Tls(Box::new(stream)), caller, _permit: permit }
+        Self { transport: Transport::Tls(Box::new(stream)), caller, lingering: None, _permit: permit }
+    }
+
+    fn poll_end(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(task),
+            Transport::Tls(stream) => Pin::new(stream).poll_shutdown(task),
+        }
+    }
+
+    /// Reads what still comes, until there is no more.
+    fn poll_rest(&mut self, task: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let mut room = [0; 1024];
+            let mut buffer = ReadBuf::new(&mut room);
+            let read = ready!(Pin::new(&mut *self).poll_read(task, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                return Poll::Ready(());
+            }
+        }
     }
 }
 
@@ -102,9 +131,14 @@ impl AsyncWrite for Io {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(task),
-            Transport::Tls(stream) => Pin::new(stream).poll_shutdown(task),
+        if self.lingering.is_none() {
+            ready!(self.poll_end(task))?;
+            self.lingering = Some(Box::pin(sleep(LINGERS)));
         }
+        if self.poll_rest(task).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        let over = self.lingering.as_mut().map(|lingering| lingering.as_mut().poll(task).map(Ok));
+        over.unwrap_or(Poll::Ready(Ok(())))
     }
 }

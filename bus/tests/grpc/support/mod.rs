@@ -1,6 +1,7 @@
 //! Nodes that can be killed, peers that misbehave, and what is asked of them.
 
 mod node;
+mod place;
 mod rogue;
 mod samples;
 
@@ -12,6 +13,7 @@ use portico_session::{Error, Live, SessionId, Token, Validate};
 
 pub(crate) use self::{
     node::Node,
+    place::Place,
     rogue::Rogue,
     samples::{Shown, client, event, opened, session, session_asks, user, user_asks},
 };

@@ -6,17 +6,17 @@ use portico_bus::grpc::{Limits, Server, SessionAsks};
 use portico_kernel::Ask;
 use portico_session::Validate;
 use tokio::{
-    net::TcpListener,
     runtime::{Builder, Runtime},
     sync::oneshot,
     task::JoinHandle,
 };
 
-use super::{PATIENCE, session_asks};
+use super::{PATIENCE, Place, session_asks};
 
 /// A server on loopback. It is killed when it is dropped.
 pub(crate) struct Node {
     pub(crate) address: SocketAddr,
+    place: Place,
     runtime: Option<Runtime>,
     stop: Option<oneshot::Sender<()>>,
     serving: Option<JoinHandle<()>>,
@@ -25,40 +25,42 @@ pub(crate) struct Node {
 impl Node {
     /// A node with the session domain, whose validations `validate` answers.
     pub(crate) fn sessions(validate: Ask<Validate>) -> Self {
-        Self::sessions_at("127.0.0.1:0".parse().unwrap(), validate)
+        Self::sessions_at(Place::new(), validate)
     }
 
-    pub(crate) fn sessions_at(address: SocketAddr, validate: Ask<Validate>) -> Self {
-        Self::at(address, Server::new(Limits::default()).sessions(SessionAsks { validate, ..session_asks() }))
+    pub(crate) fn sessions_at(place: Place, validate: Ask<Validate>) -> Self {
+        Self::at(place, Server::new(Limits::default()).sessions(SessionAsks { validate, ..session_asks() }))
     }
 
     pub(crate) fn of(server: Server) -> Self {
-        Self::at("127.0.0.1:0".parse().unwrap(), server)
+        Self::at(Place::new(), server)
     }
 
-    fn at(address: SocketAddr, server: Server) -> Self {
+    fn at(place: Place, server: Server) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let (told, listening) = std::sync::mpsc::channel();
+        let here = place.clone();
         let serving = runtime.spawn(async move {
-            let listener = TcpListener::bind(address).await.unwrap();
-            told.send(listener.local_addr().unwrap()).unwrap();
+            let listener = here.listen().await;
+            told.send(()).unwrap();
             let stopped = async { drop(stopped.await) };
             server.serve(listener, stopped).await.unwrap();
         });
-        let address = listening.recv_timeout(Duration::from_secs(5)).expect("it listens");
-        Self { address, runtime: Some(runtime), stop: Some(stop), serving: Some(serving) }
+        listening.recv_timeout(Duration::from_secs(5)).expect("it listens");
+        Self { address: place.address, place, runtime: Some(runtime), stop: Some(stop), serving: Some(serving) }
     }
 
-    /// Has it take no more, and waits until all that it took is answered.
-    pub(crate) async fn stop(mut self) {
+    /// Has it take no more, and waits until all that it took is answered. Answers where it was.
+    pub(crate) async fn stop(mut self) -> Place {
         drop(self.stop.take());
         tokio::time::timeout(PATIENCE, self.serving.take().unwrap()).await.expect("it ends").unwrap();
+        self.place.clone()
     }
 
-    /// Ends it at once, with all its connections.
-    pub(crate) fn kill(self) -> SocketAddr {
-        self.address
+    /// Ends it at once, with all its connections. Answers where it was.
+    pub(crate) fn kill(self) -> Place {
+        self.place.clone()
     }
 }
 
