@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     gateway::{Cors, Deadlines, Gateway, HttpLimits, Rate, RateLimits, Tls},
-    node::{Node, NodeTls, Peers, Role},
+    node::{Callers, Node, NodeTls, Peers, Role},
     photo::{Content, ContentAdapter, Mega, Photo},
 };
 use crate::Secret;

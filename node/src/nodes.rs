@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use portico_bus::grpc::{Limits, Server, ServerError};
+use portico_config::Role;
 use portico_kernel::Deadline;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -31,16 +32,18 @@ impl Nodes {
         }
         let hosted = node.hosted();
         if let Some(sessions) = hosted.sessions {
-            server = server.sessions(sessions);
+            server = server.asked_by(names(&config.callers.session)).sessions(sessions);
         }
         if let Some(users) = hosted.users {
-            server = server.users(users);
+            server = server.asked_by(names(&config.callers.user)).users(users);
         }
         if let Some(photos) = hosted.photos {
-            server = server.photos(photos);
+            server = server.asked_by(names(&config.callers.photo)).photos(photos);
         }
         let refusals = server.refusals();
-        node.metrics.observe_refused_nodes(move || [("full", refusals.full()), ("handshake", refusals.handshake())]);
+        node.metrics.observe_refused_nodes(move || {
+            [("full", refusals.full()), ("handshake", refusals.handshake()), ("role", refusals.role())]
+        });
         let unbound = |error| Failure::unavailable(format!("node.listen: cannot listen on {listen}: {error}"));
         let _served_there = node.threads().enter()?;
         let listener = bind(listen).map_err(unbound)?;
@@ -64,6 +67,10 @@ impl Nodes {
             }
         }
     }
+}
+
+fn names(roles: &[Role]) -> impl Iterator<Item = &'static str> {
+    roles.iter().map(|role| role.name())
 }
 
 fn bind(listen: SocketAddr) -> std::io::Result<tokio::net::TcpListener> {

@@ -61,8 +61,13 @@ impl Authority {
 
 /// A node that speaks TLS by `config`, and its count of those that it refused.
 fn node(config: &ServerConfig) -> (Node, Refusals) {
+    serving(Server::new(Limits::default()).tls(config))
+}
+
+/// One that hosts sessions besides.
+fn serving(server: Server) -> (Node, Refusals) {
     let asks = SessionAsks { validate: Ask::from_fn(|_| async { Ok(live()) }), ..session_asks() };
-    let server = Server::new(Limits::default()).tls(config).sessions(asks);
+    let server = server.sessions(asks);
     let refusals = server.refusals();
     (Node::of(server), refusals)
 }
@@ -139,4 +144,25 @@ async fn who_never_shakes_hands_is_sent_away_in_time() {
     until("it is counted", || refusals.handshake() == 1).await;
     mute.readable().await.unwrap();
     assert_eq!(mute.try_read(&mut [0]).unwrap(), 0, "the connection is closed");
+}
+
+#[tokio::test]
+async fn a_node_may_ask_only_what_one_of_its_names_lets_it_and_others_are_counted() {
+    let authority = Authority::new();
+    let (config, client) = (authority.server("127.0.0.1"), authority.client(Some(&authority)));
+    let asked_by = |callers: [&str; 1]| serving(Server::new(Limits::default()).tls(&config).asked_by(callers));
+    let ((open, admitted), (closed, refused)) = (asked_by(["gateway"]), asked_by(["user"]));
+
+    assert!(ask(by_tls(open.address, &client)).ask(validate()).await.is_ok());
+    assert!(is_unavailable(by_tls(closed.address, &client)).await, "it never ran");
+
+    assert_eq!((admitted.role(), refused.role()), (0, 1));
+}
+
+#[tokio::test]
+async fn who_speaks_without_tls_is_trusted_whatever_it_is() {
+    let (node, refusals) = serving(Server::new(Limits::default()).asked_by(["user"]));
+
+    assert!(ask(settings(&[node.address])).ask(validate()).await.is_ok());
+    assert_eq!(refusals.role(), 0);
 }

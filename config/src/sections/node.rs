@@ -14,6 +14,8 @@ pub struct Node {
     pub listen: Option<SocketAddr>,
     /// Who hosts what this process does not.
     pub peers: Peers,
+    /// Which roles may ask each domain of this process.
+    pub callers: Callers,
     /// By what nodes know each other.
     pub tls: NodeTls,
     /// Whether nodes on this machine may talk without TLS.
@@ -75,6 +77,18 @@ pub struct Peers {
     pub session: Vec<String>,
     /// Those with photos.
     pub photo: Vec<String>,
+}
+
+/// The roles that may ask each domain, where nodes prove what they are.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Callers {
+    /// Who may ask about accounts.
+    pub user: Vec<Role>,
+    /// Who may ask about sessions.
+    pub session: Vec<Role>,
+    /// Who may ask about photos.
+    pub photo: Vec<Role>,
 }
 
 /// A node's own certificate, and who vouches for others'.

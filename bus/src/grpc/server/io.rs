@@ -21,6 +21,7 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 /// How long the other side has to close its end of a connection that this one has ended.
 const LINGERS: Duration = Duration::from_secs(1);
@@ -32,6 +33,8 @@ pub struct Caller {
     pub address: SocketAddr,
     /// The certificates that it proved to have, its own first; none without TLS.
     pub certificates: Arc<[CertificateDer<'static>]>,
+    /// The DNS names in its own certificate: what it is, where nodes are named by that.
+    pub names: Arc<[String]>,
 }
 
 /// A connection that counts among those of the server for as long as it lasts.
@@ -50,13 +53,14 @@ enum Transport {
 
 impl Io {
     pub(super) fn plain(stream: TcpStream, address: SocketAddr, permit: OwnedSemaphorePermit) -> Self {
-        let caller = Caller { address, certificates: Arc::default() };
+        let caller = Caller { address, certificates: Arc::default(), names: Arc::default() };
         Self { transport: Transport::Plain(stream), caller, lingering: None, _permit: permit }
     }
 
     pub(super) fn tls(stream: TlsStream<TcpStream>, address: SocketAddr, permit: OwnedSemaphorePermit) -> Self {
-        let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default().into();
-        let caller = Caller { address, certificates };
+        let certificates: Arc<[_]> = stream.get_ref().1.peer_certificates().unwrap_or_default().into();
+        let names = certificates.first().map(|own| names(own).into()).unwrap_or_default();
+        let caller = Caller { address, certificates, names };
         Self { transport: Transport::Tls(Box::new(stream)), caller, lingering: None, _permit: permit }
     }
 
@@ -78,6 +82,17 @@ impl Io {
             }
         }
     }
+}
+
+/// The DNS names of a certificate; none if it cannot be read, though it was believed.
+fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let read = || {
+        let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+        let names = certificate.subject_alternative_name().ok()??.value.general_names.iter();
+        let dns = names.filter_map(|name| if let GeneralName::DNSName(name) = name { Some(*name) } else { None });
+        Some(dns.map(str::to_owned).collect())
+    };
+    read().unwrap_or_default()
 }
 
 impl Connected for Io {

@@ -26,7 +26,7 @@ const WAITING_MAX: usize = 16;
 /// The wait after the system could not accept, for want of file descriptors as a rule.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Connections that were refused. Cheap to clone; clones share the counts.
+/// Connections and calls that were refused. Cheap to clone; clones share the counts.
 #[derive(Debug, Clone, Default)]
 pub struct Refusals(Arc<Counts>);
 
@@ -34,6 +34,7 @@ pub struct Refusals(Arc<Counts>);
 struct Counts {
     full: AtomicU64,
     handshake: AtomicU64,
+    role: AtomicU64,
 }
 
 impl Refusals {
@@ -45,6 +46,15 @@ impl Refusals {
     /// Those whose TLS handshake failed or took too long: without a certificate that is wanted, as a rule.
     pub fn handshake(&self) -> u64 {
         self.0.handshake.load(Ordering::Relaxed)
+    }
+
+    /// Calls of nodes that may not make them.
+    pub fn role(&self) -> u64 {
+        self.0.role.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_role(&self) {
+        self.0.role.fetch_add(1, Ordering::Relaxed);
     }
 }
 

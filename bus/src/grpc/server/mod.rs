@@ -3,6 +3,7 @@
 //! Invariant: what a stranger or a broken peer can take is bounded: connections, the time for their TLS handshakes, streams
 //! on each, and the size of a message.
 
+mod admission;
 mod asks;
 mod io;
 mod listener;
@@ -21,6 +22,7 @@ use tonic::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::server::{Builder as Reflection, Error as ReflectionError};
 
+use self::admission::Guarded;
 pub use self::{
     asks::{SessionAsks, UserAsks},
     io::Caller,
@@ -77,6 +79,7 @@ pub struct Server {
     names: Vec<&'static str>,
     health: HealthReporter,
     refusals: Refusals,
+    callers: Option<Arc<[String]>>,
 }
 
 impl Server {
@@ -85,7 +88,7 @@ impl Server {
         let (health, service) = tonic_health::server::health_reporter();
         let mut routes = RoutesBuilder::default();
         routes.add_service(service);
-        Self { limits, tls: None, routes, names: Vec::new(), health, refusals: Refusals::default() }
+        Self { limits, tls: None, routes, names: Vec::new(), health, refusals: Refusals::default(), callers: None }
     }
 
     /// Accepts TLS alone, by `config`, which says what certificates it wants of its clients.
@@ -94,6 +97,13 @@ impl Server {
         let mut config = config.clone();
         config.alpn_protocols = vec![b"h2".to_vec()];
         self.tls = Some(Arc::new(config));
+        self
+    }
+
+    /// Has what is hosted from here on be asked by nodes alone whose certificates name one of `callers`, if they have any.
+    #[must_use]
+    pub fn asked_by(mut self, callers: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.callers = Some(callers.into_iter().map(Into::into).collect());
         self
     }
 
@@ -121,7 +131,7 @@ impl Server {
             + 'static,
     {
         self.names.push(S::NAME);
-        self.routes.add_service(service);
+        self.routes.add_service(Guarded::new(service, self.callers.clone(), self.refusals.clone()));
         self
     }
 

@@ -58,6 +58,18 @@ pub(in crate::grpc) fn malformed(field: FieldError) -> Status {
     with_details(Fault::Client(Client::Malformed), message, &fault, None)
 }
 
+/// The status that says that the other node may not ask this.
+pub(in crate::grpc) fn forbidden() -> Status {
+    let fault = wire::Fault {
+        kind: wire::FaultKind::Client.into(),
+        code: "forbidden".to_owned(),
+        ran: wire::Ran::No.into(),
+        retry_after: None,
+        fields: Vec::new(),
+    };
+    with_details(Fault::Client(Client::Forbidden), "no role of yours may ask this".to_owned(), &fault, None)
+}
+
 /// What `status` says to whoever asked a domain with errors `E`.
 pub(in crate::grpc) fn judge<E: DomainError>(status: &Status) -> Verdict<E> {
     let details = RpcStatus::decode(status.details()).unwrap_or_default().details;

@@ -15,7 +15,7 @@ mod user;
 use actix::Message;
 use portico_kernel::{AskError, Blame, FieldError};
 
-pub(super) use self::fault::{Verdict, judge, malformed, status};
+pub(super) use self::fault::{Verdict, forbidden, judge, malformed, status};
 pub use self::{session::Sessions, user::Users};
 
 /// A domain that others may reach over gRPC.
