@@ -162,3 +162,112 @@ fn certificates(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>, io::Erro
         read => read.map_err(io::Error::other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use portico_config::Role;
+    use rustls::pki_types::ServerName;
+    use tempfile::TempDir;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        task::JoinHandle,
+    };
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    use super::*;
+    use crate::{cli::CertsCommand, commands::certs};
+
+    /// A directory with an authority, and the certificate of a node that hosts sessions.
+    fn issued() -> (TempDir, NodeTls) {
+        let directory = tempfile::tempdir().unwrap();
+        let dir = directory.path().to_owned();
+        certs::run(&CertsCommand::Init { dir: dir.clone(), days: 10 }).unwrap();
+        let roles = vec![Role::Session];
+        certs::run(&CertsCommand::Issue { dir: dir.clone(), roles, name: None, days: 5 }).unwrap();
+        let file = |name: &str| Some(dir.join(name));
+        let tls =
+            NodeTls { certificate_file: file("session.pem"), key_file: file("session.key"), ca_file: file("ca.pem") };
+        (directory, tls)
+    }
+
+    fn renew(directory: &TempDir, within_days: u32) {
+        certs::run(&CertsCommand::Renew { dir: directory.path().to_owned(), within_days, days: 90 }).unwrap();
+    }
+
+    fn own(trust: &Trust) -> CertificateDer<'static> {
+        trust.current().own.cert[0].clone()
+    }
+
+    fn watched(trust: &Trust) -> JoinHandle<()> {
+        tokio::spawn(trust.clone().watch())
+    }
+
+    /// The files are looked at once more, and what is found there is taken.
+    async fn looked_at() {
+        tokio::time::sleep(LOOKED_AT_EVERY * 2).await;
+    }
+
+    #[tokio::test]
+    async fn nodes_of_one_authority_know_each_other_by_their_roles() {
+        let (_directory, tls) = issued();
+        let trust = Trust::open(&tls).unwrap().unwrap();
+        let speak = async |name: &'static str| {
+            let (client, server) = tokio::io::duplex(16 * 1024);
+            let accepted = TlsAcceptor::from(Arc::new(trust.server())).accept(server);
+            let name = ServerName::try_from(name).unwrap();
+            let connected = TlsConnector::from(Arc::new(trust.client())).connect(name, client);
+            let (accepted, connected) = tokio::join!(accepted, connected);
+            let (mut accepted, mut connected) = (accepted.ok()?, connected.ok()?);
+            connected.write_all(b"?").await.ok()?;
+            accepted.read_u8().await.ok()
+        };
+
+        assert_eq!(speak("session").await, Some(b'?'));
+        assert_eq!(speak("user").await, None, "it is another role");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_certificate_that_is_renewed_is_taken_anew() {
+        let (directory, tls) = issued();
+        let trust = Trust::open(&tls).unwrap().unwrap();
+        let (_watching, before) = (watched(&trust), own(&trust));
+
+        renew(&directory, 4);
+        looked_at().await;
+        assert_eq!(own(&trust), before, "it was good for five days more");
+
+        renew(&directory, 6);
+        looked_at().await;
+        assert_ne!(own(&trust), before);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_go_together_replaces_nothing() {
+        let (directory, tls) = issued();
+        let trust = Trust::open(&tls).unwrap().unwrap();
+        let (_watching, before) = (watched(&trust), own(&trust));
+        let key = fs::read(directory.path().join("session.key")).unwrap();
+
+        renew(&directory, 6);
+        let renewed = fs::read(directory.path().join("session.key")).unwrap();
+        fs::write(directory.path().join("session.key"), key).unwrap();
+        looked_at().await;
+        assert_eq!(own(&trust), before, "the key is that of the one before");
+
+        fs::write(directory.path().join("session.key"), renewed).unwrap();
+        looked_at().await;
+        assert_ne!(own(&trust), before);
+    }
+
+    #[test]
+    fn an_authority_is_made_once_and_signs_for_no_name_that_is_no_file() {
+        let (directory, _) = issued();
+        let dir = directory.path().to_owned();
+
+        assert!(certs::run(&CertsCommand::Init { dir: dir.clone(), days: 10 }).is_err());
+        for name in ["ca", "../session", "a b", ""] {
+            let (roles, name) = (vec![Role::User], Some(name.to_owned()));
+            assert!(certs::run(&CertsCommand::Issue { dir: dir.clone(), roles, name, days: 5 }).is_err());
+        }
+    }
+}

@@ -62,7 +62,10 @@ fn init(dir: &Path, days: u32) -> Result<(), Failure> {
 }
 
 fn issue(dir: &Path, name: &str, roles: &[Role], days: u32) -> Result<(), Failure> {
-    if name == AUTHORITY || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+    if name.is_empty()
+        || name == AUTHORITY
+        || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    {
         return Err(Failure::usage("--name: must be letters, digits, dots, dashes and underscores, and not ca"));
     }
     sign(dir, name, &names(roles), days)?;
