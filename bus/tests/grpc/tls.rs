@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use portico_bus::grpc::{Limits, Peers, Refusals, Server, SessionAsks, Settings};
+use portico_bus::grpc::{Limits, Peers, Refusals, Server, Settings};
 use portico_kernel::{Ask, AskError, testkit::until};
 use portico_session::Error;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -61,7 +61,7 @@ impl Authority {
 
 /// A node that speaks TLS by `config`, and its count of those that it refused.
 fn node(config: &ServerConfig) -> (Node, Refusals) {
-    let asks = SessionAsks { validate: Ask::from_fn(|_| async { Ok(live()) }), ..session_asks() };
+    let asks = portico_session::Asks { validate: Ask::from_fn(|_| async { Ok(live()) }), ..session_asks() };
     let server = Server::new(Limits::default()).tls(config).sessions(asks);
     let refusals = server.refusals();
     (Node::of(server), refusals)
