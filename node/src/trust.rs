@@ -6,6 +6,7 @@ mod verify;
 
 use std::{
     fs, io,
+    os::unix::fs::MetadataExt as _,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, SystemTime},
@@ -71,11 +72,11 @@ impl Trust {
 
     /// Takes files anew whenever they have changed. It never ends.
     pub(crate) async fn watch(self) {
-        let mut seen = self.0.files.changed_at();
+        let mut seen = self.0.files.look();
         loop {
             tokio::time::sleep(LOOKED_AT_EVERY).await;
-            let changed = self.0.files.changed_at();
-            if changed == seen {
+            let found = self.0.files.look();
+            if found == seen {
                 continue;
             }
             match self.0.files.read() {
@@ -85,7 +86,7 @@ impl Trust {
                 }
                 Err(reason) => tracing::warn!(reason, "certificates of nodes have changed and cannot be used yet"),
             }
-            seen = changed;
+            seen = found;
         }
     }
 
@@ -123,10 +124,13 @@ impl Files {
         Some(Self { certificate: certificate_file?, key: key_file?, authority: ca_file? })
     }
 
-    /// When each was changed last; none of one that is not there.
-    fn changed_at(&self) -> [Option<SystemTime>; 3] {
-        let changed_at = |file: &PathBuf| fs::metadata(file).and_then(|file| file.modified()).ok();
-        [&self.certificate, &self.key, &self.authority].map(changed_at)
+    /// What tells whether each was changed or replaced; none of one that is not there.
+    fn look(&self) -> [Option<(u64, SystemTime)>; 3] {
+        let look = |file: &PathBuf| {
+            let found = fs::metadata(file).ok()?;
+            Some((found.ino(), found.modified().ok()?))
+        };
+        [&self.certificate, &self.key, &self.authority].map(look)
     }
 
     /// # Errors
@@ -165,6 +169,8 @@ fn certificates(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>, io::Erro
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use portico_config::Role;
     use rustls::pki_types::ServerName;
     use tempfile::TempDir;
@@ -192,6 +198,13 @@ mod tests {
 
     fn renew(directory: &TempDir, within_days: u32) {
         certs::run(&CertsCommand::Renew { dir: directory.path().to_owned(), within_days, days: 90 }).unwrap();
+    }
+
+    fn exchange(one: &Path, other: &Path) {
+        let between = one.with_extension("between");
+        for (from, to) in [(one, &*between), (other, one), (&between, other)] {
+            fs::rename(from, to).unwrap();
+        }
     }
 
     fn own(trust: &Trust) -> CertificateDer<'static> {
@@ -246,15 +259,15 @@ mod tests {
         let (directory, tls) = issued();
         let trust = Trust::open(&tls).unwrap().unwrap();
         let (_watching, before) = (watched(&trust), own(&trust));
-        let key = fs::read(directory.path().join("session.key")).unwrap();
+        let [key, other] = ["session.key", "other.key"].map(|name| directory.path().join(name));
+        fs::rename(&key, &other).unwrap();
 
         renew(&directory, 6);
-        let renewed = fs::read(directory.path().join("session.key")).unwrap();
-        fs::write(directory.path().join("session.key"), key).unwrap();
+        exchange(&key, &other);
         looked_at().await;
         assert_eq!(own(&trust), before, "the key is that of the one before");
 
-        fs::write(directory.path().join("session.key"), renewed).unwrap();
+        exchange(&key, &other);
         looked_at().await;
         assert_ne!(own(&trust), before);
     }

@@ -27,6 +27,6 @@ mod wire;
 pub use self::{
     bridge::Bridge,
     peers::{PeerState, Peers, Settings},
-    server::{Caller, Limits, Refusals, Server, ServerError, SessionAsks, UserAsks},
+    server::{Caller, Limits, Refusals, Server, ServerError},
     wire::{Answer, Domain, DomainError, Form, Outcome, Rpc, Sessions, Users},
 };

@@ -1,14 +1,13 @@
 //! Every message goes over and comes back as it was.
 
-use portico_bus::grpc::{Bridge, Domain, Limits, Peers, Rpc, Server, SessionAsks, UserAsks};
+use portico_bus::grpc::{Bridge, Domain, Limits, Peers, Rpc, Server};
 use portico_kernel::{Ask, AskError, Callee, Idempotency, IdempotencyKey, UserId, testkit::probe};
 use portico_session::{
     self as session, ClientInfo, Create, Delete, DeleteOthers, EnsureRevocable, LAST_EPOCH, List, RaiseEpoch, Rotate,
     SessionId, Validate,
 };
 use portico_user::{
-    self as user, Authenticate, DeleteAccount, Email, GetUser, Import, Imported, Name, NewAccount, Password,
-    PasswordHash, Register, ResetPassword, SignOut, SignedIn, UpdateAccount, Updated,
+    Authenticate, DeleteAccount, Email, GetUser, Name, Password, Register, SignedIn, UpdateAccount, Updated,
 };
 
 use crate::support::{
@@ -47,14 +46,14 @@ where
 /// Hosts one message of the session domain.
 macro_rules! sessions {
     ($field:ident) => {
-        |server: Server, $field| server.sessions(SessionAsks { $field, ..session_asks() })
+        |server: Server, $field| server.sessions(portico_session::Asks { $field, ..session_asks() })
     };
 }
 
 /// Hosts one message of the user domain.
 macro_rules! users {
     ($field:ident) => {
-        |server: Server, $field| server.users(UserAsks { $field, ..user_asks() })
+        |server: Server, $field| server.users(portico_user::Asks { $field, ..user_asks() })
     };
 }
 
@@ -117,25 +116,6 @@ async fn every_message_of_the_user_domain_and_its_answer_arrive_as_they_were_sen
     let nothing = UpdateAccount { user, name: None, email: None, new_password: None, current_password: None, client };
     carries(users!(update_account), nothing, Updated { user: a_user(), rotated: None }).await;
     carries(users!(get_user), GetUser { id: user }, a_user()).await;
-    carries(users!(reset_password), ResetPassword { email: email() }, password(typed)).await;
-    carries(users!(sign_out), SignOut { email: email() }, user).await;
-    carries(users!(apply_user_event), user::ApplyUserEvent(event()), ()).await;
-}
-
-#[tokio::test]
-async fn an_import_of_the_most_accounts_fits_into_one_message() {
-    let bcrypt = "$2y$10$abcdefghijklmnopqrstuuPMBNHE2CpB6gZlQqWNkzMKZ8MGQkm9m";
-    let account = |number: usize| NewAccount {
-        name: Name::parse(&"𝔄".repeat(Name::MAX_LENGTH)).unwrap_or_else(|_| name()),
-        email: Email::parse(&format!("{number}.{}@example.com", "a".repeat(200))).unwrap(),
-        password: PasswordHash::import(bcrypt).unwrap(),
-    };
-    let users: Vec<_> = (0..Import::MAX_BATCH).map(account).collect();
-    let outcomes = (0..Import::MAX_BATCH)
-        .map(|number| if number % 2 == 0 { Imported::EmailTaken } else { Imported::Opened(UserId::new()) })
-        .collect();
-
-    carries(users!(import), Import { users }, outcomes).await;
 }
 
 #[tokio::test]

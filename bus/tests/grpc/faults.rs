@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use portico_bus::grpc::{Bridge, Limits, Peers, Server, SessionAsks, UserAsks, Users};
+use portico_bus::grpc::{Bridge, Limits, Peers, Server, Users};
 use portico_kernel::{Ask, AskError, Blame, Invalid, StoreError, UserId};
 use portico_session as session;
 use portico_user as user;
@@ -143,7 +143,7 @@ async fn every_error_of_the_session_domain_arrives_as_it_was() {
 async fn every_error_of_the_user_domain_arrives_as_it_was() {
     let next = one_by_one(user_errors());
     let get_user = Ask::from_fn(move |_| std::future::ready(Err(next())));
-    let node = Node::of(Server::new(Limits::default()).users(UserAsks { get_user, ..user_asks() }));
+    let node = Node::of(Server::new(Limits::default()).users(portico_user::Asks { get_user, ..user_asks() }));
     let bridge = Bridge::<Users>::new(Peers::new(settings(&[node.address])));
     let ask = Ask::<GetUser>::new(bridge).timeout(PATIENCE);
 
@@ -158,7 +158,7 @@ async fn every_error_of_the_user_domain_arrives_as_it_was() {
 async fn what_the_callee_says_of_a_call_is_told_as_the_calls_own_failure_and_not_as_the_domains() {
     use portico_kernel::{Callee as _, Deadline};
     for expected in ask_errors() {
-        let node = Node::of(Server::new(Limits::default()).sessions(SessionAsks {
+        let node = Node::of(Server::new(Limits::default()).sessions(portico_session::Asks {
             validate: Ask::from_fn(move |_| async move { Err(expected.into()) }),
             ..session_asks()
         }));

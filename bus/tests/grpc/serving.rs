@@ -3,7 +3,7 @@
 use std::{future::pending, time::Duration};
 
 use portico_bus::grpc::{
-    Limits, Server, SessionAsks,
+    Limits, Server,
     proto::{
         self,
         fault::v1::{Fault, FaultKind, Ran},
@@ -132,7 +132,7 @@ async fn a_message_longer_than_a_mebibyte_is_refused() {
 #[tokio::test]
 async fn health_tells_of_the_hosted_services_alone_and_of_their_end() {
     let (local, mut asked) = portico_kernel::testkit::probe();
-    let asks = SessionAsks { validate: local, ..session_asks() };
+    let asks = portico_session::Asks { validate: local, ..session_asks() };
     let node = Node::of(Server::new(Limits::default()).sessions(asks));
     let channel = channel(&node).await;
     let mut health = HealthClient::new(channel.clone());
@@ -190,7 +190,7 @@ fn tokio_stream(request: ServerReflectionRequest) -> impl futures_util::Stream<I
 #[tokio::test]
 async fn one_connection_too_many_is_closed_at_once_and_counted_and_others_are_unharmed() {
     let server = Server::new(Limits { connections_max: 1, ..Limits::default() })
-        .sessions(SessionAsks { validate: Ask::from_fn(|_| async { Ok(live()) }), ..session_asks() });
+        .sessions(portico_session::Asks { validate: Ask::from_fn(|_| async { Ok(live()) }), ..session_asks() });
     let refusals = server.refusals();
     let node = Node::of(server);
     let first = ask(settings(&[node.address]));
@@ -215,7 +215,8 @@ async fn calls_beyond_the_bound_of_a_connection_are_refused_and_never_ran() {
         pending()
     });
     let limits = Limits { calls_per_connection_max: 2, ..Limits::default() };
-    let node = Node::of(Server::new(limits).sessions(SessionAsks { validate: validate_ask, ..session_asks() }));
+    let node =
+        Node::of(Server::new(limits).sessions(portico_session::Asks { validate: validate_ask, ..session_asks() }));
 
     let flood = Flood::of(&node, 50).await;
     let refused = flood.refused(48).await;

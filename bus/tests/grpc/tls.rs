@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use portico_bus::grpc::{Limits, Peers, Refusals, Server, SessionAsks, Settings};
+use portico_bus::grpc::{Limits, Peers, Refusals, Server, Settings};
 use portico_kernel::{Ask, AskError, testkit::until};
 use portico_session::Error;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -66,7 +66,7 @@ fn node(config: &ServerConfig) -> (Node, Refusals) {
 
 /// One that hosts sessions besides.
 fn serving(server: Server) -> (Node, Refusals) {
-    let asks = SessionAsks { validate: Ask::from_fn(|_| async { Ok(live()) }), ..session_asks() };
+    let asks = portico_session::Asks { validate: Ask::from_fn(|_| async { Ok(live()) }), ..session_asks() };
     let server = server.sessions(asks);
     let refusals = server.refusals();
     (Node::of(server), refusals)

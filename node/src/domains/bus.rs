@@ -43,7 +43,11 @@ pub(super) async fn start(
         None => sessions,
     };
     let (name, others) = match world.config.bus.broker.adapter {
-        BrokerAdapter::Local => ("courier-photo", Arc::new(LocalBroker::new(told(photos))) as Arc<dyn Broker>),
+        BrokerAdapter::Local => {
+            // Without whom to tell, events would be taken for delivered.
+            let photos = photos.ok_or_else(|| Failure::config("node.peers.photo: names nobody who hears of users"))?;
+            ("courier-photo", Arc::new(LocalBroker::new(told(photos))) as Arc<dyn Broker>)
+        }
         BrokerAdapter::Rabbitmq => ("courier-rabbitmq", Box::pin(rabbitmq::publisher(world)).await?),
     };
     let mut lanes = lanes(Arc::clone(&user.outbox), 2).into_iter();
@@ -61,14 +65,12 @@ pub(super) async fn start(
 pub(super) fn receive(world: &mut World, photos: &portico_photo::Asks) -> Result<(), Failure> {
     match world.config.bus.broker.adapter {
         BrokerAdapter::Local => Ok(()), // the node with accounts tells it
-        BrokerAdapter::Rabbitmq => rabbitmq::receiver(world, told(Some(photos))),
+        BrokerAdapter::Rabbitmq => rabbitmq::receiver(world, told(photos)),
     }
 }
 
-fn told(photos: Option<&portico_photo::Asks>) -> Subscribers {
-    photos.map_or_else(Subscribers::default, |photos| {
-        Subscribers::default().with("photo", photos.apply_user_event.clone(), portico_photo::ApplyUserEvent)
-    })
+fn told(photos: &portico_photo::Asks) -> Subscribers {
+    Subscribers::default().with("photo", photos.apply_user_event.clone(), portico_photo::ApplyUserEvent)
 }
 
 impl Domain {

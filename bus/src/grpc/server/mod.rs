@@ -23,14 +23,10 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::server::{Builder as Reflection, Error as ReflectionError};
 
 use self::admission::Guarded;
-pub use self::{
-    asks::{SessionAsks, UserAsks},
-    io::Caller,
-    listener::Refusals,
-};
+pub use self::{io::Caller, listener::Refusals};
 use super::proto::{self, session::v1::sessions_server::SessionsServer, user::v1::users_server::UsersServer};
 
-/// The longest message, in bytes: an import of 500 accounts takes a quarter of it.
+/// The longest message, in bytes.
 pub(super) const MESSAGE_MAX: usize = 1024 * 1024;
 /// A peer that says nothing for so long is asked whether it is there,
 pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -109,14 +105,14 @@ impl Server {
 
     /// Hosts the session domain.
     #[must_use]
-    pub fn sessions(self, asks: SessionAsks) -> Self {
+    pub fn sessions(self, asks: portico_session::Asks) -> Self {
         let service = SessionsServer::new(asks);
         self.host(service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX))
     }
 
     /// Hosts the user domain.
     #[must_use]
-    pub fn users(self, asks: UserAsks) -> Self {
+    pub fn users(self, asks: portico_user::Asks) -> Self {
         let service = UsersServer::new(asks);
         self.host(service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX))
     }

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use portico_bus::grpc::{Limits, Server, SessionAsks};
+use portico_bus::grpc::{Limits, Server};
 use portico_kernel::Ask;
 use portico_session::Validate;
 use tokio::{
@@ -29,7 +29,7 @@ impl Node {
     }
 
     pub(crate) fn sessions_at(place: Place, validate: Ask<Validate>) -> Self {
-        Self::at(place, Server::new(Limits::default()).sessions(SessionAsks { validate, ..session_asks() }))
+        Self::at(place, Server::new(Limits::default()).sessions(portico_session::Asks { validate, ..session_asks() }))
     }
 
     pub(crate) fn of(server: Server) -> Self {

@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
-use portico_bus::grpc::{SessionAsks, UserAsks};
-use portico_kernel::{Ask, Event, UserId};
+use actix::Message;
+use futures_util::future::BoxFuture;
+use portico_kernel::{AskError, Callee, Deadline, Event, UserId};
 use portico_session as session_domain;
 use portico_session::{ClientInfo, Live, Opened, Session, SessionId, Token};
 use portico_user as user_domain;
-use portico_user::{Email, Imported, Name, NewAccount, Password, SignedIn, Updated, User};
+use portico_user::{Email, Name, Password, SignedIn, Updated, User};
 use time::{Duration, OffsetDateTime, macros::datetime};
 
 const CREATED: OffsetDateTime = datetime!(2024-02-29 23:59:59.123456789 UTC);
@@ -51,34 +52,24 @@ pub(crate) fn event() -> Event {
     Event { traceparent: trace, ..event }
 }
 
-/// Asks that nobody answers.
-pub(crate) fn session_asks() -> SessionAsks {
-    SessionAsks {
-        create: Ask::from_fn(|_| async { unreachable!() }),
-        validate: Ask::from_fn(|_| async { unreachable!() }),
-        delete: Ask::from_fn(|_| async { unreachable!() }),
-        list: Ask::from_fn(|_| async { unreachable!() }),
-        delete_others: Ask::from_fn(|_| async { unreachable!() }),
-        ensure_revocable: Ask::from_fn(|_| async { unreachable!() }),
-        raise_epoch: Ask::from_fn(|_| async { unreachable!() }),
-        rotate: Ask::from_fn(|_| async { unreachable!() }),
-        apply_user_event: Ask::from_fn(|_| async { unreachable!() }),
+/// Who answers nothing, since nothing is asked.
+#[derive(Clone)]
+struct Nobody;
+
+impl<M: Message + 'static> Callee<M> for Nobody {
+    fn call(&self, _: M, _: Deadline) -> BoxFuture<'static, Result<M::Result, AskError>> {
+        unreachable!("{} is not asked", std::any::type_name::<M>())
     }
 }
 
 /// Asks that nobody answers.
-pub(crate) fn user_asks() -> UserAsks {
-    UserAsks {
-        register: Ask::from_fn(|_| async { unreachable!() }),
-        authenticate: Ask::from_fn(|_| async { unreachable!() }),
-        delete_account: Ask::from_fn(|_| async { unreachable!() }),
-        update_account: Ask::from_fn(|_| async { unreachable!() }),
-        get_user: Ask::from_fn(|_| async { unreachable!() }),
-        reset_password: Ask::from_fn(|_| async { unreachable!() }),
-        sign_out: Ask::from_fn(|_| async { unreachable!() }),
-        import: Ask::from_fn(|_| async { unreachable!() }),
-        apply_user_event: Ask::from_fn(|_| async { unreachable!() }),
-    }
+pub(crate) fn session_asks() -> session_domain::Asks {
+    session_domain::Asks::of(&Nobody)
+}
+
+/// Asks that nobody answers.
+pub(crate) fn user_asks() -> user_domain::Asks {
+    user_domain::Asks::of(&Nobody)
 }
 
 /// All that a value holds, secrets too, which its `Debug` keeps to itself.
@@ -119,12 +110,10 @@ shown! {
     session_domain::Rotate: |it| [];
     session_domain::ApplyUserEvent: |it| [];
 
-    UserId: |it| [];
     Password: |it| [it.as_typed(), it.expose()];
     User: |it| [it.email.as_str()];
     SignedIn: |it| [it.user.shown(), it.opened.shown()];
     Updated: |it| [it.user.shown(), it.rotated.as_ref().map_or_else(String::new, Shown::shown)];
-    Vec<Imported>: |it| [];
     user_domain::Register: |it| [
         it.email.as_str(), it.password.shown(), format!("{:?}", it.idempotency.as_ref().map(|it| it.fingerprint))
     ];
@@ -136,12 +125,4 @@ shown! {
         or_none(it.current_password.as_ref(), Password::as_typed)
     ];
     user_domain::GetUser: |it| [];
-    user_domain::ResetPassword: |it| [it.email.as_str()];
-    user_domain::SignOut: |it| [it.email.as_str()];
-    user_domain::Import: |it| [it.users.iter().map(hidden_of_account).collect::<String>()];
-    user_domain::ApplyUserEvent: |it| [];
-}
-
-fn hidden_of_account(account: &NewAccount) -> String {
-    format!("{} {};", account.email.as_str(), account.password.expose())
 }

@@ -1,16 +1,13 @@
 //! What is asked of the user domain.
 
 use portico_kernel::{FieldError, Idempotency, IdempotencyKey, Invalid};
-use portico_user::{
-    ApplyUserEvent, Authenticate, DeleteAccount, Email, GetUser, Import, Name, NewAccount, Password, PasswordHash,
-    Register, ResetPassword, SignOut, UpdateAccount,
-};
+use portico_user::{Authenticate, DeleteAccount, Email, GetUser, Name, Password, Register, UpdateAccount};
 
 use crate::grpc::{
     proto::user::v1 as wire,
     wire::{
         Form,
-        parts::{id, parsed, read_event, write_event},
+        parts::{id, parsed},
         session::values::read_client,
     },
 };
@@ -124,77 +121,5 @@ impl Form for GetUser {
 
     fn read(wire: Self::Wire) -> Result<Self, FieldError> {
         Ok(Self { id: id(&wire.user_id, "user_id")? })
-    }
-}
-
-impl Form for ResetPassword {
-    type Wire = wire::ResetPasswordRequest;
-
-    fn write(self) -> Self::Wire {
-        wire::ResetPasswordRequest { email: self.email.as_str().to_owned() }
-    }
-
-    fn read(wire: Self::Wire) -> Result<Self, FieldError> {
-        Ok(Self { email: parsed(wire.email, Email::parse, "email")? })
-    }
-}
-
-impl Form for SignOut {
-    type Wire = wire::SignOutRequest;
-
-    fn write(self) -> Self::Wire {
-        wire::SignOutRequest { email: self.email.as_str().to_owned() }
-    }
-
-    fn read(wire: Self::Wire) -> Result<Self, FieldError> {
-        Ok(Self { email: parsed(wire.email, Email::parse, "email")? })
-    }
-}
-
-impl Form for Import {
-    type Wire = wire::ImportUsersRequest;
-
-    fn write(self) -> Self::Wire {
-        wire::ImportUsersRequest { users: self.users.into_iter().map(Form::write).collect() }
-    }
-
-    fn read(wire: Self::Wire) -> Result<Self, FieldError> {
-        if wire.users.len() > Self::MAX_BATCH {
-            return Err(Invalid::new("too_long", "must be at most 500 accounts").of("users"));
-        }
-        let users = wire.users.into_iter().map(Form::read).collect::<Result<_, _>>()?;
-        Ok(Self { users })
-    }
-}
-
-impl Form for NewAccount {
-    type Wire = wire::NewAccount;
-
-    fn write(self) -> Self::Wire {
-        wire::NewAccount {
-            name: self.name.as_str().to_owned(),
-            email: self.email.as_str().to_owned(),
-            password_hash: self.password.expose().to_owned(),
-        }
-    }
-
-    fn read(wire: Self::Wire) -> Result<Self, FieldError> {
-        Ok(Self {
-            name: parsed(wire.name, Name::parse, "users.name")?,
-            email: parsed(wire.email, Email::parse, "users.email")?,
-            password: parsed(wire.password_hash, PasswordHash::import, "users.password_hash")?,
-        })
-    }
-}
-
-impl Form for ApplyUserEvent {
-    type Wire = wire::ApplyUserEventRequest;
-
-    fn write(self) -> Self::Wire {
-        wire::ApplyUserEventRequest { event: write_event(&self.0) }
-    }
-
-    fn read(wire: Self::Wire) -> Result<Self, FieldError> {
-        read_event(&wire.event).map(Self)
     }
 }

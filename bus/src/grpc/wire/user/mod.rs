@@ -4,17 +4,13 @@ mod answers;
 mod error;
 mod messages;
 
-use portico_kernel::UserId;
-use portico_user::{
-    ApplyUserEvent, Authenticate, DeleteAccount, Error, GetUser, Import, Imported, Password, Register, ResetPassword,
-    SignOut, SignedIn, UpdateAccount, Updated, User,
-};
+use portico_user::{Authenticate, DeleteAccount, Error, GetUser, Register, SignedIn, UpdateAccount, Updated, User};
 
 use super::{Domain, empty, holding, rpcs};
 use crate::grpc::{
     proto::user::v1::{
-        ApplyUserEventResponse, AuthenticateAndLoginResponse, DeleteAccountResponse, GetUserResponse,
-        ImportUsersResponse, RegisterAndLoginResponse, ResetPasswordResponse, SignOutResponse, UpdateAccountResponse,
+        AuthenticateAndLoginResponse, DeleteAccountResponse, GetUserResponse, RegisterAndLoginResponse,
+        UpdateAccountResponse,
     },
     wire::Form as _,
 };
@@ -40,15 +36,10 @@ rpcs! {
     DeleteAccount, "DeleteAccount", (), DeleteAccountResponse;
     UpdateAccount, "UpdateAccount", Updated, UpdateAccountResponse;
     GetUser, "GetUser", User, GetUserResponse;
-    ResetPassword, "ResetPassword", Password, ResetPasswordResponse;
-    SignOut, "SignOut", UserId, SignOutResponse;
-    Import, "ImportUsers", Vec<Imported>, ImportUsersResponse;
-    ApplyUserEvent, "ApplyUserEvent", (), ApplyUserEventResponse;
 }
 
 empty! {
     DeleteAccountResponse
-    ApplyUserEventResponse
 }
 
 holding! {
