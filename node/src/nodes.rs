@@ -12,8 +12,7 @@ use crate::{exit::Failure, node::Node};
 
 /// A listener for other nodes.
 pub(crate) struct Nodes {
-    /// Where it listens.
-    pub(crate) address: SocketAddr,
+    address: SocketAddr,
     stop: CancellationToken,
     serving: JoinHandle<Result<(), ServerError>>,
 }
@@ -51,6 +50,11 @@ impl Nodes {
         let stop = CancellationToken::new();
         let serving = tokio::spawn(server.serve(listener, stop.clone().cancelled_owned()));
         Ok(Some(Self { address, stop, serving }))
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Takes no more calls, and lets those in flight end, or cuts them off at the deadline.

@@ -141,7 +141,7 @@ impl Listeners {
             let gateway = self.gateway.as_ref().map(|gateway| gateway.address);
             gateway.map_or_else(String::new, |address| format!("{told} on {scheme}://{address}{path}\n"))
         };
-        let nodes = self.nodes.as_ref().map_or_else(String::new, |nodes| format!("nodes ask on {}\n", nodes.address));
+        let nodes = self.nodes.as_ref().map_or_else(String::new, |nodes| format!("nodes ask on {}\n", nodes.address()));
         let text = format!(
             "{}operator listening on http://{operator}\n{nodes}data in {data}\n{}",
             of_gateway("gateway listening", ""),

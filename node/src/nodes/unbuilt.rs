@@ -1,16 +1,13 @@
 //! What a binary without it has: no other node asks it anything.
 
-use std::net::SocketAddr;
+use std::{future::Ready, net::SocketAddr};
 
 use portico_kernel::Deadline;
 
 use crate::{exit::Failure, node::Node};
 
 /// Never there.
-pub(crate) struct Nodes {
-    /// Where it would listen.
-    pub(crate) address: SocketAddr,
-}
+pub(crate) enum Nodes {}
 
 impl Nodes {
     #[expect(clippy::unnecessary_wraps, reason = "another binary can fail at it")]
@@ -18,5 +15,11 @@ impl Nodes {
         Ok(None)
     }
 
-    pub(crate) async fn close(self, _: Deadline) {}
+    pub(crate) fn address(&self) -> SocketAddr {
+        match *self {}
+    }
+
+    pub(crate) fn close(self, _: Deadline) -> Ready<()> {
+        match self {}
+    }
 }
