@@ -15,8 +15,10 @@ mod contracts {
     use prost::Message as _;
 
     const ROOT: &str = "proto";
-    const FILES: [&str; 5] = [
+    const FILES: [&str; 7] = [
         "portico/fault/v1/fault.proto",
+        "portico/photo/v1/photo.proto",
+        "portico/photo/v1/photos.proto",
         "portico/session/v1/session.proto",
         "portico/session/v1/sessions.proto",
         "portico/user/v1/user.proto",
@@ -30,7 +32,8 @@ mod contracts {
         fs::write(out.join("portico.bin"), descriptors.encode_to_vec())?;
         tonic_prost_build::configure()
             .build_transport(false)
-            .skip_debug([".portico.session", ".portico.user"]) // what cannot be printed gets into no log
+            .skip_debug([".portico.photo", ".portico.session", ".portico.user"]) // what cannot be printed gets into no log
+            .bytes(".portico.photo") // chunks are parts of what was read, and no copies
             .server_mod_attribute(".", "#[allow(clippy::all, clippy::pedantic)]")
             .client_mod_attribute(".", "#[allow(clippy::all, clippy::pedantic)]")
             .compile_fds(descriptors)?;

@@ -11,18 +11,16 @@
 mod form;
 #[cfg(test)]
 mod fuzz;
-mod tap;
+mod incoming;
 
 use std::pin::pin;
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
 use futures_util::{StreamExt as _, future::LocalBoxFuture};
-use portico_photo::Error;
+use portico_photo::{Error, HungUp, Tap};
 use schemars::json_schema;
 
-pub(crate) use tap::{Tap, tap};
-
-use self::form::Form;
+use self::{form::Form, incoming::Incoming};
 use crate::{
     Input, Problem,
     extract::payload_problem,
@@ -30,7 +28,6 @@ use crate::{
     openapi::Description,
     problem::Code,
     settings::Settings,
-    upload::tap::{HungUp, Incoming},
 };
 
 /// What a form may hold besides its file: boundaries, headers, preamble and epilogue.

@@ -2,10 +2,14 @@
 
 use std::marker::PhantomData;
 
-use futures_util::future::BoxFuture;
+use futures_util::{StreamExt as _, future::BoxFuture};
 use portico_kernel::{AskError, Callee, Deadline, TraceContext};
+use portico_photo::{Content, Error, Load, Open, Photo};
 
-use super::{Domain, Outcome, Peers, Rpc};
+use super::{
+    Domain, Outcome, Peers, Photos, Rpc,
+    peers::{Call, CallOutcome, InFlight, Incoming, Opening, Unary, Uploading},
+};
 
 /// Answers every message of the domain `D` by asking the nodes that host it. Cheap to clone; clones share the nodes.
 pub struct Bridge<D> {
@@ -18,6 +22,15 @@ impl<D: Domain> Bridge<D> {
     pub fn new(peers: Peers) -> Self {
         Self { peers, domain: PhantomData }
     }
+
+    fn ask<C: Call<Domain = D> + 'static>(
+        &self,
+        call: C,
+        deadline: Deadline,
+    ) -> impl Future<Output = Result<(CallOutcome<C>, InFlight), AskError>> + Send + use<C, D> {
+        let (peers, trace) = (self.peers.clone(), TraceContext::current());
+        async move { peers.ask(call, deadline, trace).await }
+    }
 }
 
 impl<D> Clone for Bridge<D> {
@@ -28,7 +41,26 @@ impl<D> Clone for Bridge<D> {
 
 impl<D: Domain, M: Rpc<Domain = D>> Callee<M> for Bridge<D> {
     fn call(&self, message: M, deadline: Deadline) -> BoxFuture<'static, Result<Outcome<M>, AskError>> {
-        let (peers, trace) = (self.peers.clone(), TraceContext::current());
-        Box::pin(async move { peers.ask(message, deadline, trace).await })
+        let asked = self.ask(Unary::new(message), deadline);
+        Box::pin(async move { asked.await.map(|(outcome, _)| outcome) })
+    }
+}
+
+/// The deadline counts for the answer, which comes after the whole upload.
+impl Callee<Load> for Bridge<Photos> {
+    fn call(&self, message: Load, deadline: Deadline) -> BoxFuture<'static, Result<Result<Photo, Error>, AskError>> {
+        let asked = self.ask(Uploading::new(message), deadline);
+        Box::pin(async move { asked.await.map(|(outcome, _)| outcome) })
+    }
+}
+
+/// The deadline counts for the answer, and not for the bytes that follow it.
+impl Callee<Open> for Bridge<Photos> {
+    fn call(&self, message: Open, deadline: Deadline) -> BoxFuture<'static, Result<Result<Content, Error>, AskError>> {
+        let (asked, silence_max) = (self.ask(Opening::new(message), deadline), self.peers.silence_max());
+        Box::pin(async move {
+            let (outcome, place) = asked.await?;
+            Ok(outcome.map(|parts| Content(Incoming::new(parts, place, silence_max).bytes().boxed())))
+        })
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! `proto` is what the contracts in `bus/proto` become, `wire` how the domains' values travel. [`Server`] turns calls into
 //! asks; [`Bridge`] is what an [`Ask`](portico_kernel::Ask) is made of where a domain is elsewhere, over [`Peers`], the
-//! nodes that host it. Deadline and trace travel along.
+//! nodes that host it. Deadline and trace travel along. Pictures go in chunks, and no faster than they are taken.
 //!
 //! ```text
 //! let server = Server::new(limits).sessions(asks);              // on the node that hosts sessions
@@ -28,5 +28,5 @@ pub use self::{
     bridge::Bridge,
     peers::{PeerState, Peers, Settings},
     server::{Caller, Limits, Refusals, Server, ServerError},
-    wire::{Answer, Domain, DomainError, Form, Outcome, Rpc, Sessions, Users},
+    wire::{Answer, Domain, DomainError, Form, Outcome, Photos, Rpc, Sessions, Users},
 };

@@ -1,16 +1,20 @@
 //! What `build.rs` makes of the contracts in `bus/proto`.
 //!
-//! No message of a domain can be printed: they carry tokens, passwords and addresses.
+//! No message of a domain can be printed: they carry tokens, passwords, addresses and pictures.
 //!
 //! ```
 //! let token = portico_bus::grpc::proto::session::v1::ValidateSessionRequest::default();
 //! let user = portico_bus::grpc::proto::user::v1::SignedIn::default();
+//! let part = portico_bus::grpc::proto::photo::v1::LoadPhotoRequest::default();
 //! ```
 //! ```compile_fail,E0277
 //! println!("{:?}", portico_bus::grpc::proto::session::v1::ValidateSessionRequest::default());
 //! ```
 //! ```compile_fail,E0277
 //! println!("{:?}", portico_bus::grpc::proto::user::v1::SignedIn::default());
+//! ```
+//! ```compile_fail,E0277
+//! println!("{:?}", portico_bus::grpc::proto::photo::v1::LoadPhotoRequest::default());
 //! ```
 
 #![allow(missing_docs, unreachable_pub, reason = "generated; the contracts tell what each is")]
@@ -21,6 +25,14 @@ pub mod fault {
     /// The first version.
     pub mod v1 {
         tonic::include_proto!("portico.fault.v1");
+    }
+}
+
+/// The photo domain's contract.
+pub mod photo {
+    /// The first version.
+    pub mod v1 {
+        tonic::include_proto!("portico.photo.v1");
     }
 }
 

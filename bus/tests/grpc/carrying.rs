@@ -2,6 +2,7 @@
 
 use portico_bus::grpc::{Bridge, Domain, Limits, Peers, Rpc, Server};
 use portico_kernel::{Ask, AskError, Callee, Idempotency, IdempotencyKey, UserId, testkit::probe};
+use portico_photo::{self as photo, ContentType, Page, Photo, PhotoId, Summarize, Summary};
 use portico_session::{
     self as session, ClientInfo, Create, Delete, DeleteOthers, EnsureRevocable, LAST_EPOCH, List, RaiseEpoch, Rotate,
     SessionId, Validate,
@@ -11,8 +12,8 @@ use portico_user::{
 };
 
 use crate::support::{
-    Node, PATIENCE, Shown, client, event, live, opened, session as a_session, session_asks, settings, user as a_user,
-    user_asks, validate,
+    Node, PATIENCE, Shown, client, event, live, opened, photo as a_photo, photo_asks, session as a_session,
+    session_asks, settings, user as a_user, user_asks, validate,
 };
 
 /// Has `message` asked of a node that `host` gives its domain, and answered with `answer`: both arrive as they were sent.
@@ -54,6 +55,13 @@ macro_rules! sessions {
 macro_rules! users {
     ($field:ident) => {
         |server: Server, $field| server.users(portico_user::Asks { $field, ..user_asks() })
+    };
+}
+
+/// Hosts one message of the photo domain.
+macro_rules! photos {
+    ($field:ident) => {
+        |server: Server, $field| server.photos(portico_photo::Asks { $field, ..photo_asks() })
     };
 }
 
@@ -116,6 +124,25 @@ async fn every_message_of_the_user_domain_and_its_answer_arrive_as_they_were_sen
     let nothing = UpdateAccount { user, name: None, email: None, new_password: None, current_password: None, client };
     carries(users!(update_account), nothing, Updated { user: a_user(), rotated: None }).await;
     carries(users!(get_user), GetUser { id: user }, a_user()).await;
+}
+
+#[tokio::test]
+async fn every_message_of_the_photo_domain_without_bytes_and_its_answer_arrive_as_they_were_sent() {
+    let (owner, photo) = (UserId::new(), PhotoId::new());
+
+    for kind in ContentType::ALL {
+        let answer = Photo { content_type: kind, thumb_type: kind, ..a_photo() };
+        carries(photos!(get), photo::Get { owner, photo }, answer).await;
+    }
+    let page = Page { items: vec![a_photo(), a_photo()], next: Some(photo) };
+    carries(photos!(list), photo::List { owner, after: Some(photo), limit: 100 }, page).await;
+    let end = Page { items: vec![], next: None };
+    carries(photos!(list), photo::List { owner, after: None, limit: 0 }, end).await;
+    let summary = Summary { count: u64::MAX, latest: vec![a_photo(), a_photo()] };
+    carries(photos!(summarize), Summarize { owner }, summary).await;
+    carries(photos!(summarize), Summarize { owner }, Summary::default()).await;
+    carries(photos!(delete), photo::Delete { owner, photo }, ()).await;
+    carries(photos!(apply_user_event), photo::ApplyUserEvent(event()), ()).await;
 }
 
 #[tokio::test]

@@ -7,11 +7,14 @@ use std::{
 
 use portico_bus::grpc::{Bridge, Limits, Peers, Server, Users};
 use portico_kernel::{Ask, AskError, Blame, Invalid, StoreError, UserId};
+use portico_photo as photo;
 use portico_session as session;
 use portico_user as user;
 use portico_user::{GetUser, Password, PasswordPolicy};
 
-use crate::support::{Node, PATIENCE, ask, session_asks, settings, user_asks, validate};
+use crate::support::{
+    Node, PATIENCE, ask, asks, photo as a_photo, photo_asks, photos, session_asks, settings, user_asks, validate,
+};
 
 /// One error of each variant, and a function that a new variant keeps from compiling until it has one, too.
 macro_rules! every {
@@ -74,6 +77,34 @@ every! {
         user::Error::Session(_) => user::Error::Session(session::Error::Dead),
         user::Error::Ask(_) => user::Error::Ask(AskError::Crashed),
     }
+}
+
+every! {
+    one_of_each_of_photo() -> photo::Error {
+        photo::Error::Unknown => photo::Error::Unknown,
+        photo::Error::TooLarge { .. } => photo::Error::TooLarge { max_bytes: u64::MAX },
+        photo::Error::UnsupportedType => photo::Error::UnsupportedType,
+        photo::Error::TooManyPixels { .. } => photo::Error::TooManyPixels { max: 50_000_000 },
+        photo::Error::BadImage => photo::Error::BadImage,
+        photo::Error::Aborted => photo::Error::Aborted,
+        photo::Error::QuotaReached { .. } => photo::Error::QuotaReached { max: u32::MAX },
+        photo::Error::OwnerDeleted => photo::Error::OwnerDeleted,
+        photo::Error::KeyReused => photo::Error::KeyReused,
+        photo::Error::KeyInProgress => photo::Error::KeyInProgress,
+        photo::Error::Overloaded => photo::Error::Overloaded,
+        photo::Error::Processing => photo::Error::Processing,
+        photo::Error::OnePlace => photo::Error::OnePlace,
+        photo::Error::BadEvent(_) => photo::Error::BadEvent(serde_json::from_str::<u8>("[\n1").unwrap_err()),
+        photo::Error::Store(_) => photo::Error::Store(StoreError::Full("no space left".into())),
+        photo::Error::Ask(_) => photo::Error::Ask(AskError::Crashed),
+    }
+}
+
+/// Every error of the photo domain, with every one beneath it.
+fn photo_errors() -> Vec<photo::Error> {
+    let stores = store_errors().into_iter().map(photo::Error::Store);
+    let asks = ask_errors().into_iter().map(photo::Error::Ask);
+    one_of_each_of_photo().into_iter().chain(stores).chain(asks).collect()
 }
 
 /// Every error of the session domain, with every one beneath it.
@@ -151,6 +182,29 @@ async fn every_error_of_the_user_domain_arrives_as_it_was() {
         let error = ask.ask(GetUser { id: UserId::new() }).await.unwrap_err();
 
         assert_eq!(told(&error), told(&expected));
+    }
+}
+
+#[tokio::test]
+async fn every_error_of_the_photo_domain_arrives_as_it_was_with_bytes_or_without() {
+    let (got, loaded, opened) = (one_by_one(photo_errors()), one_by_one(photo_errors()), one_by_one(photo_errors()));
+    let node = Node::of(Server::new(Limits::default()).photos(photo::Asks {
+        get: Ask::from_fn(move |_| std::future::ready(Err(got()))),
+        load: Ask::from_fn(move |_| std::future::ready(Err(loaded()))),
+        open: Ask::from_fn(move |_| std::future::ready(Err(opened()))),
+        ..photo_asks()
+    }));
+    let asks = asks(&photos(settings(&[node.address])));
+    let owner = UserId::new();
+
+    for expected in photo_errors() {
+        let get = photo::Get { owner, photo: photo::PhotoId::new() };
+        assert_eq!(told(&asks.get.ask(get).await.unwrap_err()), told(&expected));
+        let (_tap, upload) = photo::tap();
+        let load = photo::Load { owner, upload, idempotency: None };
+        assert_eq!(told(&asks.load.ask(load).await.unwrap_err()), told(&expected));
+        let open = photo::Open { photo: a_photo(), rendition: photo::Rendition::Thumb, range: None };
+        assert_eq!(told(&asks.open.ask(open).await.unwrap_err()), told(&expected));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The bridges over gRPC, between real servers on loopback.
 
 mod carrying;
+mod contents;
 mod contracts;
 mod faults;
 mod peers;
@@ -8,3 +9,4 @@ mod serving;
 mod support;
 mod tls;
 mod transport;
+mod uploads;

@@ -8,7 +8,7 @@ mod shapes;
 
 use actix_web::web::Data;
 use portico_kernel::Ask;
-use portico_photo::{Delete, Get, List, Load, Open, PhotoId, Rendition};
+use portico_photo::{Delete, Get, List, Load, Open, PhotoId, Rendition, tap};
 
 pub(crate) use shapes::{Of, Photo};
 
@@ -20,7 +20,7 @@ use self::{
 use crate::{
     Api, Created, Id, Json, Key, NoContent, PageOf, Problem, Query, SignedIn,
     conditional::{Conditions, Wanted},
-    upload::{Upload, tap},
+    upload::Upload,
 };
 
 /// The routes of photos.

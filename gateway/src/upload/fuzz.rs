@@ -6,8 +6,9 @@ use actix_web::{
 };
 use bytes::Bytes;
 use futures_util::{StreamExt as _, future::join, stream};
+use portico_photo::tap;
 
-use super::{Broken, FORM_OVERHEAD_BYTES, Form, Incoming, Payload, Poured, tap};
+use super::{Broken, FORM_OVERHEAD_BYTES, Form, Incoming, Payload, Poured};
 use crate::problem::Code;
 
 const MAX_BYTES: u64 = 1024;

@@ -1,6 +1,6 @@
 //! The domains that other nodes host: their messages are asked over gRPC.
 
-use portico_bus::grpc::{Bridge, PeerState, Peers, Sessions, Settings, Users};
+use portico_bus::grpc::{Bridge, PeerState, Peers, Photos, Sessions, Settings, Users};
 use portico_config::Role;
 use portico_kernel::StoreError;
 

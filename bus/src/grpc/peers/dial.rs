@@ -26,7 +26,7 @@ use tokio_rustls::TlsConnector;
 use tonic::codegen::http::Uri;
 
 use super::{Settings, link::Connection};
-use crate::grpc::server::{KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT};
+use crate::grpc::server::{KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, WINDOW, windows};
 
 /// Why no connection was made.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +94,8 @@ impl Dial {
             .keep_alive_interval(KEEPALIVE_INTERVAL)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .keep_alive_while_idle(true)
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(windows(self.settings.in_flight_max))
             .handshake(TokioIo::new(stream))
             .await
             .map_err(Unreachable::Http)?;

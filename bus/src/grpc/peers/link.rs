@@ -134,7 +134,7 @@ pub(super) enum Unsent {
 }
 
 /// Sends a request, and keeps apart what never ran.
-pub(super) struct Sending(SendRequest<Body>);
+pub(in crate::grpc) struct Sending(SendRequest<Body>);
 
 impl GrpcService<Body> for Sending {
     type ResponseBody = Incoming;

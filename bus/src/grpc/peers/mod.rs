@@ -4,8 +4,11 @@
 //! under the budget. Calls in flight, nodes and connections (one each) are bounded.
 //!
 //! `names` looks up where the nodes are, `peer` is one of them, `standing` whether it is asked (outlier ejection), `link` its
-//! connection, `dial` how that is made, and `outcome` what became of a call.
+//! connection, `dial` how that is made. `call` is what is asked, `upload` and `content` where bytes stream along, and `outcome`
+//! what became of it.
 
+mod call;
+mod content;
 mod dial;
 mod link;
 mod names;
@@ -13,8 +16,12 @@ mod outcome;
 mod peer;
 mod settings;
 mod standing;
+mod upload;
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use portico_kernel::{AskError, Deadline, RetryBudget, TraceContext};
 use tokio::{
@@ -22,9 +29,14 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use self::{names::Known, outcome::Answered, peer::Peer};
+pub(super) use self::{
+    call::{Call, CallOutcome, Unary},
+    content::{Incoming, Opening},
+    peer::InFlight,
+    upload::Uploading,
+};
+use self::{names::Known, peer::Peer};
 pub use self::{peer::PeerState, settings::Settings};
-use super::{Outcome, Rpc};
 
 /// The nodes that host a domain. Cheap to clone; clones share connections and what is known of each node.
 #[derive(Clone)]
@@ -35,14 +47,16 @@ struct Shared {
     known: watch::Receiver<Known>,
     budget: RetryBudget,
     in_flight_max: usize,
+    silence_max: Duration,
 }
 
 impl Peers {
     /// The nodes at `settings`' addresses. Nobody is connected to before the first call. What keeps connections runs where
     /// this is called, however short-lived the runtime of whoever asks.
     pub fn new(settings: Settings) -> Self {
-        let (budget, in_flight_max) = (settings.budget.clone(), settings.in_flight_max);
-        Self(Arc::new(Shared { known: names::watch(settings), budget, in_flight_max }))
+        let (budget, in_flight_max, silence_max) =
+            (settings.budget.clone(), settings.in_flight_max, settings.silence_max);
+        Self(Arc::new(Shared { known: names::watch(settings), budget, in_flight_max, silence_max }))
     }
 
     /// What is known of each node; for metrics.
@@ -52,14 +66,18 @@ impl Peers {
         known.iter().flat_map(|peers| peers.iter()).map(|peer| peer.state(now)).collect()
     }
 
-    /// Has one of the nodes answer.
-    pub(super) async fn ask<M: Rpc>(
+    /// How long a node may be silent while it sends content.
+    pub(super) fn silence_max(&self) -> Duration {
+        self.0.silence_max
+    }
+
+    /// Has one of the nodes answer. The call's place among those in flight is whoever's who gets the answer.
+    pub(super) async fn ask<C: Call>(
         &self,
-        message: M,
+        mut call: C,
         deadline: Deadline,
         trace: Option<TraceContext>,
-    ) -> Result<Outcome<M>, AskError> {
-        let request = message.write();
+    ) -> Result<(CallOutcome<C>, InFlight), AskError> {
         let known = self.known(deadline).await?;
         self.0.budget.deposit();
         let mut asked: Vec<&Arc<Peer>> = Vec::new();
@@ -69,12 +87,12 @@ impl Peers {
             if !asked.is_empty() && !self.0.budget.withdraw() {
                 return Err(refusal);
             }
-            let answered: Answered<M> = match peer.enter(self.0.in_flight_max) {
-                Some(_in_flight) => peer.ask::<M>(request.clone(), deadline, trace).await,
+            let answered = match peer.enter(self.0.in_flight_max, C::CARRIES) {
+                Some(place) => peer.ask(&mut call, deadline, trace).await.map(|outcome| (outcome, place)),
                 None => Err(AskError::Overloaded),
             };
             match answered {
-                Err(error) if error.never_ran() && !deadline.has_passed() => refusal = error,
+                Err(error) if error.never_ran() && !deadline.has_passed() && call.rewind() => refusal = error,
                 answered => return answered,
             }
             asked.push(peer);

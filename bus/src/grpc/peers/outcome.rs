@@ -3,16 +3,19 @@
 use std::error::Error;
 
 use portico_kernel::AskError;
-use tonic::{Response, Status};
+use tonic::Status;
 
-use super::link::Unsent;
+use super::{
+    call::{Call, CallOutcome, Returned},
+    link::Unsent,
+};
 use crate::grpc::{
-    Answer as _, Domain, Outcome, Rpc,
+    Domain,
     wire::{Verdict, judge},
 };
 
 /// What is learnt of a call.
-pub(super) type Answered<M> = Result<Outcome<M>, AskError>;
+pub(super) type Answered<C> = Result<CallOutcome<C>, AskError>;
 
 /// What a call says of the node that was asked.
 pub(super) enum Seen {
@@ -25,16 +28,16 @@ pub(super) enum Seen {
 }
 
 /// Reads what a node answered.
-pub(super) fn read<M: Rpc>(answered: Result<Response<M::Response>, Status>) -> (Answered<M>, Seen) {
-    match answered {
-        Ok(response) => match response.into_inner().read() {
+pub(super) fn read<C: Call>(returned: Returned<C>) -> (Answered<C>, Seen) {
+    match returned {
+        Ok(response) => match C::read(response.into_inner()) {
             Ok(answer) => (Ok(Ok(answer)), Seen::Alive),
             Err(field) => {
-                tracing::error!(call = M::PATH, field = %field.field, rule = field.code, "another node's answer is not understood");
+                tracing::error!(call = C::PATH, field = %field.field, rule = field.code, "another node's answer is not understood");
                 (Err(AskError::Crashed), Seen::Alive)
             }
         },
-        Err(status) => match judge::<<M::Domain as Domain>::Error>(&status) {
+        Err(status) => match judge::<<C::Domain as Domain>::Error>(&status) {
             Verdict::Domain(error) => (Ok(Err(error)), Seen::Alive),
             Verdict::Call(error) => (Err(error), seen(error)),
             Verdict::Unknown => (Err(AskError::Late), Seen::Silent),

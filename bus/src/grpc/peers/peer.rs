@@ -14,16 +14,15 @@ use tokio::{
     runtime::Handle,
     time::{Instant, timeout_at},
 };
-use tonic::{Request, codegen::http::uri::PathAndQuery, metadata::MetadataValue};
-use tonic_prost::ProstCodec;
+use tonic::{Request, metadata::MetadataValue};
 
 use super::{
     Settings,
-    link::{Connection, Link, Unsent},
+    call::Call,
+    link::{Link, Unsent},
     outcome::{self, Answered, Seen},
     standing::Standing,
 };
-use crate::grpc::Rpc;
 
 /// A call that misses its deadline tells something of the node when it had at least this long.
 const TELLING: Duration = Duration::from_millis(250);
@@ -48,15 +47,30 @@ pub(super) struct Peer {
     address: SocketAddr,
     link: Link,
     pub(super) in_flight: AtomicUsize,
+    /// Those in flight that content goes with.
+    carrying: AtomicUsize,
     standing: Arc<Mutex<Standing>>,
 }
 
 /// Counts as in flight until it is dropped.
-pub(super) struct InFlight<'a>(&'a AtomicUsize);
+pub(in crate::grpc) struct InFlight {
+    peer: Arc<Peer>,
+    carries: bool,
+}
 
-impl Drop for InFlight<'_> {
+impl InFlight {
+    /// Notes that the node sends no more of what it had begun to send.
+    pub(super) fn lost(&self, reason: &str) {
+        self.peer.failed(reason);
+    }
+}
+
+impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.peer.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if self.carries {
+            self.peer.carrying.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -65,7 +79,7 @@ impl Peer {
     pub(super) fn new(address: SocketAddr, name: &str, settings: Arc<Settings>, runtime: Handle) -> Self {
         let standing = Arc::new(Mutex::new(Standing::new(Instant::now())));
         let link = Link::new(address, name, settings, runtime, Arc::clone(&standing));
-        Self { address, link, in_flight: AtomicUsize::new(0), standing }
+        Self { address, link, in_flight: AtomicUsize::new(0), carrying: AtomicUsize::new(0), standing }
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -87,23 +101,26 @@ impl Peer {
         }
     }
 
-    /// Room for one more call, if there is.
-    pub(super) fn enter(&self, in_flight_max: usize) -> Option<InFlight<'_>> {
-        let entered = InFlight(&self.in_flight);
-        (self.in_flight.fetch_add(1, Ordering::Relaxed) < in_flight_max).then_some(entered)
+    /// Room for one more call, if there is. Those that content goes with last as long as clients take, and get half of it at
+    /// most: slow clients keep no others away.
+    pub(super) fn enter(self: &Arc<Self>, in_flight_max: usize, carries: bool) -> Option<InFlight> {
+        let entered = InFlight { peer: Arc::clone(self), carries };
+        let has_room = self.in_flight.fetch_add(1, Ordering::Relaxed) < in_flight_max;
+        let may_carry = !carries || self.carrying.fetch_add(1, Ordering::Relaxed) < in_flight_max.div_ceil(2);
+        (has_room && may_carry).then_some(entered)
     }
 
     /// Has the node answer. A connection that turns out to have been closed meanwhile is made anew once.
-    pub(super) async fn ask<M: Rpc>(
+    pub(super) async fn ask<C: Call>(
         &self,
-        request: M::Wire,
+        call: &mut C,
         deadline: Deadline,
         trace: Option<TraceContext>,
-    ) -> Answered<M> {
+    ) -> Answered<C> {
         let is_old = self.link.is_open();
-        let first = self.ask_once::<M>(request.clone(), deadline, trace).await;
+        let first = self.ask_once(call, deadline, trace).await;
         match first {
-            Err(Failed::Closed) if is_old => self.ask_once::<M>(request, deadline, trace).await,
+            Err(Failed::Closed) if is_old && call.rewind() => self.ask_once(call, deadline, trace).await,
             answered => answered,
         }
         .unwrap_or_else(|failed| {
@@ -114,23 +131,24 @@ impl Peer {
         })
     }
 
-    async fn ask_once<M: Rpc>(
+    async fn ask_once<C: Call>(
         &self,
-        request: M::Wire,
+        call: &mut C,
         deadline: Deadline,
         trace: Option<TraceContext>,
-    ) -> Result<Answered<M>, Failed> {
+    ) -> Result<Answered<C>, Failed> {
         let connection = timeout_at(deadline.instant(), self.link.connection()).await;
         let Ok(Ok(connection)) = connection else { return Err(Failed::Unreachable) };
         let begun = Instant::now();
-        let answered = timeout_at(deadline.instant(), call::<M>(&connection, request, deadline, trace)).await;
-        let Ok(answered) = answered else {
-            if is_telling(begun, deadline) {
+        let is_telling = || is_telling::<C>(begun, deadline);
+        let returned = timeout_at(deadline.instant(), call.make(connection.client(), head(deadline, trace))).await;
+        let Ok(returned) = returned else {
+            if is_telling() {
                 self.failed("it does not answer in time");
             }
             return Err(Failed::Late);
         };
-        match answered.as_ref().err().and_then(outcome::unsent) {
+        match returned.as_ref().err().and_then(outcome::unsent) {
             Some(Unsent::Closed(_)) => {
                 self.link.lose(&connection);
                 Err(Failed::Closed)
@@ -140,11 +158,11 @@ impl Peer {
                 Err(Failed::Refused)
             }
             None => {
-                let (answered, seen) = outcome::read::<M>(answered);
+                let (answered, seen) = outcome::read::<C>(returned);
                 match seen {
                     Seen::Alive => self.standing().answered(Instant::now()),
                     Seen::Away(reason) => self.failed(reason),
-                    Seen::Silent if is_telling(begun, deadline) => self.failed("the call was lost on its way"),
+                    Seen::Silent if is_telling() => self.failed("the call was lost on its way"),
                     Seen::Silent => {}
                 }
                 Ok(answered)
@@ -166,8 +184,8 @@ impl Peer {
 }
 
 /// Whether a failure tells something of the node, and not of a deadline that was too near.
-fn is_telling(begun: Instant, deadline: Deadline) -> bool {
-    !deadline.has_passed() || begun.elapsed() >= TELLING
+fn is_telling<C: Call>(begun: Instant, deadline: Deadline) -> bool {
+    !deadline.has_passed() || (C::IS_PROMPT && begun.elapsed() >= TELLING)
 }
 
 /// Why a call brought no answer.
@@ -191,18 +209,13 @@ impl From<Failed> for AskError {
     }
 }
 
-async fn call<M: Rpc>(
-    connection: &Connection,
-    request: M::Wire,
-    deadline: Deadline,
-    trace: Option<TraceContext>,
-) -> Result<tonic::Response<M::Response>, tonic::Status> {
-    let mut request = Request::new(request);
-    request.set_timeout(deadline.remaining());
+/// What goes with every call.
+fn head(deadline: Deadline, trace: Option<TraceContext>) -> Request<()> {
+    let mut head = Request::new(());
+    head.set_timeout(deadline.remaining());
     if let Some(trace) = trace {
         let traceparent = MetadataValue::try_from(&*trace.traceparent());
-        request.metadata_mut().insert("traceparent", traceparent.expect("a traceparent is ASCII"));
+        head.metadata_mut().insert("traceparent", traceparent.expect("a traceparent is ASCII"));
     }
-    let codec = ProstCodec::<M::Wire, M::Response>::default();
-    connection.client().unary(request, PathAndQuery::from_static(M::PATH), codec).await
+    head
 }

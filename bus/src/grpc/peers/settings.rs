@@ -18,6 +18,7 @@ pub struct Settings {
     pub(super) connect_timeout: Duration,
     pub(super) refresh_every: Duration,
     pub(super) in_flight_max: usize,
+    pub(super) silence_max: Duration,
     pub(super) budget: RetryBudget,
     pub(super) resolve: Resolve,
 }
@@ -32,6 +33,7 @@ impl Settings {
             connect_timeout: Duration::from_secs(1),
             refresh_every: Duration::from_secs(5),
             in_flight_max: 256,
+            silence_max: Duration::from_mins(1),
             budget: RetryBudget::default(),
             resolve: Arc::new(|name| Box::pin(async move { Ok(tokio::net::lookup_host(name).await?.collect()) })),
         }
@@ -68,10 +70,18 @@ impl Settings {
     }
 
     /// The most calls in flight to one node; 256 if nothing is said, which is what a node takes. One more is refused here:
-    /// where the other side has no room, a call would wait unseen, and nobody could tell that it never ran.
+    /// where the other side has no room, a call would wait unseen, and nobody could tell that it never ran. Half of them at
+    /// most are such that content goes with.
     #[must_use]
     pub fn in_flight_max(mut self, max: usize) -> Self {
         self.in_flight_max = max;
+        self
+    }
+
+    /// How long a node may be silent while content is awaited from it; 1 min if nothing is said.
+    #[must_use]
+    pub fn silence_max(mut self, max: Duration) -> Self {
+        self.silence_max = max;
         self
     }
 

@@ -1,22 +1,31 @@
 //! The services: which ask answers which call.
 
-use tonic::{Request, Response, Status, async_trait};
+use futures_util::stream::BoxStream;
+use tonic::{Request, Response, Status, Streaming, async_trait};
 
-use super::serve::serve;
+use super::{Limits, content, serve::serve, upload};
 use crate::grpc::proto::{
+    photo::v1::{self as photos, photos_server},
     session::v1::{self as sessions, sessions_server},
     user::v1::{self as users, users_server},
 };
 
-/// A service whose calls are each answered by one ask.
+/// A service whose calls are each answered by one ask, and `others` that are not as simple.
 macro_rules! service {
-    ($service:path, $asks:path, $wire:ident: $($call:ident($request:ident) -> $response:ident by $ask:ident;)*) => {
+    (
+        $service:path, $asks:path, $wire:ident:
+        $($call:ident($request:ident) -> $response:ident by $($ask:ident).+;)*
+        $(=> { $($others:item)* })?
+    ) => {
         #[async_trait]
-        impl $service for $asks {$(
-            async fn $call(&self, request: Request<$wire::$request>) -> Result<Response<$wire::$response>, Status> {
-                serve(&self.$ask, request).await
-            }
-        )*}
+        impl $service for $asks {
+            $(
+                async fn $call(&self, request: Request<$wire::$request>) -> Result<Response<$wire::$response>, Status> {
+                    serve(&self.$($ask).+, request).await
+                }
+            )*
+            $($($others)*)?
+        }
     };
 }
 
@@ -40,4 +49,36 @@ service! {
     delete_account(DeleteAccountRequest) -> DeleteAccountResponse by delete_account;
     update_account(UpdateAccountRequest) -> UpdateAccountResponse by update_account;
     get_user(GetUserRequest) -> GetUserResponse by get_user;
+}
+
+/// The photo domain, and what its streams of bytes may take.
+pub(super) struct Photos {
+    pub(super) asks: portico_photo::Asks,
+    pub(super) limits: Limits,
+}
+
+service! {
+    photos_server::Photos, Photos, photos:
+    get_photo(GetPhotoRequest) -> GetPhotoResponse by asks.get;
+    get_photos(GetPhotosRequest) -> GetPhotosResponse by asks.list;
+    summarize_photos(SummarizePhotosRequest) -> SummarizePhotosResponse by asks.summarize;
+    delete_photo(DeletePhotoRequest) -> DeletePhotoResponse by asks.delete;
+    apply_user_event(ApplyUserEventRequest) -> ApplyUserEventResponse by asks.apply_user_event;
+    => {
+        type OpenPhotoStream = BoxStream<'static, Result<photos::OpenPhotoResponse, Status>>;
+
+        async fn load_photo(
+            &self,
+            request: Request<Streaming<photos::LoadPhotoRequest>>,
+        ) -> Result<Response<photos::LoadPhotoResponse>, Status> {
+            upload::serve(&self.asks.load, request, self.limits.upload_pause_max).await
+        }
+
+        async fn open_photo(
+            &self,
+            request: Request<photos::OpenPhotoRequest>,
+        ) -> Result<Response<Self::OpenPhotoStream>, Status> {
+            content::serve(&self.asks.open, request, self.limits.content_pause_max).await
+        }
+    }
 }

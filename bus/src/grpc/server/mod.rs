@@ -5,9 +5,11 @@
 
 mod admission;
 mod asks;
+mod content;
 mod io;
 mod listener;
 mod serve;
+mod upload;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -22,9 +24,12 @@ use tonic::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::server::{Builder as Reflection, Error as ReflectionError};
 
-use self::admission::Guarded;
+use self::{admission::Guarded, asks::Photos};
 pub use self::{io::Caller, listener::Refusals};
-use super::proto::{self, session::v1::sessions_server::SessionsServer, user::v1::users_server::UsersServer};
+use super::proto::{
+    self, photo::v1::photos_server::PhotosServer, session::v1::sessions_server::SessionsServer,
+    user::v1::users_server::UsersServer,
+};
 
 /// The longest message, in bytes.
 pub(super) const MESSAGE_MAX: usize = 1024 * 1024;
@@ -32,11 +37,20 @@ pub(super) const MESSAGE_MAX: usize = 1024 * 1024;
 pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// and is given up after this long without an answer.
 pub(super) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How much of a stream may be on its way before the other side has taken it: four chunks of content.
+pub(super) const WINDOW: u32 = 256 * 1024;
 /// Calls that were cancelled before they were looked at: deadlines of many calls may pass at once. More than that is an attack
 /// (CVE-2023-44487).
 const CANCELLED_MAX: usize = 256;
 /// The longest head of a request, in bytes.
 const HEAD_MAX: u32 = 16 * 1024;
+
+/// The window of a connection with so many streams: none of them waits because others are not taken.
+pub(super) fn windows(streams: usize) -> u32 {
+    // The most that there is (RFC 9113, section 6.9.1).
+    const WINDOW_MAX: u32 = (1 << 31) - 1;
+    u32::try_from(streams).unwrap_or(u32::MAX).saturating_mul(WINDOW).clamp(WINDOW, WINDOW_MAX)
+}
 
 /// What one server may be asked to bear.
 #[derive(Debug, Clone, Copy)]
@@ -47,12 +61,23 @@ pub struct Limits {
     pub calls_per_connection_max: u32,
     /// How long a TLS handshake may take.
     pub handshake_timeout: Duration,
+    /// How long an upload may pause; then it is broken off.
+    pub upload_pause_max: Duration,
+    /// How long nobody may take of a photo's content; then it is broken off. 128 KiB are taken at a time.
+    pub content_pause_max: Duration,
 }
 
 impl Default for Limits {
-    /// For some hundred nodes: 1,024 connections with 256 calls each, and 5 s for a handshake.
+    /// For some hundred nodes: 1,024 connections with 256 calls each, and 5 s for a handshake. An upload may pause for a minute,
+    /// and what takes a photo's content for five: for clients that take half a kilobyte each second.
     fn default() -> Self {
-        Self { connections_max: 1024, calls_per_connection_max: 256, handshake_timeout: Duration::from_secs(5) }
+        Self {
+            connections_max: 1024,
+            calls_per_connection_max: 256,
+            handshake_timeout: Duration::from_secs(5),
+            upload_pause_max: Duration::from_mins(1),
+            content_pause_max: Duration::from_mins(5),
+        }
     }
 }
 
@@ -117,6 +142,13 @@ impl Server {
         self.host(service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX))
     }
 
+    /// Hosts the photo domain.
+    #[must_use]
+    pub fn photos(self, asks: portico_photo::Asks) -> Self {
+        let service = PhotosServer::new(Photos { asks, limits: self.limits });
+        self.host(service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX))
+    }
+
     fn host<S>(mut self, service: S) -> Self
     where
         S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible, Future: Send>
@@ -152,6 +184,8 @@ impl Server {
         };
         let server = tonic::transport::Server::builder()
             .max_concurrent_streams(self.limits.calls_per_connection_max)
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(windows(self.limits.calls_per_connection_max as usize))
             .http2_max_pending_accept_reset_streams(Some(CANCELLED_MAX))
             .http2_max_header_list_size(HEAD_MAX)
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))

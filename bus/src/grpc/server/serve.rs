@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use actix::Message;
 use portico_kernel::{Ask, Deadline, TraceContext};
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
@@ -10,19 +11,32 @@ use crate::grpc::{Answer as _, Domain, Rpc, wire};
 /// Answers a call by asking `ask`.
 pub(super) async fn serve<M: Rpc>(ask: &Ask<M>, request: Request<M::Wire>) -> Result<Response<M::Response>, Status> {
     let (metadata, _, request) = request.into_parts();
-    let answered = trace_of(&metadata).scope(answer(ask, request));
-    match timeout_of(&metadata) {
-        Some(timeout) => Deadline::within(timeout).scope(answered).await,
-        None => answered.await,
-    }
+    on_behalf(&metadata, answer(ask, request)).await
 }
 
 async fn answer<M: Rpc>(ask: &Ask<M>, request: M::Wire) -> Result<Response<M::Response>, Status> {
     let message = M::read(request).map_err(wire::malformed)?;
-    let answered: Result<M::Answer, <M::Domain as Domain>::Error> = ask.ask(message).await;
+    let answered: Result<M::Answer, <M::Domain as Domain>::Error> = patient(ask).ask(message).await;
     match answered {
         Ok(answer) => Ok(Response::new(M::Response::write(answer))),
         Err(error) => Err(wire::status(&error)),
+    }
+}
+
+/// Does `work` by the deadline and in the trace of the caller.
+pub(super) async fn on_behalf<T>(metadata: &MetadataMap, work: impl Future<Output = T>) -> T {
+    let work = trace_of(metadata).scope(work);
+    match timeout_of(metadata) {
+        Some(timeout) => Deadline::within(timeout).scope(work).await,
+        None => work.await,
+    }
+}
+
+/// Has the caller's deadline decide, where it has one, as it would of a local actor.
+pub(super) fn patient<M: Message>(ask: &Ask<M>) -> Ask<M> {
+    match Deadline::current() {
+        Some(deadline) => ask.clone().timeout(deadline.remaining()),
+        None => ask.clone(),
     }
 }
 

@@ -9,6 +9,7 @@
 mod causes;
 mod fault;
 mod parts;
+pub(super) mod photo;
 mod session;
 mod user;
 
@@ -16,7 +17,7 @@ use actix::Message;
 use portico_kernel::{AskError, Blame, FieldError};
 
 pub(super) use self::fault::{Verdict, forbidden, judge, malformed, status};
-pub use self::{session::Sessions, user::Users};
+pub use self::{photo::Photos, session::Sessions, user::Users};
 
 /// A domain that others may reach over gRPC.
 pub trait Domain: Send + Sync + 'static {

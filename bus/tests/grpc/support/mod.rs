@@ -1,6 +1,7 @@
 //! Nodes that can be killed, peers that misbehave, and what is asked of them.
 
 mod node;
+mod pictures;
 mod place;
 mod rogue;
 mod samples;
@@ -13,9 +14,10 @@ use portico_session::{Error, Live, SessionId, Token, Validate};
 
 pub(crate) use self::{
     node::Node,
+    pictures::{Picture, asks, bytes, chunks, photos, received, settled, uploading},
     place::Place,
     rogue::Rogue,
-    samples::{Shown, client, event, opened, session, session_asks, user, user_asks},
+    samples::{Shown, client, event, opened, photo, photo_asks, session, session_asks, user, user_asks},
 };
 
 /// Longer than anything here takes.

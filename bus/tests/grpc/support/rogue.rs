@@ -74,7 +74,7 @@ impl Rogue {
     }
 
     /// Speaks HTTP/2, and has `respond` treat each call.
-    async fn http2(respond: impl Fn(SendResponse<Bytes>) + Clone + Send + Sync + 'static) -> Self {
+    pub(crate) async fn http2(respond: impl Fn(SendResponse<Bytes>) + Clone + Send + Sync + 'static) -> Self {
         Self::new(move |stream, calls| {
             let respond = respond.clone();
             async move {

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use actix::Message;
 use futures_util::future::BoxFuture;
 use portico_kernel::{AskError, Callee, Deadline, Event, UserId};
+use portico_photo as photo_domain;
+use portico_photo::{ContentType, Page, Photo, PhotoId, Summary};
 use portico_session as session_domain;
 use portico_session::{ClientInfo, Live, Opened, Session, SessionId, Token};
 use portico_user as user_domain;
@@ -45,6 +47,22 @@ pub(crate) fn user() -> User {
     }
 }
 
+pub(crate) fn photo() -> Photo {
+    Photo {
+        id: PhotoId::new(),
+        owner: UserId::new(),
+        content_type: ContentType::Jpeg,
+        size_bytes: u64::MAX,
+        width: u32::MAX,
+        height: 7,
+        sha256: [1; 32],
+        thumb_type: ContentType::Webp,
+        thumb_size_bytes: 9,
+        thumb_sha256: [2; 32],
+        created_at: CREATED,
+    }
+}
+
 pub(crate) fn event() -> Event {
     let trace = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned());
     let event =
@@ -70,6 +88,11 @@ pub(crate) fn session_asks() -> session_domain::Asks {
 /// Asks that nobody answers.
 pub(crate) fn user_asks() -> user_domain::Asks {
     user_domain::Asks::of(&Nobody)
+}
+
+/// Asks that nobody answers.
+pub(crate) fn photo_asks() -> photo_domain::Asks {
+    photo_domain::Asks::of(&Nobody)
 }
 
 /// All that a value holds, secrets too, which its `Debug` keeps to itself.
@@ -125,4 +148,13 @@ shown! {
         or_none(it.current_password.as_ref(), Password::as_typed)
     ];
     user_domain::GetUser: |it| [];
+
+    Photo: |it| [];
+    Page: |it| [];
+    Summary: |it| [];
+    photo_domain::Get: |it| [];
+    photo_domain::List: |it| [];
+    photo_domain::Summarize: |it| [];
+    photo_domain::Delete: |it| [];
+    photo_domain::ApplyUserEvent: |it| [];
 }

@@ -1,36 +1,31 @@
-//! Both ends of an upload: what comes in, bounded, and what the photo domain is given.
+//! The sender's end of an upload.
+//!
+//! Invariant: an upload is whole only if its sender says so. One that is dropped, for whatever reason, is broken off.
 
-use std::{
-    cell::RefCell,
-    pin::Pin,
-    rc::Rc,
-    task::{Context, Poll},
-};
-
-use actix_web::{dev::Payload, error::PayloadError};
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _, ready, stream::Fuse};
-use portico_photo::{Upload, UploadAborted};
 use tokio::sync::mpsc;
 
-/// How many chunks wait for the photo domain, each of what the connection reads at once (64 KiB).
+use crate::{Upload, UploadAborted};
+
+/// How many chunks wait for the photo domain, each of what a connection reads at once (64 KiB).
 const CHUNKS: usize = 2;
 
 type Chunk = Result<Bytes, UploadAborted>;
 
 /// Where the picture is poured into. Dropped without [`Tap::finish`], it tells that the upload was broken off.
-pub(crate) struct Tap {
+pub struct Tap {
     chunks: mpsc::Sender<Chunk>,
     /// A place that is kept free, so that the breaking off can be told when every other is taken.
     abort: Option<mpsc::OwnedPermit<Chunk>>,
 }
 
 /// The photo domain takes no more.
-#[derive(Debug)]
-pub(crate) struct HungUp;
+#[derive(Debug, thiserror::Error)]
+#[error("upload is not taken any more")]
+pub struct HungUp;
 
 /// A tap, and what it pours into.
-pub(crate) fn tap() -> (Tap, Upload) {
+pub fn tap() -> (Tap, Upload) {
     let (chunks, upload) = mpsc::channel(CHUNKS + 1);
     let abort = chunks.clone().try_reserve_owned().ok();
     (Tap { chunks, abort }, Upload(upload))
@@ -38,12 +33,15 @@ pub(crate) fn tap() -> (Tap, Upload) {
 
 impl Tap {
     /// Waits until there is room, and pours.
-    pub(crate) async fn send(&self, chunk: Bytes) -> Result<(), HungUp> {
+    ///
+    /// # Errors
+    /// [`HungUp`]; the answer to the upload says why.
+    pub async fn send(&self, chunk: Bytes) -> Result<(), HungUp> {
         self.chunks.send(Ok(chunk)).await.map_err(|_| HungUp)
     }
 
     /// The upload is whole.
-    pub(crate) fn finish(mut self) {
+    pub fn finish(mut self) {
         self.abort = None;
     }
 }
@@ -53,36 +51,6 @@ impl Drop for Tap {
         if let Some(abort) = self.abort.take() {
             abort.send(Err(UploadAborted));
         }
-    }
-}
-
-/// The request's body, which ends in an overflow past its bound. Clones read on where the others left off.
-#[derive(Clone)]
-pub(crate) struct Incoming(Rc<RefCell<Bounded>>);
-
-struct Bounded {
-    /// Fused: the form's parser asks past the end.
-    payload: Fuse<Payload>,
-    left: u64,
-}
-
-impl Incoming {
-    pub(crate) fn new(payload: Payload, max_bytes: u64) -> Self {
-        Self(Rc::new(RefCell::new(Bounded { payload: payload.fuse(), left: max_bytes })))
-    }
-}
-
-impl Stream for Incoming {
-    type Item = Result<Bytes, PayloadError>;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let body = &mut *self.0.borrow_mut();
-        let chunk = ready!(body.payload.poll_next_unpin(context));
-        Poll::Ready(chunk.map(|chunk| {
-            let chunk = chunk?;
-            body.left = body.left.checked_sub(chunk.len() as u64).ok_or(PayloadError::Overflow)?;
-            Ok(chunk)
-        }))
     }
 }
 
