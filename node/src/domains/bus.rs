@@ -10,14 +10,16 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use portico_bus::{Broker, Courier, Deliver, LocalBroker, Subscribers, lanes};
-use portico_config::BrokerAdapter;
+use portico_config::{BrokerAdapter, Role};
 use portico_kernel::{Outbox, Ref, Spec};
 
 use super::{World, chain, user};
 use crate::exit::Failure;
 
-/// How often the session domain is told of what waits for it before the node gives up.
+/// How often the session domain is told of what waits for it before the node gives up: one in this process,
 const REVOCATIONS_TRIED: u32 = 3;
+/// and one on other nodes, which may be starting as well.
+const REVOCATIONS_TRIED_ELSEWHERE: u32 = 30;
 /// The wait between two times.
 const REVOCATIONS_RETRY: Duration = Duration::from_secs(1);
 /// How long all of what waits may take: a photo database that was broken for long has left many events.
@@ -27,6 +29,7 @@ const REVOCATIONS_TIMEOUT: Duration = Duration::from_mins(10);
 pub(super) struct Domain {
     to_session: Ref<Courier>,
     to_others: Ref<Courier>,
+    revocations_tried: u32,
 }
 
 /// Starts the couriers over the outbox of the user domain. Photo is told by one of them, or by a server.
@@ -58,7 +61,10 @@ pub(super) async fn start(
     };
     let to_sessions = LocalBroker::new(sessions).woken_by(world.sessions_returned.clone());
     let to_session = courier("courier-session", Arc::new(to_sessions));
-    Ok(Domain { to_session, to_others: courier(name, others) })
+    let to_others = courier(name, others);
+    let is_here = world.config.node.hosts(Role::Session);
+    let revocations_tried = if is_here { REVOCATIONS_TRIED } else { REVOCATIONS_TRIED_ELSEWHERE };
+    Ok(Domain { to_session, to_others, revocations_tried })
 }
 
 /// Has the photo domain of this process hear of users, where that comes over a server.
@@ -83,7 +89,7 @@ impl Domain {
         let mut failures = 0;
         while let Err(error) = deliver.ask(Deliver).await {
             failures += 1;
-            if failures == REVOCATIONS_TRIED {
+            if failures == self.revocations_tried {
                 let error = chain(&error);
                 return Err(Failure::unavailable(format!(
                     "sessions that were ended cannot be refused yet, so nothing is served: {error}; \
