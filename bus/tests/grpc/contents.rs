@@ -215,7 +215,7 @@ async fn contents_that_are_not_read_hold_up_no_other_call() {
     let node = showing(move || shown.whole(bytes(10 * MIB)));
     let asks = asks(&photos(settings(&[node.address])));
     let mut unread = Vec::new();
-    for _ in 0..16 {
+    for _ in 0..32 {
         unread.push(asks.open.ask(open()).await.unwrap());
     }
     picture.settled().await;
