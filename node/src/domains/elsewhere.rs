@@ -1,6 +1,6 @@
 //! The domains that other nodes host: their messages are asked over gRPC.
 
-use portico_bus::grpc::{Bridge, PeerState, Peers, Photos, Sessions, Settings, Users};
+use portico_bus::grpc::{Bridge, Peers, Photos, Sessions, Settings, Users};
 use portico_config::Role;
 use portico_kernel::StoreError;
 
@@ -40,16 +40,14 @@ fn peers(world: &mut World, role: Role, probe: &'static str) -> Result<Option<Pe
         Peers::new(settings)
     };
     let probed = peers.clone();
-    world.probe(probe, move || std::future::ready(answer(&probed.snapshot())));
+    world.probe(probe, move || {
+        let peers = probed.clone();
+        async move {
+            let nobody = "none of the nodes that host it can be reached";
+            if peers.is_reachable().await { Ok(()) } else { Err(StoreError::Unavailable(nobody.into())) }
+        }
+    });
     let observed = peers.clone();
     world.metrics.observe_peers(role.name(), move || observed.snapshot());
     Ok(Some(peers))
-}
-
-/// Whether one of them at least is asked; before they were looked up, none is known.
-fn answer(peers: &[PeerState]) -> Result<(), StoreError> {
-    if peers.iter().any(|peer| peer.healthy) {
-        return Ok(());
-    }
-    Err(StoreError::Unavailable("none of the nodes that host it can be asked".into()))
 }

@@ -23,6 +23,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use portico_kernel::{AskError, Deadline, RetryBudget, TraceContext};
 use tokio::{
     sync::watch,
@@ -69,6 +70,13 @@ impl Peers {
     /// How long a node may be silent while it sends content.
     pub(super) fn silence_max(&self) -> Duration {
         self.0.silence_max
+    }
+
+    /// Whether one of the nodes at least is connected, or can be: for readiness.
+    pub async fn is_reachable(&self) -> bool {
+        let Some(known) = self.0.known.borrow().clone() else { return false };
+        let all: FuturesUnordered<_> = known.iter().map(|peer| peer.is_reachable()).collect();
+        all.any(std::future::ready).await
     }
 
     /// Has one of the nodes answer. The call's place among those in flight is whoever's who gets the answer.

@@ -90,6 +90,11 @@ impl Peer {
         self.standing().is_healthy(self.in_flight.load(Ordering::Relaxed), now)
     }
 
+    /// Whether there is a connection, or one can be made.
+    pub(super) async fn is_reachable(&self) -> bool {
+        self.link.connection().await.is_ok()
+    }
+
     pub(super) fn state(&self, now: Instant) -> PeerState {
         let (standing, in_flight) = (self.standing(), self.in_flight.load(Ordering::Relaxed));
         PeerState {
