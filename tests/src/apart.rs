@@ -74,15 +74,21 @@ fn parts(layout: &str, over_servers: bool) -> Vec<Part> {
 fn command(home: &Home, part: &Part, parts: &[Part]) -> Command {
     let mut arguments = vec!["node".to_owned(), "--data-dir".to_owned(), part.data.clone()];
     arguments.extend(part.roles.iter().flat_map(|role| ["--role".to_owned(), (*role).to_owned()]));
-    let mut set = |key: &str, value: &str| arguments.extend(["--set".to_owned(), format!("node.{key}={value}")]);
-    set("plaintext", "true");
-    set("secret_file", home.path().join("nodes.secret").to_str().expect("it is plain"));
+    let mut set = |key: &str, value: &str| arguments.extend(["--set".to_owned(), format!("{key}={value}")]);
+    if home.is_over_servers() {
+        // What one node has done the others know at once, as the REST contract has it, and not within the lease of a cache.
+        set("session.cache", "off");
+        set("user.cache.adapter", "redis");
+        set("user.cache_max", "0");
+    }
+    set("node.plaintext", "true");
+    set("node.secret_file", home.path().join("nodes.secret").to_str().expect("it is plain"));
     if part.roles != ["gateway"] {
-        set("listen", &part.address);
+        set("node.listen", &part.address);
     }
     for role in asked_by(part.roles) {
         let hosts = parts.iter().filter(|part| part.roles.contains(&role)).map(|part| part.address.as_str());
-        set(&format!("peers.{role}"), &format!("[{}]", hosts.collect::<Vec<_>>().join(", ")));
+        set(&format!("node.peers.{role}"), &format!("[{}]", hosts.collect::<Vec<_>>().join(", ")));
     }
     home.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
 }

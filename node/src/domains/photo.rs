@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use portico_config::{Adapter, Config};
 use portico_kernel::{Ask, Spec};
 use portico_photo::{
     Asks, Budget, Decoders, Fingerprints, Limits, Move, Parts, Photos, Staging, Store, Summaries, Uploads,
@@ -70,7 +71,7 @@ fn parts(world: &mut World, store: Arc<dyn Store>, contents: Contents) -> Result
         fingerprints: Fingerprints::new(world.secret),
         staging: Staging::open(&staging)
             .map_err(|error| Failure::cannot_create(format!("{}: {error}", staging.display())))?,
-        summaries: Summaries::new(Arc::clone(&store), world.config.user.cache_max),
+        summaries: Summaries::new(Arc::clone(&store), summaries_max(&world.config)),
         clock: Arc::clone(&world.clock),
         limits: Limits {
             upload_max_bytes: config.upload_max_bytes,
@@ -79,4 +80,12 @@ fn parts(world: &mut World, store: Arc<dyn Store>, contents: Contents) -> Result
         },
         store,
     })
+}
+
+/// Of how many owners summaries are remembered: of none where other nodes may change the same rows, since nobody tells of it.
+fn summaries_max(config: &Config) -> u64 {
+    match config.photo.store.adapter {
+        Adapter::Sqlite => config.user.cache_max,
+        Adapter::Postgres => 0,
+    }
 }
