@@ -13,9 +13,9 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libssl3 \
     && rm -rf /var/lib/apt/lists/*
 
-COPY --chmod=0755 portico /usr/local/bin/portico
-COPY --chmod=0755 ready stage /usr/lib/portico/
-COPY --chmod=0644 LICENSE /usr/share/doc/portico/LICENSE
+COPY portico /usr/local/bin/portico
+COPY ready stage /usr/lib/portico/
+COPY LICENSE /usr/share/doc/portico/LICENSE
 RUN /usr/lib/portico/stage /rootfs && chroot --userspec=10001:10001 /rootfs /usr/local/bin/portico --version
 
 # `certs` of deploy/compose.yml runs in this image itself. An empty volume takes its owner from what it is mounted over.

@@ -12,6 +12,8 @@ LABEL org.opencontainers.image.title="portico-photo" \
     org.opencontainers.image.revision="${REVISION}" \
     org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=builder /rootfs /
+# By itself, for builders that forget whose files are.
+COPY --from=builder --chown=10001:10001 /rootfs/var/lib/portico /var/lib/portico
 # Where OpenSSL and rustls look for the authorities that TLS trusts beside those that the configuration names.
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 # The only place that is written to: `data` in it is the data directory.
