@@ -18,8 +18,8 @@ usage() {
 Makes an image for each service (gateway, user, session, photo, log) of the release binary.
 
   ./just images           builds the binary and the images, and prints their sizes
-  ./just images --check   then also runs them: guarded as in production, one node of each role, until a registration came
-                          through all of them; and has each end in order
+  ./just images --check   also lints the Dockerfiles (hadolint) and runs the images: guarded as in production, one node of
+                          each role, until a registration came through them; and has each end in order
 
 The images are in your Docker daemon. Where none answers, root has one started, which ends with this command: the images
 are then in target/images/portico.tar (`docker load`). Its base image is made by debootstrap, from Debian's own mirror.

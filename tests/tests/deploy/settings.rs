@@ -1,4 +1,4 @@
-//! What nodes are configured by is right, says the binary itself: with the files that each container is given and no other.
+//! What nodes are configured by is right, says the binary: with the files that each container is given and no others.
 
 use std::{
     fs,
