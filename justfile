@@ -29,6 +29,15 @@ restarts:
 servers *arguments:
     @deploy/scripts/servers.sh "$@"
 
+# Make an image for each service, without a registry if need be; `images --check` runs them too (`./just images --help`)
+[positional-arguments]
+images *arguments:
+    @deploy/scripts/images.sh "$@"
+
+# Make the passwords, addresses and certificate that deploy/compose.yml wants, in deploy/secrets
+secrets:
+    @deploy/scripts/secrets.sh
+
 # Run the tests that use Redis over Valkey
 valkey:
     @deploy/scripts/valkey.sh
