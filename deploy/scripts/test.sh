@@ -43,3 +43,11 @@ step "tests" cargo test --workspace --locked --features "$distributed"
 step "tests over servers" env PORTICO_TEST_STORES=postgres,redis,s3,rabbitmq \
     cargo test --workspace --locked --features "$distributed" \
     --test journey --test bad_input --test canary --test durability --test escalation --test shutdown
+# And over nodes apart, and over two in one process and the rest apart, which must be told from one node by nothing.
+for nodes in apart mixed; do
+    step "tests over nodes $nodes" env PORTICO_TEST_NODES=$nodes \
+        cargo test --workspace --locked --features "$distributed" \
+        --test journey --test bad_input --test canary --test durability --test escalation
+    step "tests over nodes $nodes and servers" env PORTICO_TEST_NODES=$nodes PORTICO_TEST_STORES=postgres,redis,s3,rabbitmq \
+        cargo test --workspace --locked --features "$distributed" --test journey --test bad_input --test durability
+done
