@@ -5,7 +5,7 @@ mod node;
 use url::Url;
 
 use crate::{
-    Adapter, Broker, BrokerAdapter, Config, Content, ContentAdapter, Gateway, LogTransport, Mega, Operator, Rate,
+    Adapter, Broker, BrokerAdapter, Config, Content, ContentAdapter, Gateway, LogTransport, Mega, Operator, Otlp, Rate,
     SaslMechanism, SessionAdapter, Store, TlsMode, Transport, tls,
 };
 
@@ -15,6 +15,7 @@ pub(crate) fn rules(config: &Config) -> Vec<(String, String)> {
     node::rules(config, &mut broken);
     gateway(&config.gateway, &mut broken);
     operator(&config.operator, &mut broken);
+    otlp(&config.telemetry.otlp, &mut broken);
     rates(&config.gateway, &mut broken);
     store("user.store", &config.user.store, &mut broken);
     store("photo.store", &config.photo.store, &mut broken);
@@ -100,11 +101,19 @@ fn tls_files(gateway: &Gateway, broken: &mut Broken) {
 
 fn operator(operator: &Operator, broken: &mut Broken) {
     broken.unless(
-        operator.listen.ip().is_loopback() || operator.beyond_loopback,
+        operator.listen.ip().is_loopback(),
         "operator.listen",
-        "is not loopback, and this listener asks nobody who they are: set operator.beyond_loopback if the network keeps \
-         strangers from it",
+        "is not loopback, and this listener asks nobody who they are: operator.monitoring is for probes and Prometheus \
+         elsewhere",
     );
+}
+
+fn otlp(otlp: &Otlp, broken: &mut Broken) {
+    let is_web =
+        |url: &Url| matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none();
+    let can_be_asked = otlp.endpoint.as_ref().is_none_or(|url| Url::parse(url).is_ok_and(|url| is_web(&url)));
+    broken.unless(can_be_asked, "telemetry.otlp.endpoint", "must be a URL such as http://127.0.0.1:4318");
+    broken.unless((1..=3600).contains(&otlp.every_s), "telemetry.otlp.every_s", "must be 1 to 3600");
 }
 
 /// A mistyped level would be taken for the name of a module, and turn the log off without a word.

@@ -3,6 +3,7 @@
 mod gateway;
 mod node;
 mod photo;
+mod telemetry;
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
@@ -12,6 +13,7 @@ pub use self::{
     gateway::{Cors, Deadlines, Gateway, HttpLimits, Rate, RateLimits, Tls},
     node::{Callers, Node, NodeTls, Peers, Role},
     photo::{Content, ContentAdapter, Mega, Photo},
+    telemetry::{Otlp, Telemetry},
 };
 use crate::Secret;
 
@@ -27,6 +29,8 @@ pub struct Config {
     pub gateway: Gateway,
     /// The operator's listener.
     pub operator: Operator,
+    /// Where else what is counted goes.
+    pub telemetry: Telemetry,
     /// The user domain.
     pub user: User,
     /// The session domain.
@@ -53,10 +57,10 @@ pub struct Data {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Operator {
-    /// Where it listens.
+    /// Where it listens: on loopback.
     pub listen: SocketAddr,
-    /// Whether the network keeps strangers from a listener that is not loopback.
-    pub beyond_loopback: bool,
+    /// Where what probes and Prometheus ask for is served as well, and nothing else.
+    pub monitoring: Option<SocketAddr>,
 }
 
 /// The user domain.

@@ -414,15 +414,15 @@ fn a_key_with_dots_in_it_is_told_like_any_other_that_is_unknown() {
 }
 
 #[test]
-fn an_operators_listener_beyond_loopback_is_refused_unless_the_network_protects_it() {
+fn of_what_operators_see_nothing_but_monitoring_leaves_loopback() {
     let beyond = "operator: { listen: \"0.0.0.0:9100\" }";
-    let protected = "operator: { listen: \"0.0.0.0:9100\", beyond_loopback: true }";
+    let monitored = "operator: { monitoring: \"0.0.0.0:9101\" }";
 
     let mistakes = world().file(beyond).load().unwrap_err();
 
     assert_eq!(mistakes.0.iter().map(|mistake| mistake.key.as_str()).collect::<Vec<_>>(), ["operator.listen"]);
-    assert!(mistakes.0[0].detail.contains("operator.beyond_loopback"), "it says what would be right: {mistakes}");
-    assert!(world().file(protected).load().is_ok());
+    assert!(mistakes.0[0].detail.contains("operator.monitoring"), "it says what would be right: {mistakes}");
+    assert!(world().file(monitored).load().is_ok());
 }
 
 #[test]

@@ -37,6 +37,7 @@ random 32 | keep node.secret
 random 24 | keep s3.key
 
 password postgres >/dev/null
+password grafana >/dev/null
 user=$(password user)
 photo=$(password photo)
 echo "postgres://portico_user:$user@postgres:5432/portico_user" | keep user.url

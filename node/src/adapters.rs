@@ -40,6 +40,10 @@ pub(crate) fn check(config: &Config) -> Result<(), Failure> {
         let told = "node: nodes that ask each other are not in this binary; build it with `--features distributed`";
         return Err(Failure::config(told));
     }
+    if config.telemetry.otlp.endpoint.is_some() {
+        let told = "telemetry.otlp.endpoint: OTLP is not in this binary; build it with `--features distributed`";
+        return Err(Failure::config(told));
+    }
     let told: Vec<_> = lacking.iter().filter(|(_, is_named, ..)| *is_named).map(|lacks| told(*lacks)).collect();
     if told.is_empty() { Ok(()) } else { Err(Failure::config(told.join("\nportico: "))) }
 }

@@ -1,6 +1,10 @@
-//! What the node counts, in OpenTelemetry's terms, shown in Prometheus' text format.
+//! What the node counts, in OpenTelemetry's terms, shown in Prometheus' text format, and sent to a collector where there is one.
 //!
 //! Invariant: label values come from closed sets (actor names, route templates, codes), never from a request.
+
+mod http;
+#[cfg(feature = "distributed")]
+mod push;
 
 use std::{
     sync::{
@@ -13,18 +17,20 @@ use std::{
 use futures_util::future::{BoxFuture, join_all};
 use opentelemetry::{
     KeyValue,
-    metrics::{Counter, Histogram, Meter, MeterProvider as _},
+    metrics::{Meter, MeterProvider as _},
 };
-use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
 #[cfg(feature = "distributed")]
 use portico_bus::grpc::PeerState;
-use portico_gateway::{Exchange, HttpMetrics, LimitCount};
-use portico_kernel::{Node, Pool, PoolLoad, StoreError, TreeHandle};
+use portico_config::Telemetry;
+use portico_gateway::LimitCount;
+use portico_kernel::{Deadline, Node, Pool, PoolLoad, StoreError, TreeHandle};
 use portico_log::Stats;
 use prometheus::{Registry, TextEncoder};
+use tokio::time::MissedTickBehavior;
 
-/// Upper bounds of the latency buckets, in seconds (OpenTelemetry semantic conventions for HTTP).
-const LATENCY_BOUNDS_S: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+pub(crate) use self::http::HttpInstruments;
+use crate::exit::Failure;
 
 /// How long a store may take to count what waits in it.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -49,16 +55,43 @@ struct Backlog {
 const UNKNOWN: u64 = u64::MAX;
 
 impl Metrics {
-    /// Counts nothing yet.
-    pub(crate) fn new() -> Self {
+    /// Counts nothing yet. `node` is what it is told from others by.
+    ///
+    /// # Errors
+    /// The operator's: nothing can be sent to the collector of `telemetry`.
+    #[cfg_attr(not(feature = "distributed"), expect(clippy::unnecessary_wraps, reason = "the other build sends"))]
+    pub(crate) fn new(telemetry: &Telemetry, node: String) -> Result<Self, Failure> {
         let registry = Registry::new();
         let exporter = opentelemetry_prometheus::exporter()
             .with_registry(registry.clone())
             .scope_info_enabled(false)
             .build()
             .expect("a new registry has no metric that could clash");
-        let provider = Arc::new(SdkMeterProvider::builder().with_reader(exporter).build());
-        Self { registry, provider, backlogs: Arc::default() }
+        let provider = SdkMeterProvider::builder().with_resource(resource(node)).with_reader(exporter);
+        #[cfg(feature = "distributed")]
+        let provider = push::to(&telemetry.otlp, provider)?;
+        let metrics = Self { registry, provider: Arc::new(provider.build()), backlogs: Arc::default() };
+        if telemetry.otlp.endpoint.is_some() {
+            actix::spawn(metrics.clone().recount(Duration::from_secs(telemetry.otlp.every_s)));
+        }
+        Ok(metrics)
+    }
+
+    /// Counts what waits in stores, again and again: whoever is sent it does not ask for it.
+    async fn recount(self, every: Duration) {
+        let mut times = tokio::time::interval(every);
+        times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            times.tick().await;
+            self.count_backlogs().await;
+        }
+    }
+
+    /// Sends what was counted since the last time, where there is a collector that takes it before `deadline`.
+    pub(crate) async fn close(self, deadline: Deadline) {
+        let provider = self.provider;
+        let sent = tokio::task::spawn_blocking(move || provider.shutdown());
+        let _a_collector_that_is_away_misses_it = tokio::time::timeout(deadline.remaining(), sent).await;
     }
 
     /// The meter that instruments of the node are made with.
@@ -68,9 +101,13 @@ impl Metrics {
 
     /// Everything in Prometheus' text format.
     pub(crate) async fn render(&self) -> String {
+        self.count_backlogs().await;
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+
+    async fn count_backlogs(&self) {
         let backlogs = self.backlogs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         join_all(backlogs.iter().map(Backlog::refresh)).await;
-        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
 
     /// Shows every actor of a supervision tree.
@@ -227,6 +264,16 @@ impl Metrics {
     }
 }
 
+/// What all that is counted here is of (OpenTelemetry semantic conventions for services).
+fn resource(node: String) -> Resource {
+    let attributes = [
+        KeyValue::new("service.name", "portico"),
+        KeyValue::new("service.instance.id", node),
+        KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+    ];
+    Resource::builder_empty().with_attributes(attributes).build()
+}
+
 impl Backlog {
     async fn refresh(&self) {
         let counted = tokio::time::timeout(COUNT_TIMEOUT, (self.count)()).await;
@@ -241,52 +288,20 @@ fn labels(name: &'static str, value: impl Into<opentelemetry::Value>) -> Vec<Key
     vec![KeyValue::new(name, value)]
 }
 
-/// Measures HTTP as OpenTelemetry's semantic conventions have it.
-pub(crate) struct HttpInstruments {
-    duration: Histogram<f64>,
-    cut_off: Counter<u64>,
-}
-
-impl HttpInstruments {
-    /// Measures into `metrics`.
-    pub(crate) fn new(metrics: &Metrics) -> Self {
-        let meter = metrics.meter();
-        let duration = meter
-            .f64_histogram("http.server.request.duration")
-            .with_unit("s")
-            .with_description("Duration of HTTP requests, by route template")
-            .with_boundaries(LATENCY_BOUNDS_S.to_vec())
-            .build();
-        let cut_off = meter
-            .u64_counter("portico.http.cut_off")
-            .with_description("Clients cut off that took their answers too slowly")
-            .build();
-        Self { duration, cut_off }
-    }
-}
-
-impl HttpMetrics for HttpInstruments {
-    fn record(&self, exchange: Exchange) {
-        let labels = [
-            KeyValue::new("http.request.method", exchange.method),
-            KeyValue::new("http.route", exchange.route.unwrap_or_default()),
-            KeyValue::new("http.response.status_code", i64::from(exchange.status)),
-        ];
-        self.duration.record(exchange.duration.as_secs_f64(), &labels);
-    }
-
-    fn cut_off(&self) {
-        self.cut_off.add(1, &[]);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use portico_config::{Otlp, Telemetry};
+
     use super::*;
+
+    fn metrics() -> Metrics {
+        let told_to_nobody = Telemetry { otlp: Otlp { endpoint: None, every_s: 15 } };
+        Metrics::new(&told_to_nobody, "test".into()).unwrap()
+    }
 
     #[tokio::test]
     async fn a_backlog_is_counted_anew_each_time_and_left_out_while_it_cannot_be() {
-        let (metrics, answers) = (Metrics::new(), Arc::new(Mutex::new(vec![Ok(7), Err(()), Ok(3)])));
+        let (metrics, answers) = (metrics(), Arc::new(Mutex::new(vec![Ok(7), Err(()), Ok(3)])));
         metrics.observe_backlog("portico.test.backlog", "A test's", move || {
             let answer = answers.lock().unwrap().pop().expect("it is counted once each time");
             async move { answer.map_err(|()| StoreError::Broken("the test said so".into())) }

@@ -68,10 +68,11 @@ impl Node {
         adapters::check(&config)?;
         let data = take(&config.data.dir)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (layer, journal) = Journal::new(&config.log, Arc::clone(&clock));
+        let name = name(&config);
+        let (layer, journal) = Journal::new(&config.log, name.clone(), Arc::clone(&clock));
         telemetry::install(&config.log, layer)?;
         let root = Supervisor::root("portico", Strategy::OneForOne, INTENSITY);
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(&config.telemetry, name)?;
         let (pools, probes, closers) = (Vec::new(), Vec::new(), Vec::new());
         let secret = secret(&config, &data)?;
         #[cfg(feature = "distributed")]
@@ -202,6 +203,7 @@ impl Node {
         for close in self.closers {
             close.await;
         }
+        self.metrics.close(deadline).await;
         self.domains.log.close().await;
         drop(self.data);
         if drained.is_clean() {
@@ -211,6 +213,12 @@ impl Node {
             drained.cut.into_iter().map(|cut| format!("{} ({} calls)", cut.path, cut.in_flight)).collect();
         Err(Failure::software(format!("cut off before they had finished: {}", cut.join(", "))))
     }
+}
+
+/// What this node's records and metrics are told from another's by.
+fn name(config: &Config) -> String {
+    let machine = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+    config.node.name.clone().unwrap_or_else(machine)
 }
 
 /// The secret that nodes share, or the data directory's own.

@@ -1,13 +1,14 @@
-//! The operator's listener: `/livez`, `/readyz`, `/metrics`, `/tree`. It has no authentication and stays on loopback.
+//! The operator's listener: `/livez`, `/readyz`, `/metrics`, `/tree`. It has no authentication and stays on loopback; the
+//! first three may be had elsewhere as well, from a listener that has nothing else.
 
 use std::{io, net::SocketAddr};
 
 use actix_web::{
     App, HttpResponse, HttpServer,
-    dev::{Server, ServerHandle},
+    dev::ServerHandle,
     http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ContentType, HeaderName, X_CONTENT_TYPE_OPTIONS},
     middleware::DefaultHeaders,
-    web::{self, Data, Json},
+    web::{self, Data, Json, ServiceConfig},
 };
 use portico_kernel::{Tree, TreeHandle};
 
@@ -28,11 +29,12 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// Binds the listener; it serves until its handle stops it. Answers the bound address too.
+    /// Serves `routes` until the listener is stopped.
     ///
     /// # Errors
     /// The operator's: the address cannot be bound.
-    pub(crate) fn serve(self, listen: SocketAddr) -> io::Result<(SocketAddr, ServerHandle, Server)> {
+    pub(crate) fn serve(&self, listen: SocketAddr, routes: fn(&mut ServiceConfig)) -> io::Result<Listener> {
+        let shown = self.clone();
         let server = HttpServer::new(move || {
             App::new()
                 .wrap(
@@ -41,11 +43,8 @@ impl Operator {
                         .add((X_CONTENT_TYPE_OPTIONS, "nosniff"))
                         .add(CSP),
                 )
-                .app_data(Data::new(self.clone()))
-                .route("/livez", web::get().to(livez))
-                .route("/readyz", web::get().to(readyz))
-                .route("/metrics", web::get().to(metrics))
-                .route("/tree", web::get().to(tree))
+                .app_data(Data::new(shown.clone()))
+                .configure(routes)
         })
         .workers(1)
         .disable_signals()
@@ -53,8 +52,38 @@ impl Operator {
         .bind(listen)?;
         let address = server.addrs()[0];
         let server = server.run();
-        Ok((address, server.handle(), server))
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        Ok(Listener { address, handle })
     }
+}
+
+/// A listener that serves.
+pub(crate) struct Listener {
+    /// The address that it has bound.
+    pub(crate) address: SocketAddr,
+    handle: ServerHandle,
+}
+
+impl Listener {
+    /// Closes it, whatever it is asked at the moment.
+    pub(crate) async fn close(self) {
+        self.handle.stop(false).await;
+    }
+}
+
+/// All that there is to see.
+pub(crate) fn everything(routes: &mut ServiceConfig) {
+    monitoring(routes);
+    routes.route("/tree", web::get().to(tree));
+}
+
+/// What probes and Prometheus ask for.
+pub(crate) fn monitoring(routes: &mut ServiceConfig) {
+    routes
+        .route("/livez", web::get().to(livez))
+        .route("/readyz", web::get().to(readyz))
+        .route("/metrics", web::get().to(metrics));
 }
 
 /// The process answers: nothing more is said.

@@ -87,6 +87,12 @@ impl Node {
         Client::new(self.gateway.clone())
     }
 
+    /// Somebody who calls what is for probes and Prometheus alone; `operator.monitoring` says that there is one.
+    pub fn monitoring_client(&self) -> Client {
+        let url = self.stdout.after("monitoring listening on ").expect("the home has it listen");
+        Client::new(url.trim().to_owned())
+    }
+
     /// Somebody who calls the operator's listener.
     pub fn operator_client(&self) -> Client {
         Client::new(self.operator.clone())

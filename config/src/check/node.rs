@@ -5,8 +5,17 @@ use std::net::IpAddr;
 use super::Broken;
 use crate::{BrokerAdapter, Config, Node, Role, tls};
 
+/// The longest name of a node; Linux has machines' names no longer.
+const NAME_MAX: usize = 64;
+
 pub(super) fn rules(config: &Config, broken: &mut Broken) {
     let node = &config.node;
+    let is_name = |name: &String| {
+        (1..=NAME_MAX).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
+    let detail = "must be 1 to 64 letters, digits, dots, dashes and underscores";
+    broken.unless(node.name.as_ref().is_none_or(is_name), "node.name", detail);
     broken.unless(!node.roles.is_empty(), "node.roles", "must name one role at least");
     let twice = node.roles.iter().enumerate().any(|(index, role)| node.roles[..index].contains(role));
     broken.unless(!twice, "node.roles", "must name no role twice");

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Node {
+    /// What records and metrics know this process by; the machine's name where it has none.
+    pub name: Option<String>,
     /// What this process hosts.
     pub roles: Vec<Role>,
     /// Where other nodes ask its domains.

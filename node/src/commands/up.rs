@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use actix_web::dev::ServerHandle;
 use portico_config::Config;
 use portico_gateway::{Asks, Gateway, ServeError, Serving};
 use portico_kernel::Deadline;
@@ -23,7 +22,7 @@ use crate::{
     metrics::HttpInstruments,
     node::Node,
     nodes::Nodes,
-    operator::Operator,
+    operator::{self, Listener, Operator},
     output, shutdown,
 };
 
@@ -106,7 +105,8 @@ fn allow_descriptors() {
 struct Listeners {
     gateway: Option<Serving>,
     nodes: Option<Nodes>,
-    operator: (std::net::SocketAddr, ServerHandle),
+    operator: Listener,
+    monitoring: Option<Listener>,
     control: tokio::task::JoinHandle<()>,
     draining: Arc<AtomicBool>,
 }
@@ -119,31 +119,28 @@ impl Listeners {
             None => None,
         };
         let nodes = Nodes::open(node)?;
-        let operator =
-            Operator { tree: node.root().tree(), readiness: node.readiness.clone(), metrics: node.metrics.clone() };
-        let listen = config.operator.listen;
-        let (operator_address, operator_handle, operator) = operator
-            .serve(listen)
-            .map_err(|error| Failure::unavailable(format!("operator.listen: cannot listen on {listen}: {error}")))?;
-        actix::spawn(operator);
+        let (operator, monitoring) = serve_operator(node)?;
         let socket = config.data.dir.join(SOCKET);
         let control = control::serve(&socket, node.control())
             .map_err(|error| Failure::cannot_create(format!("{}: {error}", socket.display())))?;
-        Ok(Self { gateway, nodes, operator: (operator_address, operator_handle), control, draining })
+        Ok(Self { gateway, nodes, operator, monitoring, control, draining })
     }
 
     /// Tells where everything is, one line each, for people and for scripts.
     fn tell(&self, node: &Node) {
         let config = node.config();
         let scheme = if config.gateway.tls.certificate_file.is_some() { "https" } else { "http" };
-        let (operator, data) = (self.operator.0, absolute(&config.data.dir));
+        let (operator, data) = (self.operator.address, absolute(&config.data.dir));
         let of_gateway = |told: &str, path: &str| {
             let gateway = self.gateway.as_ref().map(|gateway| gateway.address);
             gateway.map_or_else(String::new, |address| format!("{told} on {scheme}://{address}{path}\n"))
         };
+        let monitoring = self.monitoring.as_ref();
+        let monitoring =
+            monitoring.map_or_else(String::new, |shown| format!("monitoring listening on http://{}\n", shown.address));
         let nodes = self.nodes.as_ref().map_or_else(String::new, |nodes| format!("nodes ask on {}\n", nodes.address()));
         let text = format!(
-            "{}operator listening on http://{operator}\n{nodes}data in {data}\n{}",
+            "{}operator listening on http://{operator}\n{monitoring}{nodes}data in {data}\n{}",
             of_gateway("gateway listening", ""),
             of_gateway("API documentation", "/docs"),
         );
@@ -166,7 +163,10 @@ impl Listeners {
         if let Some(nodes) = self.nodes {
             nodes.close(deadline).await;
         }
-        self.operator.1.stop(false).await;
+        self.operator.close().await;
+        if let Some(monitoring) = self.monitoring {
+            monitoring.close().await;
+        }
         cut
     }
 }
@@ -176,6 +176,18 @@ fn serve_gateway(node: &Node, asks: Asks, draining: Arc<AtomicBool>) -> Result<S
     let gateway = Gateway::new(node.config(), asks, node.secret(), draining, metrics);
     node.metrics.observe_limits(gateway.limit_counts());
     gateway.serve().map_err(|error| unserved(&error))
+}
+
+/// What operators see, and what of it is for probes and Prometheus elsewhere.
+fn serve_operator(node: &Node) -> Result<(Listener, Option<Listener>), Failure> {
+    let shown = Operator { tree: node.root().tree(), readiness: node.readiness.clone(), metrics: node.metrics.clone() };
+    let cannot = |key: &str, listen, error| Failure::unavailable(format!("{key}: cannot listen on {listen}: {error}"));
+    let portico_config::Operator { listen, monitoring } = node.config().operator;
+    let all = shown.serve(listen, operator::everything).map_err(|error| cannot("operator.listen", listen, error))?;
+    let serve = |listen| {
+        shown.serve(listen, operator::monitoring).map_err(|error| cannot("operator.monitoring", listen, error))
+    };
+    Ok((all, monitoring.map(serve).transpose()?))
 }
 
 fn unserved(error: &ServeError) -> Failure {

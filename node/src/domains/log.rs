@@ -25,17 +25,12 @@ pub(crate) struct Journal(pub(crate) Inbox);
 
 impl Journal {
     /// A journal, and the layer that fills it.
-    pub(crate) fn new(config: &Log, clock: Arc<dyn Clock>) -> (Layer, Self) {
-        let origin = Origin::new(instance(), env!("CARGO_PKG_VERSION"));
+    pub(crate) fn new(config: &Log, node: String, clock: Arc<dyn Clock>) -> (Layer, Self) {
+        let origin = Origin::new(node, env!("CARGO_PKG_VERSION"));
         let limits = Limits { records_max: config.queue_max, bytes_max: QUEUE_BYTES_MAX };
         let (layer, inbox) = channel(origin, limits, clock);
         (layer, Self(inbox))
     }
-}
-
-/// The name of this machine, which tells its records from another's.
-fn instance() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// The running log domain.

@@ -76,6 +76,9 @@ fn whoever_is_waited_for_can_be() {
                     let is_seen = ROLES.contains(&awaited) || awaited_service["healthcheck"]["test"].is_array();
                     assert!(is_seen, "{name} waits for {awaited}, whose health nobody looks at");
                 }
+                "service_started" => {
+                    assert!(awaited_service["healthcheck"].is_null(), "{awaited} has a health to wait for")
+                }
                 "service_completed_successfully" => assert!(is_one_shot(awaited_service), "{awaited} never ends"),
                 other => panic!("{name}: {other}"),
             }
@@ -127,12 +130,15 @@ fn nobody_but_who_makes_certificates_sees_the_authoritys_key() {
 fn servers_can_be_reached_by_those_alone_who_use_them() {
     let compose = compose();
     let open: Vec<_> = entries(&compose["networks"]).filter(|(_, network)| network["internal"] != true).collect();
-    assert_eq!(open.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["public"]);
+    assert_eq!(open.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["public", "operators"]);
     let on = |network: &str| {
         let is_on = |service: &Value| named(&service["networks"]).contains(&network);
         entries(&compose["services"]).filter(|(_, service)| is_on(service)).map(|(name, _)| name).collect::<Vec<_>>()
     };
     assert_eq!(on("public"), ["gateway"]);
+    assert_eq!(on("operators"), ["grafana"]);
+    assert_eq!(on("telemetry"), ["collector", "gateway", "log", "photo", "session", "user"]);
+    assert_eq!(on("monitoring"), ["collector", "grafana", "prometheus"]);
     assert_eq!(on("nodes"), ["gateway", "photo", "session", "user"]);
     assert_eq!(on("postgres"), ["photo", "postgres", "user"]);
     assert_eq!(on("redis"), ["redis", "session", "user"]);

@@ -111,32 +111,33 @@ fn every_pod_is_guarded() {
 
 #[tokio::test]
 async fn probes_ask_for_what_there_is() {
-    let home = Home::new();
+    let home = Home::new().set("operator.monitoring", "127.0.0.1:0");
     let node = home.up().await;
+    let monitoring = node.monitoring_client();
     for (name, workload) in workloads(&objects()) {
         let container = container(workload);
         for (probe, path) in [("startupProbe", "/livez"), ("livenessProbe", "/livez"), ("readinessProbe", "/readyz")] {
             let asked = &container[probe]["httpGet"];
-            assert_eq!((&asked["path"], &asked["port"]), (&path.into(), &"operator".into()), "{name}: {probe}");
-            assert_eq!(node.operator_client().get(path).await.status, 200, "{path}");
+            assert_eq!((&asked["path"], &asked["port"]), (&path.into(), &"monitoring".into()), "{name}: {probe}");
+            assert_eq!(monitoring.get(path).await.status, 200, "{path}");
         }
     }
 }
 
 #[test]
 fn ports_are_those_that_the_configuration_listens_at() {
-    let listens = |file: &str, section: &str| {
+    let listens = |file: &str, section: &str, key: &str| {
         let config = documents(&format!("kubernetes/config/{file}.yml")).remove(0);
-        config[section]["listen"].as_str().and_then(|at| at.strip_prefix("0.0.0.0:")?.parse::<u64>().ok())
+        config[section][key].as_str().and_then(|at| at.strip_prefix("0.0.0.0:")?.parse::<u64>().ok())
     };
     for (name, workload) in workloads(&objects()) {
         let port = |wanted: &str| {
             let mut ports = container(workload)["ports"].as_array().unwrap().iter();
             ports.find(|port| port["name"] == wanted).and_then(|port| port["containerPort"].as_u64())
         };
-        assert_eq!(port("operator"), listens("common", "operator"), "{name}");
-        assert_eq!(port("grpc"), listens(name, "node"), "{name}");
-        assert_eq!(port("http"), listens(name, "gateway"), "{name}");
+        assert_eq!(port("monitoring"), listens("common", "operator", "monitoring"), "{name}");
+        assert_eq!(port("grpc"), listens(name, "node", "listen"), "{name}");
+        assert_eq!(port("http"), listens(name, "gateway", "listen"), "{name}");
     }
     for (name, service) in of_kind(&objects(), "Service") {
         assert_eq!(service["selector"][NAME], format!("portico-{name}"));
