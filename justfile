@@ -57,6 +57,11 @@ crash *arguments:
 faults *arguments:
     @deploy/scripts/faults.sh "$@"
 
+# Restart and kill nodes of many under load, slow and cut the ways between them, and hold them to their promises (`./just nodes --help`)
+[positional-arguments]
+nodes *arguments:
+    @deploy/scripts/nodes.sh "$@"
+
 # Race clients against each other and hold every answer against models (`./just histories --help`)
 [positional-arguments]
 histories *arguments:

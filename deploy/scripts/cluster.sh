@@ -97,7 +97,7 @@ write_node() {
     {
         printf 'data: { dir: %s }\n' "$dir/$name/data"
         printf 'operator: { listen: 127.0.0.1:%s }\n' $(($(port "$name") + 20))
-        printf 'node:\n  roles: [%s]\n  peers: { %s }\n' "$role" "$peers"
+        printf 'node:\n  name: %s\n  roles: [%s]\n  peers: { %s }\n' "$name" "$role" "$peers"
         printf '  tls: { certificate_file: %s, key_file: %s, ca_file: %s }\n' \
             "$dir/certs/$name.pem" "$dir/certs/$name.key" "$dir/certs/ca.pem"
         case $role in
@@ -210,7 +210,7 @@ up() {
     trap 'exit 0' TERM
     trap finish EXIT
     say "bringing the databases up to date"
-    "$portico" migrate --config "$dir/common.yml" --data-dir "$dir/migrate" >/dev/null
+    "$portico" migrate --config "$dir/common.yml" --data-dir "$dir/migrate" --set log.console=never >/dev/null
     local role name
     for role in "${roles[@]}"; do
         for name in "$role-1" "$role-2"; do keep "$name" & done

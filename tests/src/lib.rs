@@ -4,6 +4,7 @@
 //!
 //! - [`Home`]: a data directory and settings of its own; it outlives the nodes that run on it, one after the other.
 //! - [`Node`]: a running node; killed when it is dropped. [`Starting`]: one of which nobody knows yet whether it will run.
+//! - [`Cluster`]: many of them, two of each role, which can be restarted and killed one by one. [`Links`]: how they are connected.
 //! - [`Client`] and [`Answer`]: somebody who calls the API, and what the API said.
 //! - [`Raw`]: a connection for what no well-behaved client sends.
 //! - [`SmallDisk`]: a disk that can be filled while a node runs on it.
@@ -20,6 +21,7 @@ pub mod abuse;
 mod apart;
 mod binary;
 mod client;
+mod cluster;
 pub mod crash;
 pub mod histories;
 mod home;
@@ -39,6 +41,7 @@ mod tool;
 
 pub use binary::binary;
 pub use client::{Account, Answer, Client, PASSWORD, http};
+pub use cluster::{Cluster, Links};
 pub use home::Home;
 pub use mega::{Fault, Mega};
 pub use node::{Exit, Node};

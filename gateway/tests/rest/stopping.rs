@@ -2,6 +2,8 @@
 
 use std::{
     future::pending,
+    io::ErrorKind,
+    net::SocketAddr,
     sync::{Arc, Mutex, atomic::Ordering},
     time::Duration,
 };
@@ -52,13 +54,74 @@ async fn requests_in_flight_end_and_no_others_are_taken() {
 }
 
 #[actix_web::test]
-async fn a_gateway_without_work_stops_at_once_although_connections_are_kept_alive() {
+async fn a_gateway_without_work_stops_soon_although_connections_are_kept_alive() {
     let world = world().await;
     world.get("/nowhere").send().await.unwrap();
 
     let stopped = tokio::time::timeout(PATIENCE, world.serving.stop(Deadline::within(PATIENCE * 10))).await;
 
     assert_eq!(stopped, Ok(0));
+}
+
+/// Connects, asks for what there is not, and reads to the end; none if the connection is refused.
+async fn asked(address: SocketAddr) -> Option<std::io::Result<String>> {
+    let mut connection = match TcpStream::connect(address).await {
+        Ok(connection) => connection,
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => return None,
+        Err(error) => return Some(Err(error)),
+    };
+    let mut answer = String::new();
+    let asked = async {
+        connection.write_all(b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n").await?;
+        connection.read_to_string(&mut answer).await
+    };
+    Some(asked.await.map(|_| answer))
+}
+
+#[actix_web::test]
+async fn whoever_is_let_in_while_a_gateway_stops_is_served_until_connections_are_refused() {
+    let world = world().await;
+    let address = world.address;
+    world.draining.store(true, Ordering::SeqCst);
+
+    let clients: Vec<_> = (0..8)
+        .map(|_| {
+            actix_web::rt::spawn(async move {
+                let mut served = 0;
+                while let Some(answer) = asked(address).await {
+                    let head = answer.expect("it is not reset").to_lowercase();
+                    assert!(head.starts_with("http/1.1 404 ") && head.contains("\r\nconnection: close\r\n"), "{head}");
+                    served += 1;
+                }
+                served
+            })
+        })
+        .collect();
+    let stopped = world.serving.stop(Deadline::within(PATIENCE)).await;
+
+    assert_eq!(stopped, 0);
+    for client in clients {
+        assert!(client.await.unwrap() > 0, "nobody was let in");
+    }
+}
+
+#[actix_web::test]
+async fn a_kept_connection_is_served_once_more_and_told_that_it_ends() {
+    let world = world().await;
+    let mut connection = TcpStream::connect(world.address).await.unwrap();
+    connection.write_all(b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let _first = connection.read(&mut [0; 16 * 1024]).await.unwrap();
+
+    world.draining.store(true, Ordering::SeqCst);
+    let stopped = actix_web::rt::spawn(world.serving.stop(Deadline::within(PATIENCE)));
+    tokio::task::yield_now().await;
+    connection.write_all(b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+
+    let head = answer.to_lowercase();
+    assert!(head.starts_with("http/1.1 404 ") && head.contains("\r\nconnection: close\r\n"), "{answer}");
+    assert_eq!(stopped.await.unwrap(), 0);
 }
 
 #[actix_web::test]

@@ -2,6 +2,7 @@
 
 use std::{io, time::Duration};
 
+use futures_util::future::join_all;
 use sea_orm::{
     DatabaseConnection, SqlxError, SqlxPostgresConnector,
     sqlx::{
@@ -20,7 +21,11 @@ const FIRST_ANSWERS: Duration = Duration::from_secs(5);
 /// How long a connection that comes back may take to answer before it is given up.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A pool of connections to a server that was seen to be the right one. They are opened as they are needed.
+/// Connections that a node has before it serves: it may be asked at once for all that another one leaves to it, and handshakes
+/// would make those wait who come first.
+const READY: u32 = 4;
+
+/// A pool of connections to a server that was seen to be the right one. A few are open, others are opened as they are needed.
 pub(super) async fn pool(settings: &Settings) -> Result<DatabaseConnection, Unopened> {
     let options = settings.options()?;
     let looked = timeout(FIRST_ANSWERS, look(&options)).await;
@@ -36,6 +41,7 @@ pub(super) async fn pool(settings: &Settings) -> Result<DatabaseConnection, Unop
             })
         })
         .connect_lazy_with(options);
+    let _fewer_if_it_went_away = join_all((0..READY.min(settings.pool_max)).map(|_| pool.acquire())).await;
     Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
 }
 

@@ -11,7 +11,8 @@ use std::{
 use clap::Parser;
 use portico_tests::crash::{
     Findings, Plan, Table,
-    faults::{Cuts, Fault, Server, run, write},
+    faults::{Cuts, Fault, Server, run},
+    write,
 };
 
 /// Accounts that clients begin with: enough for a cut in which nothing is answered before its deadline.
@@ -61,7 +62,7 @@ async fn main() -> ExitCode {
 
     println!("\nfaults, {} s\n{}\n\n{report}", began.elapsed().as_secs(), Table(&findings));
     if let Some(document) = cli.write
-        && let Err(error) = write(&document, &report)
+        && let Err(error) = write(&document, "faults", &report.to_string())
     {
         eprintln!("faults: {}: {error}", document.display());
         return ExitCode::from(74);

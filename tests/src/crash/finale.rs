@@ -116,11 +116,16 @@ pub(crate) async fn hold_together(home: &Home, node: Node, findings: &Findings) 
     content::check_unfinished(home, findings);
 }
 
-/// What lies in the data directory of a node that has stopped in order.
-pub(super) async fn data(home: &Home, clients: &[Client], findings: &Findings) -> Logs {
+/// Rows and photos' bytes are as promised. Nodes must have stopped in order.
+pub(super) async fn standing(home: &Home, clients: &[Client], findings: &Findings) {
     let standing = Standing::read(home).await;
     standing.check(findings, &promised(clients));
     content::check(home, findings, &standing.photo_paths, &standing.work_paths);
+}
+
+/// What lies in the data directory of a node that has stopped in order.
+pub(super) async fn data(home: &Home, clients: &[Client], findings: &Findings) -> Logs {
+    standing(home, clients, findings).await;
     content::check_unfinished(home, findings);
     let directory = home.data().join("logs");
     let logs = Logs::read(&directory, findings);

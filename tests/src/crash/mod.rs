@@ -4,10 +4,12 @@
 //! its actors are crashed by injected panics while it runs on ([`panics`]). What was written down is held against what the
 //! node says afterwards, and against its databases, its files and its log. A kill leaves the system's cache alive, and so
 //! [`power`] cuts the power: it holds against the same promises what a disk would have kept. [`faults`] leaves the node alone
-//! and cuts it off from the servers that it depends on.
+//! and cuts it off from the servers that it depends on. [`nodes`] restarts and kills nodes of many, and slows and cuts the ways between
+//! them.
 //!
 //! - `findings`: what was counted and what was found wrong; `report` prints it.
 //! - `wire`: calls the API and judges the form of what it says. `journal`: what one account was promised.
+//! - `load`: what clients do at a fixed schedule. `calls`: what they were answered, and when.
 //! - `client`: somebody with many accounts who does this and that; `operations`: each thing that can be done.
 //! - `settle`: an operation without an answer either happened or did not, as a whole; here it is found out which.
 //! - `check`: holds an account's journal against the API. `rows`, `sessions`, `content`, `logs`: against what lies in the data
@@ -15,6 +17,7 @@
 //! - `power`: a tracer, a model of the disk, and what the node lived through. Wants `strace`.
 //! - `process`: starts nodes, looks at what a process holds, and reads the supervision tree.
 
+mod calls;
 mod check;
 mod client;
 mod content;
@@ -23,7 +26,9 @@ mod finale;
 mod findings;
 mod journal;
 pub mod kills;
+mod load;
 mod logs;
+pub mod nodes;
 mod operations;
 pub mod panics;
 mod pictures;
@@ -38,7 +43,7 @@ mod wire;
 pub(crate) use finale::hold_together;
 pub use findings::Findings;
 pub(crate) use process::home;
-pub use report::Table;
+pub use report::{Table, write};
 pub(crate) use rows::Rows;
 
 use std::{path::PathBuf, sync::Arc};

@@ -4,11 +4,14 @@
 //! answer; any other does.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -40,15 +43,22 @@ pub(super) enum Mode {
     Crashed,
     /// A server that the node depends on is away or slow; nothing inside of the process fails.
     Cut,
+    /// Nodes of many are killed, or cut off from each other; nothing inside of a process fails. Which answers are owed is judged
+    /// by what was killed when.
+    Lost,
     /// Nothing fails.
     Calm,
 }
 
-/// Somebody who calls a node. Cheap to clone.
+/// Somebody who calls a node, or several in turn. Cheap to clone.
+///
+/// A call that meets a connection refused goes to the next one. One whose kept connection turns out to have been closed before
+/// anything was sent goes by a new one, as the HTTP library has it. No other is sent twice.
 #[derive(Clone)]
 pub(super) struct Wire {
     http: reqwest::Client,
-    base: Arc<str>,
+    bases: Arc<[String]>,
+    next: Arc<AtomicUsize>,
     pub(super) findings: Arc<Findings>,
     pub(super) mode: Mode,
     /// The id of the latest request that was answered, which says in a trace which answer it was.
@@ -56,8 +66,8 @@ pub(super) struct Wire {
     watcher: Option<Watcher>,
 }
 
-/// Is told when a call was sent, and of its answer; none if the connection failed.
-pub(super) type Watcher = Arc<dyn Fn(Instant, Option<&Answer>) + Send + Sync>;
+/// Is told when a call was sent, to which of several, and of its answer; none if the connection failed.
+pub(super) type Watcher = Arc<dyn Fn(Instant, usize, Option<&Answer>) + Send + Sync>;
 
 /// The node did not answer, or did not say whether it did what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,8 +125,14 @@ impl<'a> Call<'a> {
 
 impl Wire {
     pub(super) fn new(base: &str, findings: &Arc<Findings>, mode: Mode) -> Self {
+        Self::among([base.to_owned()], findings, mode)
+    }
+
+    /// Calls one after the other of `bases`.
+    pub(super) fn among(bases: impl Into<Arc<[String]>>, findings: &Arc<Findings>, mode: Mode) -> Self {
         let http = http().timeout(PATIENCE).build().expect("a client without TLS can be built");
-        Self { http, base: base.into(), findings: Arc::clone(findings), mode, latest: Arc::default(), watcher: None }
+        let (bases, findings) = (bases.into(), Arc::clone(findings));
+        Self { http, bases, next: Arc::default(), findings, mode, latest: Arc::default(), watcher: None }
     }
 
     /// The same, with somebody who is told of each call.
@@ -136,9 +152,9 @@ impl Wire {
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Answer, Unknown> {
         self.findings.count("requests sent");
         let sent = Instant::now();
-        let answer = self.send(self.request(call)).await;
+        let (base, answer) = self.send(call).await;
         if let Some(watcher) = &self.watcher {
-            watcher(sent, answer.as_ref());
+            watcher(sent, base, answer.as_ref());
         }
         match &answer {
             Some(answer) if answer.status < 500 => self.findings.count("requests answered"),
@@ -149,7 +165,7 @@ impl Wire {
             }
             None => {
                 self.findings.count("requests without an answer");
-                let owed = self.mode != Mode::Killed;
+                let owed = !matches!(self.mode, Mode::Killed | Mode::Lost);
                 self.findings.hold(!owed, || format!("{} {} was not answered", call.method, call.path));
             }
         }
@@ -161,12 +177,12 @@ impl Wire {
     /// # Errors
     /// [`Unknown`] when the node is gone.
     pub(super) async fn insist(&self, call: &Call<'_>) -> Result<Answer, Unknown> {
-        let tries = if matches!(self.mode, Mode::Crashed | Mode::Cut) { INSISTENCE } else { 1 };
+        let tries = if matches!(self.mode, Mode::Crashed | Mode::Cut | Mode::Lost) { INSISTENCE } else { 1 };
         for _ in 0..tries {
             if let Ok(answer) = self.call(call).await {
                 return Ok(answer);
             }
-            if self.mode == Mode::Cut {
+            if matches!(self.mode, Mode::Cut | Mode::Lost) {
                 tokio::time::sleep(UNTIL_MENDED).await;
             }
         }
@@ -189,8 +205,8 @@ impl Wire {
         Ok(true)
     }
 
-    fn request(&self, call: &Call<'_>) -> RequestBuilder {
-        let mut request = self.http.request(call.method.clone(), format!("{}{}", self.base, call.path));
+    fn request(&self, call: &Call<'_>, base: usize) -> RequestBuilder {
+        let mut request = self.http.request(call.method.clone(), format!("{}{}", self.bases[base], call.path));
         if let Some(token) = call.token {
             request = request.bearer_auth(token);
         }
@@ -204,8 +220,24 @@ impl Wire {
         }
     }
 
-    async fn send(&self, request: RequestBuilder) -> Option<Answer> {
-        let answer = request.send().await.ok()?;
+    /// Sends it to one of several, and tells to which; to the next one where a connection is refused.
+    async fn send(&self, call: &Call<'_>) -> (usize, Option<Answer>) {
+        let first = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut base = first % self.bases.len();
+        for other in 1..=self.bases.len() {
+            match self.request(call, base).send().await {
+                Err(error) if error.is_connect() && other < self.bases.len() => {
+                    self.findings.count("connections that were refused");
+                    base = (first + other) % self.bases.len();
+                }
+                answer => return (base, self.receive(answer).await),
+            }
+        }
+        (base, None)
+    }
+
+    async fn receive(&self, answer: reqwest::Result<Response>) -> Option<Answer> {
+        let answer = answer.ok()?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let answer = Answer { status, headers, bytes: answer.bytes().await.ok()?.into() };
         *self.latest.lock().expect("nobody panics with it") = Some(answer.header("x-request-id").to_owned());

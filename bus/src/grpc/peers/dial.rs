@@ -4,29 +4,27 @@
 //! Until then nothing of a call is sent, so that what accepts and never speaks, or speaks something else, or closes at once,
 //! was never asked anything.
 
-use std::{
-    io::{self, IoSlice},
-    net::SocketAddr,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::client::conn::http2::Builder;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    sync::oneshot,
     task::JoinError,
     time::timeout,
 };
 use tokio_rustls::TlsConnector;
 use tonic::codegen::http::Uri;
 
-use super::{Settings, link::Connection};
-use crate::grpc::server::{KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, WINDOW, windows};
+use super::{Settings, heard::Heard, link::Connection};
+use crate::grpc::server::{WINDOW, windows};
+
+/// A node that says nothing for so long is asked whether it is there: a few times before its connection counts as dead.
+const PING_AFTER: Duration = Duration::from_millis(500);
+/// How long the answer may take. It waits behind all else that is on its way: as long as that comes, the node is there ([`Heard`]).
+const PONG_WITHIN: Duration = Duration::from_secs(15);
 
 /// Why no connection was made.
 #[derive(Debug, thiserror::Error)]
@@ -88,11 +86,11 @@ impl Dial {
     {
         let origin = Uri::builder().scheme(scheme).authority(self.name.as_str()).path_and_query("/").build();
         let origin = origin.map_err(|_| Unreachable::Name)?;
-        let (stream, greeting) = Greeted::new(stream);
+        let (stream, greeting) = Heard::new(stream);
         let (sender, connection) = Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
-            .keep_alive_interval(KEEPALIVE_INTERVAL)
-            .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+            .keep_alive_interval(PING_AFTER)
+            .keep_alive_timeout(PONG_WITHIN)
             .keep_alive_while_idle(true)
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(windows(self.settings.in_flight_max))
@@ -115,100 +113,9 @@ fn host(name: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
-/// Where the type stands in the head of a frame (RFC 9113, section 4.1), and that of a SETTINGS frame.
-const TYPE_AT: usize = 3;
-const SETTINGS: u8 = 4;
-
-/// A stream that tells when the other side has begun its first frame as it must.
-struct Greeted<S> {
-    stream: S,
-    seen: usize,
-    greeting: Option<oneshot::Sender<()>>,
-}
-
-impl<S> Greeted<S> {
-    fn new(stream: S) -> (Self, oneshot::Receiver<()>) {
-        let (greeting, greeted) = oneshot::channel();
-        (Self { stream, seen: 0, greeting: Some(greeting) }, greeted)
-    }
-
-    fn see(&mut self, bytes: &[u8]) {
-        let kind = bytes.get(TYPE_AT.saturating_sub(self.seen)).filter(|_| self.seen <= TYPE_AT);
-        self.seen = self.seen.saturating_add(bytes.len());
-        if bytes.is_empty() || kind.is_some_and(|kind| *kind != SETTINGS) {
-            self.greeting = None;
-        } else if kind.is_some()
-            && let Some(greeting) = self.greeting.take()
-        {
-            let _given_up = greeting.send(());
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Greeted<S> {
-    fn poll_read(mut self: Pin<&mut Self>, task: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(task, buffer))?;
-        if self.greeting.is_some() {
-            self.see(&buffer.filled()[before..]);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Greeted<S> {
-    fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(task, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        task: &mut Context<'_>,
-        bytes: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(task, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(task)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(task)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// What becomes of the greeting when the other side sends `pieces`.
-    fn greeting(pieces: &[&[u8]]) -> Result<(), oneshot::error::TryRecvError> {
-        let (mut stream, mut greeted) = Greeted::new(());
-        for piece in pieces {
-            stream.see(piece);
-        }
-        greeted.try_recv()
-    }
-
-    #[test]
-    fn a_settings_frame_greets_however_it_is_cut() {
-        assert_eq!(greeting(&[&[0, 0, 6, 4, 0, 0]]), Ok(()));
-        assert_eq!(greeting(&[&[0], &[0, 6], &[4]]), Ok(()));
-        assert_eq!(greeting(&[&[0, 0, 6], &[4, 0]]), Ok(()));
-        assert_eq!(greeting(&[&[0, 0, 6]]), Err(oneshot::error::TryRecvError::Empty));
-    }
-
-    #[test]
-    fn whatever_else_is_said_or_the_end_is_no_greeting() {
-        for pieces in [&[b"HTTP/1.1 400".as_slice()][..], &[b"SSH", b"-2.0"], &[b""], &[b"\0", b""]] {
-            assert_eq!(greeting(pieces), Err(oneshot::error::TryRecvError::Closed), "{pieces:?}");
-        }
-    }
 
     #[test]
     fn a_host_is_what_stands_before_the_port() {

@@ -4,12 +4,13 @@
 //! under the budget. Calls in flight, nodes and connections (one each) are bounded.
 //!
 //! `names` looks up where the nodes are, `peer` is one of them, `standing` whether it is asked (outlier ejection), `link` its
-//! connection, `dial` how that is made. `call` is what is asked, `upload` and `content` where bytes stream along, and `outcome`
+//! connection, `dial` how that is made, `heard` what is heard on it. `call` is what is asked, `upload` and `content` where bytes stream along, and `outcome`
 //! what became of it.
 
 mod call;
 mod content;
 mod dial;
+mod heard;
 mod link;
 mod names;
 mod outcome;

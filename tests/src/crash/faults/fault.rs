@@ -107,7 +107,7 @@ impl Fault {
     }
 
     /// How fast the way is meanwhile.
-    pub(super) fn pace(self) -> Pace {
+    pub(in crate::crash) fn pace(self) -> Pace {
         match self {
             Self::Late => Pace { latency: LATENCY, bytes_per_s: None },
             Self::Thin => Pace { latency: Duration::ZERO, bytes_per_s: Some(LITTLE_BYTES_PER_S) },

@@ -1,14 +1,11 @@
 //! Cuts a node off from the servers that it depends on: each of them, in every way, while clients keep the node busy.
 //!
 //! - `fault`: the servers, and what befalls them. `stage`: real servers, the ways to them, and the nodes over them.
-//! - `load`: what clients do, at a fixed schedule. `calls`: what they were answered, and when.
 //! - `readiness`: what the node says of its dependencies meanwhile.
 //! - `trial`: one cut, from before it until all is well again. `row`: what came of it, held against what is promised.
 //! - `report`: the table of all rows, and where it is written.
 
-mod calls;
 mod fault;
-mod load;
 mod readiness;
 mod report;
 mod row;
@@ -21,12 +18,14 @@ use tokio::time::Instant;
 
 pub use self::{
     fault::{Fault, Server},
-    report::{Report, write},
+    report::Report,
     row::Row,
 };
-use self::{load::Crowd, stage::Stage, trial::Trial};
+use self::{stage::Stage, trial::Trial};
 use super::{
-    Findings, Plan, finale, process,
+    Findings, Plan, finale,
+    load::Crowd,
+    process,
     wire::{Mode, Wire},
 };
 use crate::Node;

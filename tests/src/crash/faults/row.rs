@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use super::fault::{Fault, Server};
+use super::{
+    super::report::seconds,
+    fault::{Fault, Server},
+};
 
 /// The node's own bound on a request, by default.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -108,11 +111,6 @@ impl fmt::Display for Row {
         f.write_str(&self.line())?;
         self.broken().iter().try_for_each(|broken| write!(f, "\n  BROKEN: {broken}"))
     }
-}
-
-/// Seconds, with a tenth.
-pub(super) fn seconds(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
 }
 
 #[cfg(test)]

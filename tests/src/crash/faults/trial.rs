@@ -7,19 +7,21 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::{
     super::{
         Findings,
+        calls::Calls,
+        load::{Crowd, Load, Turn},
         logs::{self, Run},
         process,
         wire::{Mode, Wire},
     },
-    calls::Calls,
     fault::{Fault, Server},
-    load::{Crowd, Load},
     readiness::Readiness,
     row::Row,
     stage::Stage,
 };
 use crate::Node;
 
+/// Between two calls.
+const BEAT: Duration = Duration::from_millis(33);
 /// How long clients work before the cut, and after the recovery.
 const AROUND: Duration = Duration::from_secs(2);
 /// How long recovery is waited for.
@@ -42,7 +44,7 @@ impl Trial<'_> {
         let (own, calls) = (Arc::<Findings>::default(), Arc::<Calls>::default());
         let wire = Wire::new(self.node.gateway(), &own, Mode::Cut);
         let readiness = Readiness::watch(self.node);
-        let load = Load::start(crowd, &wire, &calls);
+        let load = Load::start(crowd, &Turn::EACH, BEAT, &wire, &calls);
         sleep(AROUND).await;
         let (began, ended) = self.cut().await;
         let accepted = process::metric(self.node, "portico_log_accepted_total").await;

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{super::wire::Watcher, load::Turn, row::seconds};
+use super::{load::Turn, report::seconds, wire::Watcher};
 
 /// How many calls of a kind must succeed one after the other before that kind works again.
 const RUN: usize = 3;
@@ -19,16 +19,18 @@ pub(super) struct Calls(Mutex<Vec<Seen>>);
 
 /// A call that has ended.
 #[derive(Debug, Clone, Copy)]
-struct Seen {
-    turn: Turn,
-    sent: Instant,
-    took: Duration,
+pub(super) struct Seen {
+    pub(super) turn: Turn,
+    pub(super) sent: Instant,
+    pub(super) took: Duration,
+    /// Which of those that can be called it was sent to.
+    pub(super) base: usize,
     /// None when the connection failed.
-    status: Option<u16>,
+    pub(super) status: Option<u16>,
 }
 
 impl Seen {
-    fn succeeded(self) -> bool {
+    pub(super) fn succeeded(self) -> bool {
         self.status.is_some_and(|status| (200..300).contains(&status))
     }
 }
@@ -37,10 +39,20 @@ impl Calls {
     /// Writes down the calls of a kind.
     pub(super) fn watcher(self: &Arc<Self>, turn: Turn) -> Watcher {
         let calls = Arc::clone(self);
-        Arc::new(move |sent, answer| {
+        Arc::new(move |sent, base, answer| {
             let status = answer.map(|answer| answer.status);
-            calls.lock().push(Seen { turn, sent, took: sent.elapsed(), status });
+            calls.lock().push(Seen { turn, sent, took: sent.elapsed(), base, status });
         })
+    }
+
+    /// How many calls have ended.
+    pub(super) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Those that were sent from one moment to another.
+    pub(super) fn between(&self, from: Instant, until: Instant) -> Vec<Seen> {
+        self.lock().iter().filter(|seen| (from..until).contains(&seen.sent)).copied().collect()
     }
 
     /// How many calls had each status.
@@ -65,7 +77,7 @@ impl Calls {
             let run = later.windows(RUN).find(|run| run.iter().all(|seen| seen.succeeded()))?;
             run.iter().map(|seen| seen.sent + seen.took).max()
         };
-        let all: Option<Vec<_>> = Turn::ALL.iter().map(recovered).collect();
+        let all: Option<Vec<_>> = Turn::EACH.iter().map(recovered).collect();
         all?.into_iter().max().map(|at| at - moment)
     }
 
@@ -78,7 +90,7 @@ impl Calls {
             let last = failed.iter().map(|seen| seen.sent - moment).max()?;
             Some(format!("{turn:?}: {} of {}, the last one sent after {}", failed.len(), later.len(), seconds(last)))
         };
-        Turn::ALL.iter().filter_map(tell).collect()
+        Turn::EACH.iter().filter_map(tell).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Seen>> {
@@ -97,7 +109,7 @@ mod tests {
         let calls = Calls::default();
         for (at, status) in statuses.iter().enumerate() {
             let sent = from + Duration::from_millis(at as u64);
-            calls.lock().extend(Turn::ALL.map(|turn| Seen { turn, sent, took: TOOK, status: Some(*status) }));
+            calls.lock().extend(Turn::EACH.map(|turn| Seen { turn, sent, took: TOOK, base: 0, status: Some(*status) }));
         }
         calls
     }

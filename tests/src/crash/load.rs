@@ -1,4 +1,4 @@
-//! What clients do: one thing after the other at a fixed schedule, however long the node takes.
+//! What clients do: one thing after the other at a fixed schedule, however long the answers take.
 //!
 //! Invariant: an account is in one call at a time. One whose change had no answer is only looked at until it is settled.
 
@@ -11,18 +11,14 @@ use tokio::{
 };
 
 use super::{
-    super::{
-        CLIENTS,
-        client::{Client, password},
-        journal::{Account, Pending, Standing, Upload},
-        kills::together,
-        wire::{Unknown, Wire},
-    },
+    CLIENTS,
     calls::Calls,
+    client::{Client, password},
+    journal::{Account, Pending, Standing, Upload},
+    kills::together,
+    wire::{Unknown, Wire},
 };
 
-/// Between two calls.
-const BEAT: Duration = Duration::from_millis(33);
 /// Past this many photos an account gets no more.
 const PHOTOS_MAX: usize = 4;
 /// Accounts that may be used from one trial to the next.
@@ -30,8 +26,8 @@ const ACCOUNTS_MAX: usize = 250;
 /// Photos of each account at the beginning.
 const PHOTOS: usize = 2;
 
-/// What can be done, in the order in which it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What can be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Turn {
     Register,
     Look,
@@ -39,13 +35,15 @@ pub(super) enum Turn {
     Verify,
     SignIn,
     Read,
+    Rename,
     SignOut,
     DeletePhoto,
     Delete,
 }
 
 impl Turn {
-    pub(super) const ALL: [Self; 9] = [
+    /// One of each but for changes of names, which servers take as they take registrations.
+    pub(super) const EACH: [Self; 9] = [
         Self::Register,
         Self::Look,
         Self::Upload,
@@ -57,6 +55,31 @@ impl Turn {
         Self::Delete,
     ];
 
+    /// All of them, as people do: they look more often than they change something.
+    pub(super) const USUAL: [Self; 21] = [
+        Self::Verify,
+        Self::Register,
+        Self::Look,
+        Self::Verify,
+        Self::Upload,
+        Self::Read,
+        Self::Verify,
+        Self::SignIn,
+        Self::Look,
+        Self::Read,
+        Self::Verify,
+        Self::Rename,
+        Self::Look,
+        Self::Verify,
+        Self::SignOut,
+        Self::Read,
+        Self::Verify,
+        Self::DeletePhoto,
+        Self::Look,
+        Self::Read,
+        Self::Delete,
+    ];
+
     /// Whether it can be done with an account.
     fn fits(self, account: &Account) -> bool {
         let known = !matches!(account.pending, Some(Pending::Register { .. } | Pending::DeleteAccount));
@@ -64,12 +87,13 @@ impl Turn {
         match self {
             Self::Register => false,
             Self::SignIn => settled,
-            Self::Look | Self::Verify => known && sessions > 0,
+            Self::Look => known && sessions > 0 && !matches!(account.pending, Some(Pending::Rename)),
+            Self::Verify => known && sessions > 0,
             Self::Read => known && sessions > 0 && photos > 0,
             Self::Upload => settled && sessions > 0 && photos < PHOTOS_MAX,
             Self::SignOut => settled && sessions > 1,
             Self::DeletePhoto => settled && sessions > 0 && photos > 0,
-            Self::Delete => settled && sessions > 0,
+            Self::Rename | Self::Delete => settled && sessions > 0,
         }
     }
 
@@ -92,6 +116,7 @@ impl Turn {
                 let upload = Upload { seed: random.u64(..), key: key(random, "upload") };
                 account.upload(wire, &by, upload).await
             }
+            (Self::Rename, ..) => account.rename(wire, &by, format!("Somebody {}", random.u32(..))).await,
             (Self::Read, _, Some(photo)) => account.read(wire, &by, &photo).await,
             (Self::SignOut, Some(session), _) => account.logout(wire, session).await,
             (Self::DeletePhoto, _, Some(photo)) => account.remove_photo(wire, &by, photo).await,
@@ -195,10 +220,11 @@ pub(super) struct Load {
 }
 
 impl Load {
-    pub(super) fn start(crowd: Crowd, wire: &Wire, calls: &Arc<Calls>) -> Self {
+    /// Has them take these turns one after the other, and begin again; a call each `beat`.
+    pub(super) fn start(crowd: Crowd, turns: &[Turn], beat: Duration, wire: &Wire, calls: &Arc<Calls>) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let wires = Turn::ALL.map(|turn| (turn, wire.watched(calls.watcher(turn))));
-        Self { stop, working: tokio::spawn(work(crowd, wires, stopped)) }
+        let turns = turns.iter().map(|turn| (*turn, wire.watched(calls.watcher(*turn)))).collect();
+        Self { stop, working: tokio::spawn(work(crowd, turns, beat, stopped)) }
     }
 
     /// Has them end what they have begun.
@@ -208,8 +234,8 @@ impl Load {
     }
 }
 
-async fn work<const N: usize>(mut crowd: Crowd, wires: [(Turn, Wire); N], mut stopped: oneshot::Receiver<()>) -> Crowd {
-    let (mut beat, mut busy, mut turns) = (interval(BEAT), JoinSet::new(), wires.iter().cycle());
+async fn work(mut crowd: Crowd, turns: Vec<(Turn, Wire)>, beat: Duration, mut stopped: oneshot::Receiver<()>) -> Crowd {
+    let (mut beat, mut busy, mut turns) = (interval(beat), JoinSet::new(), turns.iter().cycle());
     beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {

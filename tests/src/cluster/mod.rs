@@ -1,0 +1,262 @@
+//! Many nodes: two of each role, each a process, which know each other by certificates and share real servers.
+//!
+//! ```no_run
+//! # async fn of(home: &portico_tests::Home, binary: &std::path::Path) {
+//! use portico_tests::{Cluster, Links};
+//!
+//! let mut cluster = Cluster::start(home, binary, Links::Direct).await; // the home lies over servers: `Home::over`
+//! let [one, other] = cluster.gateways();                              // http://127.x.y.z:8080
+//! cluster.restart("user-1").await;                                    // SIGTERM, its end, another one, ready
+//! cluster.kill("session-2");                                          // SIGKILL
+//! cluster.begin("session-2");
+//! cluster.ready("session-2").await;                                   // for as long as it takes, 30 s at the most
+//! # }
+//! ```
+//!
+//! Invariant: a node that is started again is the same one to all others: same addresses, same data, same certificate.
+
+mod links;
+mod part;
+mod process;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use reqwest::StatusCode;
+
+pub use self::links::Links;
+use self::links::Ways;
+pub(crate) use self::{part::Part, process::Process};
+use crate::{Exit, Home, Proxy, eventually};
+
+/// What is hosted by whom, in the order in which an operator starts them.
+const ROLES: [&[&str]; 4] = [&["session"], &["photo"], &["user"], &["gateway"]];
+/// Nodes of each role.
+const OF_EACH: u8 = 2;
+/// Every node has an address of its own, from which nobody connects: its ports are free while it is away.
+const NODE_PORT: u16 = 7400;
+const GATEWAY_PORT: u16 = 8080;
+const OPERATOR_PORT: u16 = 9100;
+/// Where their certificates lie in the home.
+const CERTIFICATES: &str = "certs";
+
+/// Two nodes of each role. Dropping this kills all of them.
+pub struct Cluster<'a> {
+    home: &'a Home,
+    binary: PathBuf,
+    members: Vec<Member>,
+    ways: Ways,
+}
+
+/// A node, whether it runs or not.
+struct Member {
+    /// `user-1`.
+    name: String,
+    part: Part,
+    ip: String,
+    process: Option<Process>,
+}
+
+impl<'a> Cluster<'a> {
+    /// Starts all of them in `home`, which lies over servers, and waits until they are ready.
+    ///
+    /// # Panics
+    /// When one of them does not get ready.
+    pub async fn start(home: &'a Home, binary: &Path, links: Links) -> Self {
+        assert!(home.is_over_servers(), "nodes of a role share its stores");
+        let members = members();
+        certify(home, binary, &members);
+        let mut cluster = Self { home, binary: binary.to_owned(), members, ways: Ways::default() };
+        if links == Links::Proxied {
+            cluster.lay_ways().await;
+        }
+        let names = cluster.names();
+        names.iter().for_each(|name| cluster.begin(name));
+        for name in &names {
+            cluster.ready(name).await;
+        }
+        cluster
+    }
+
+    /// All of them, in the order in which an operator starts them: `session-1` and so on.
+    pub fn names(&self) -> Vec<String> {
+        self.members.iter().map(|member| member.name.clone()).collect()
+    }
+
+    /// Where the public API is: the gateways.
+    pub fn gateways(&self) -> [String; OF_EACH as usize] {
+        let gateways = self.members.iter().filter(|member| member.is_gateway());
+        let urls: Vec<_> = gateways.map(|member| format!("http://{}:{GATEWAY_PORT}", member.ip)).collect();
+        urls.try_into().expect("there are as many of each role")
+    }
+
+    /// Where a node's operator looks.
+    pub fn operator(&self, name: &str) -> String {
+        format!("http://{}:{OPERATOR_PORT}", self.member(name).ip)
+    }
+
+    /// What all nodes have in common.
+    pub fn home(&self) -> &'a Home {
+        self.home
+    }
+
+    /// The way by which one node asks another; none where that is direct, or it never does.
+    pub fn link(&self, from: &str, to: &str) -> Option<&Proxy> {
+        self.ways.between(from, to)
+    }
+
+    /// Who asks whom by ways that can be cut.
+    pub fn links(&self) -> Vec<(String, String)> {
+        self.ways.pairs()
+    }
+
+    /// Has all ways be as they were at first.
+    pub fn mend_links(&self) {
+        self.ways.mend();
+    }
+
+    /// Whether a node has been started and has not ended.
+    pub fn runs(&mut self, name: &str) -> bool {
+        self.member_mut(name).process.as_mut().is_some_and(Process::runs)
+    }
+
+    /// Asks a node to stop (SIGTERM), and waits until it has.
+    ///
+    /// # Panics
+    /// When it was not started, or does not end.
+    pub async fn stop(&mut self, name: &str) -> Exit {
+        self.member_mut(name).process.take().expect("it was started").stop().await
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self, name: &str) {
+        self.member_mut(name).process = None;
+    }
+
+    /// Starts a node, and waits for nothing.
+    pub fn begin(&mut self, name: &str) {
+        let command = self.command(self.member(name));
+        self.member_mut(name).process = Some(Process::start(command));
+    }
+
+    /// Waits until a node is ready.
+    ///
+    /// # Panics
+    /// When it does not get ready; what it printed is shown.
+    pub async fn ready(&self, name: &str) {
+        let operator = crate::Client::new(self.operator(name));
+        eventually(&format!("readiness of {name}"), || async {
+            let answer = operator.get("/readyz").attempt().await?;
+            (answer.status == StatusCode::OK.as_u16()).then_some(())
+        })
+        .await;
+    }
+
+    /// Stops a node in order, starts it again, and waits until it is ready. Answers how it ended.
+    pub async fn restart(&mut self, name: &str) -> Exit {
+        let exit = self.stop(name).await;
+        self.begin(name);
+        self.ready(name).await;
+        exit
+    }
+
+    /// Stops all of them in order, those first that ask others, and answers how each ended.
+    pub async fn end(mut self) -> Vec<(String, Exit)> {
+        let mut exits = Vec::new();
+        for name in self.names().iter().rev() {
+            if self.member(name).process.is_some() {
+                exits.push((name.clone(), self.stop(name).await));
+            }
+        }
+        exits
+    }
+
+    async fn lay_ways(&mut self) {
+        for from in &self.members {
+            for to in from.part.asks().flat_map(|role| hosts(&self.members, role)) {
+                self.ways.lay(&from.name, &to.name, &to.part.address).await;
+            }
+        }
+    }
+
+    fn command(&self, member: &Member) -> Command {
+        let whom = |role: &str| {
+            let address = |host: &Member| {
+                let way = self.ways.between(&member.name, &host.name);
+                way.map_or_else(|| host.part.address.clone(), |way| way.address().to_string())
+            };
+            hosts(&self.members, role).map(address).collect()
+        };
+        let (operator, gateway) = (format!("{}:{OPERATOR_PORT}", member.ip), format!("{}:{GATEWAY_PORT}", member.ip));
+        let file = |name: &str| format!("{CERTIFICATES}/{name}");
+        let (certificate, key, authority) =
+            (file(&format!("{}.pem", member.name)), file(&format!("{}.key", member.name)), file("ca.pem"));
+        let settings = [
+            ("operator.listen", operator.as_str()),
+            ("gateway.listen", &gateway),
+            ("node.tls.certificate_file", &certificate),
+            ("node.tls.key_file", &key),
+            ("node.tls.ca_file", &authority),
+        ];
+        member.part.command(self.home, &self.binary, whom, &settings)
+    }
+
+    fn member(&self, name: &str) -> &Member {
+        self.members.iter().find(|member| member.name == name).unwrap_or_else(|| panic!("there is no {name}"))
+    }
+
+    fn member_mut(&mut self, name: &str) -> &mut Member {
+        self.members.iter_mut().find(|member| member.name == name).unwrap_or_else(|| panic!("there is no {name}"))
+    }
+}
+
+impl Drop for Cluster<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for member in &self.members {
+                let printed = member.process.as_ref().map(Process::printed).unwrap_or_default();
+                eprintln!("--- what {} printed ---\n{printed}", member.name);
+            }
+        }
+    }
+}
+
+impl Member {
+    fn is_gateway(&self) -> bool {
+        self.part.roles.contains(&"gateway")
+    }
+}
+
+fn hosts<'a>(members: &'a [Member], role: &str) -> impl Iterator<Item = &'a Member> {
+    members.iter().filter(move |member| member.part.roles.contains(&role))
+}
+
+fn members() -> Vec<Member> {
+    let network = format!("127.{}.{}", fastrand::u8(1..), fastrand::u8(..)); // several clusters may run at a time
+    let all = ROLES.into_iter().flat_map(|roles| (1..=OF_EACH).map(move |number| (roles, number)));
+    let member = |(host, (roles, number)): (u8, (&'static [&'static str], u8))| {
+        let (name, ip) = (format!("{}-{number}", roles.join("-")), format!("{network}.{host}"));
+        let part = Part { roles, data: name.clone(), address: format!("{ip}:{NODE_PORT}") };
+        Member { name, part, ip, process: None }
+    };
+    (1..).zip(all).map(member).collect()
+}
+
+/// Has each of them prove its role.
+fn certify(home: &Home, binary: &Path, members: &[Member]) {
+    if home.path().join(CERTIFICATES).exists() {
+        return;
+    }
+    let certs = |arguments: &[&str]| {
+        let arguments = [&["certs"], arguments, &["--dir", CERTIFICATES]].concat();
+        let made = home.command_of(binary, &arguments).output().expect("the binary can be started");
+        assert!(made.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&made.stderr));
+    };
+    certs(&["init"]);
+    for member in members {
+        let roles: Vec<_> = member.part.roles.iter().flat_map(|role| ["--role", role]).collect();
+        certs(&[&["issue", "--name", &member.name], &roles[..]].concat());
+    }
+}
