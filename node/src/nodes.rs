@@ -40,9 +40,7 @@ impl Nodes {
             server = server.asked_by(names(&config.callers.photo)).photos(photos);
         }
         let refusals = server.refusals();
-        node.metrics.observe_refused_nodes(move || {
-            [("full", refusals.full()), ("handshake", refusals.handshake()), ("role", refusals.role())]
-        });
+        node.metrics.observe_refused_nodes(move || refusals.all());
         let unbound = |error| Failure::unavailable(format!("node.listen: cannot listen on {listen}: {error}"));
         let _served_there = node.threads().enter()?;
         let listener = bind(listen).map_err(unbound)?;

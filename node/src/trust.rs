@@ -20,6 +20,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier},
     sign::CertifiedKey,
+    version::TLS13,
 };
 
 use crate::exit::Failure;
@@ -57,7 +58,7 @@ impl Trust {
 
     /// TLS to other nodes.
     pub(crate) fn client(&self) -> ClientConfig {
-        ClientConfig::builder()
+        ClientConfig::builder_with_protocol_versions(&[&TLS13])
             .dangerous() // the verifier is the library's own, and may be another one tomorrow
             .with_custom_certificate_verifier(Arc::new(self.clone()))
             .with_client_cert_resolver(Arc::new(self.clone()))
@@ -65,7 +66,7 @@ impl Trust {
 
     /// TLS with other nodes, each of which must prove what it is.
     pub(crate) fn server(&self) -> ServerConfig {
-        ServerConfig::builder()
+        ServerConfig::builder_with_protocol_versions(&[&TLS13])
             .with_client_cert_verifier(Arc::new(self.clone()))
             .with_cert_resolver(Arc::new(self.clone()))
     }

@@ -27,6 +27,6 @@ mod wire;
 pub use self::{
     bridge::Bridge,
     peers::{PeerState, Peers, Settings},
-    server::{Caller, Limits, Refusals, Server, ServerError},
+    server::{Caller, Limits, Refusal, Refusals, Server, ServerError},
     wire::{Answer, Domain, DomainError, Form, Outcome, Photos, Rpc, Sessions, Users},
 };

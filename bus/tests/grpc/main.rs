@@ -6,6 +6,7 @@ mod contracts;
 mod faults;
 mod peers;
 mod serving;
+mod strangers;
 mod support;
 mod tls;
 mod transport;

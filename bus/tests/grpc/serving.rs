@@ -188,26 +188,6 @@ fn tokio_stream(request: ServerReflectionRequest) -> impl futures_util::Stream<I
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_closed_at_once_and_counted_and_others_are_unharmed() {
-    let server = Server::new(Limits { connections_max: 1, ..Limits::default() })
-        .sessions(portico_session::Asks { validate: Ask::from_fn(|_| async { Ok(live()) }), ..session_asks() });
-    let refusals = server.refusals();
-    let node = Node::of(server);
-    let first = ask(settings(&[node.address]));
-    assert!(first.ask(validate()).await.is_ok());
-
-    let second = ask(settings(&[node.address])).timeout(Duration::from_secs(5));
-    assert!(matches!(second.ask(validate()).await, Err(Error::Ask(AskError::Unavailable))));
-
-    assert!(refusals.full() >= 1);
-    assert!(first.ask(validate()).await.is_ok());
-    drop(first);
-    while second.ask(validate()).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(10)).await; // until the first one's connection has ended
-    }
-}
-
-#[tokio::test]
 async fn calls_beyond_the_bound_of_a_connection_are_refused_and_never_ran() {
     let (told, mut begun) = tokio::sync::mpsc::unbounded_channel();
     let validate_ask = Ask::from_fn(move |_| {
@@ -328,15 +308,4 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame.extend(stream.to_be_bytes());
     frame.extend(payload);
     frame
-}
-
-#[tokio::test]
-async fn garbage_at_the_port_of_a_node_harms_nobody() {
-    let node = answering(|| Ok(live()));
-    let mut garbage = TcpStream::connect(node.address).await.unwrap();
-    let _mute = TcpStream::connect(node.address).await.unwrap();
-    garbage.write_all(b"GET / HTTP/1.1\r\nHost: node\r\n\r\n").await.unwrap();
-
-    assert!(ask(settings(&[node.address])).ask(validate()).await.is_ok());
-    let _ended = garbage.read_to_end(&mut Vec::new()).await; // it is ended, or this would never end
 }

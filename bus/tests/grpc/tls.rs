@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use portico_bus::grpc::{Limits, Peers, Refusals, Server, Settings};
+use portico_bus::grpc::{Limits, Peers, Refusal, Refusals, Server, Settings};
 use portico_kernel::{Ask, AskError, testkit::until};
 use portico_session::Error;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -88,7 +88,7 @@ async fn who_has_a_certificate_of_the_authority_is_served() {
     let ask = ask(by_tls(node.address, &authority.client(Some(&authority))));
 
     assert!(ask.ask(validate()).await.is_ok());
-    assert_eq!(refusals.handshake(), 0);
+    assert_eq!(refusals.of(Refusal::Handshake), 0);
 }
 
 #[tokio::test]
@@ -97,11 +97,11 @@ async fn who_has_none_or_one_of_another_authority_is_refused_and_counted_and_ask
     let (node, refusals) = node(&authority.server("127.0.0.1"));
 
     assert!(is_unavailable(by_tls(node.address, &authority.client(None))).await);
-    until("it is counted", || refusals.handshake() == 1).await;
+    until("it is counted", || refusals.of(Refusal::Handshake) == 1).await;
     assert!(is_unavailable(by_tls(node.address, &authority.client(Some(&stranger)))).await);
-    until("it is counted", || refusals.handshake() == 2).await;
+    until("it is counted", || refusals.of(Refusal::Handshake) == 2).await;
     assert!(is_unavailable(settings(&[node.address])).await, "without TLS");
-    until("it is counted", || refusals.handshake() == 3).await;
+    until("it is counted", || refusals.of(Refusal::Handshake) == 3).await;
 
     let welcome = by_tls(node.address, &authority.client(Some(&authority)));
     assert!(ask(welcome).ask(validate()).await.is_ok(), "others are unharmed");
@@ -141,7 +141,7 @@ async fn who_never_shakes_hands_is_sent_away_in_time() {
 
     let mute = TcpStream::connect(node.address).await.unwrap();
 
-    until("it is counted", || refusals.handshake() == 1).await;
+    until("it is counted", || refusals.of(Refusal::Handshake) == 1).await;
     mute.readable().await.unwrap();
     assert_eq!(mute.try_read(&mut [0]).unwrap(), 0, "the connection is closed");
 }
@@ -156,7 +156,7 @@ async fn a_node_may_ask_only_what_one_of_its_names_lets_it_and_others_are_counte
     assert!(ask(by_tls(open.address, &client)).ask(validate()).await.is_ok());
     assert!(is_unavailable(by_tls(closed.address, &client)).await, "it never ran");
 
-    assert_eq!((admitted.role(), refused.role()), (0, 1));
+    assert_eq!((admitted.of(Refusal::Role), refused.of(Refusal::Role)), (0, 1));
 }
 
 #[tokio::test]
@@ -164,5 +164,5 @@ async fn who_speaks_without_tls_is_trusted_whatever_it_is() {
     let (node, refusals) = serving(Server::new(Limits::default()).asked_by(["user"]));
 
     assert!(ask(settings(&[node.address])).ask(validate()).await.is_ok());
-    assert_eq!(refusals.role(), 0);
+    assert_eq!(refusals.of(Refusal::Role), 0);
 }

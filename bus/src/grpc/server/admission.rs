@@ -16,7 +16,10 @@ use tonic::{
     server::NamedService,
 };
 
-use super::{io::Caller, listener::Refusals};
+use super::{
+    io::Caller,
+    refusals::{Refusal, Refusals},
+};
 use crate::grpc::wire;
 
 /// A service, and who may ask it.
@@ -62,10 +65,9 @@ where
         if self.admits(caller) {
             return Either::Left(self.service.call(request));
         }
-        self.refusals.count_role();
         if let Some(caller) = caller {
-            tracing::warn!(network.peer.address = %caller.address, names = ?caller.names, path = request.uri().path(),
-                "node may not ask this");
+            let detail = format_args!("{:?} may not ask {}", caller.names, request.uri().path());
+            self.refusals.note(Refusal::Role, caller.address, &detail);
         }
         Either::Right(ready(Ok(wire::forbidden().into_http())))
     }

@@ -14,15 +14,18 @@ use std::{
 
 use rustls::pki_types::CertificateDer;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
     net::TcpStream,
-    sync::OwnedSemaphorePermit,
     time::{Sleep, sleep},
 };
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
+use super::room::{Seat, Share};
+
+/// What a client begins with (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long the other side has to close its end of a connection that this one has ended.
 const LINGERS: Duration = Duration::from_secs(1);
 
@@ -35,15 +38,19 @@ pub struct Caller {
     pub certificates: Arc<[CertificateDer<'static>]>,
     /// The DNS names in its own certificate: what it is, where nodes are named by that.
     pub names: Arc<[String]>,
+    /// What its address may have.
+    pub(super) share: Arc<Share>,
 }
 
 /// A connection that counts among those of the server for as long as it lasts.
 pub(super) struct Io {
     transport: Transport,
     caller: Caller,
+    /// What was read of the greeting already, and is to be read again.
+    greeting: &'static [u8],
     /// Since the end was said.
     lingering: Option<Pin<Box<Sleep>>>,
-    _permit: OwnedSemaphorePermit,
+    _seat: Seat,
 }
 
 enum Transport {
@@ -52,16 +59,38 @@ enum Transport {
 }
 
 impl Io {
-    pub(super) fn plain(stream: TcpStream, address: SocketAddr, permit: OwnedSemaphorePermit) -> Self {
-        let caller = Caller { address, certificates: Arc::default(), names: Arc::default() };
-        Self { transport: Transport::Plain(stream), caller, lingering: None, _permit: permit }
+    pub(super) fn plain(stream: TcpStream, address: SocketAddr, seat: Seat) -> Self {
+        Self::new(Transport::Plain(stream), address, Arc::default(), seat)
     }
 
-    pub(super) fn tls(stream: TlsStream<TcpStream>, address: SocketAddr, permit: OwnedSemaphorePermit) -> Self {
-        let certificates: Arc<[_]> = stream.get_ref().1.peer_certificates().unwrap_or_default().into();
+    pub(super) fn tls(stream: TlsStream<TcpStream>, address: SocketAddr, seat: Seat) -> Self {
+        let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default().into();
+        Self::new(Transport::Tls(Box::new(stream)), address, certificates, seat)
+    }
+
+    fn new(
+        transport: Transport,
+        address: SocketAddr,
+        certificates: Arc<[CertificateDer<'static>]>,
+        seat: Seat,
+    ) -> Self {
         let names = certificates.first().map(|own| names(own).into()).unwrap_or_default();
-        let caller = Caller { address, certificates, names };
-        Self { transport: Transport::Tls(Box::new(stream)), caller, lingering: None, _permit: permit }
+        let caller = Caller { address, certificates, names, share: Arc::clone(&seat.share) };
+        Self { transport, caller, greeting: &[], lingering: None, _seat: seat }
+    }
+
+    /// Waits until the other side has greeted as a client of HTTP/2 does, and no longer than it does so.
+    pub(super) async fn greeted(&mut self) -> io::Result<()> {
+        let (mut seen, mut length) = ([0; PREFACE.len()], 0);
+        while length < PREFACE.len() {
+            let read = self.read(&mut seen[length..]).await?;
+            length += read;
+            if read == 0 || !PREFACE.starts_with(&seen[..length]) {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it does not greet as HTTP/2 does"));
+            }
+        }
+        self.greeting = PREFACE;
+        Ok(())
     }
 
     fn poll_end(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -105,6 +134,12 @@ impl Connected for Io {
 
 impl AsyncRead for Io {
     fn poll_read(mut self: Pin<&mut Self>, task: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.greeting.is_empty() {
+            let (now, later) = self.greeting.split_at(self.greeting.len().min(buffer.remaining()));
+            buffer.put_slice(now);
+            self.greeting = later;
+            return Poll::Ready(Ok(()));
+        }
         match &mut self.transport {
             Transport::Plain(stream) => Pin::new(stream).poll_read(task, buffer),
             Transport::Tls(stream) => Pin::new(stream).poll_read(task, buffer),

@@ -1,62 +1,27 @@
-//! Lets connections in: so many, and with TLS only those that shake hands in time.
+//! Lets connections in: so many, and only those that shake hands and greet as HTTP/2 wants it, in time.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::{Stream, stream::poll_fn};
 use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::mpsc,
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Limits, io::Io};
+use super::{
+    Limits,
+    io::Io,
+    refusals::{Refusal, Refusals},
+    room::{Room, Seat},
+};
 
 /// Connections that were let in and not yet served.
 const WAITING_MAX: usize = 16;
 /// The wait after the system could not accept, for want of file descriptors as a rule.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// Connections and calls that were refused. Cheap to clone; clones share the counts.
-#[derive(Debug, Clone, Default)]
-pub struct Refusals(Arc<Counts>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    full: AtomicU64,
-    handshake: AtomicU64,
-    role: AtomicU64,
-}
-
-impl Refusals {
-    /// Those that were one too many.
-    pub fn full(&self) -> u64 {
-        self.0.full.load(Ordering::Relaxed)
-    }
-
-    /// Those whose TLS handshake failed or took too long: without a certificate that is wanted, as a rule.
-    pub fn handshake(&self) -> u64 {
-        self.0.handshake.load(Ordering::Relaxed)
-    }
-
-    /// Calls of nodes that may not make them.
-    pub fn role(&self) -> u64 {
-        self.0.role.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn count_role(&self) {
-        self.0.role.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 /// What comes in at `listener`, until it is dropped.
 pub(super) fn connections(
@@ -66,7 +31,7 @@ pub(super) fn connections(
     refusals: Refusals,
 ) -> impl Stream<Item = io::Result<Io>> + Send {
     let (sender, mut receiver) = mpsc::channel(WAITING_MAX);
-    let room = Arc::new(Semaphore::new(limits.connections_max));
+    let room = Room::new(limits);
     let door = Door { sender, tls: tls.map(TlsAcceptor::from), timeout: limits.handshake_timeout, refusals };
     tokio::spawn(async move {
         tokio::select! {
@@ -77,16 +42,14 @@ pub(super) fn connections(
     poll_fn(move |task| receiver.poll_recv(task))
 }
 
-async fn accept(listener: &TcpListener, door: &Door, room: &Arc<Semaphore>) {
+async fn accept(listener: &TcpListener, door: &Door, room: &Room) {
     loop {
         match listener.accept().await {
-            Ok((stream, address)) => match Arc::clone(room).try_acquire_owned() {
-                Ok(permit) => {
-                    tokio::spawn(door.clone().enter(stream, address, permit));
+            Ok((stream, address)) => match room.enter(address.ip()) {
+                Ok(seat) => {
+                    tokio::spawn(door.clone().enter(stream, address, seat));
                 }
-                Err(_) => {
-                    door.refusals.0.full.fetch_add(1, Ordering::Relaxed);
-                }
+                Err(reason) => door.refusals.note(Refusal::Full, address, &reason),
             },
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "connection not accepted");
@@ -105,21 +68,31 @@ struct Door {
 }
 
 impl Door {
-    async fn enter(self, stream: TcpStream, address: SocketAddr, permit: OwnedSemaphorePermit) {
+    async fn enter(self, stream: TcpStream, address: SocketAddr, seat: Seat) {
         let _slower_otherwise = stream.set_nodelay(true);
-        let entered = match &self.tls {
-            None => Io::plain(stream, address, permit),
-            Some(tls) => match timeout(self.timeout, tls.accept(stream)).await {
-                Ok(Ok(stream)) => Io::tls(stream, address, permit),
-                Ok(Err(error)) => return self.refuse(address, &error.to_string()),
-                Err(_) => return self.refuse(address, "it took too long"),
-            },
-        };
-        let _stopped_meanwhile = self.sender.send(Ok(entered)).await;
+        match self.let_in(stream, address, seat).await {
+            Ok(io) => {
+                let _stopped_meanwhile = self.sender.send(Ok(io)).await;
+            }
+            Err((refusal, error)) => self.refusals.note(refusal, address, &error),
+        }
     }
 
-    fn refuse(&self, address: SocketAddr, reason: &str) {
-        self.refusals.0.handshake.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!(client.address = %address.ip(), reason, "TLS handshake with another node failed");
+    /// The connection, once it has shown that it is one of a node.
+    async fn let_in(&self, stream: TcpStream, address: SocketAddr, seat: Seat) -> Result<Io, (Refusal, io::Error)> {
+        let mut io = match &self.tls {
+            None => Io::plain(stream, address, seat),
+            Some(tls) => {
+                let shaken = self.in_time(tls.accept(stream)).await;
+                Io::tls(shaken.map_err(|error| (Refusal::Handshake, error))?, address, seat)
+            }
+        };
+        self.in_time(io.greeted()).await.map_err(|error| (Refusal::Protocol, error))?;
+        Ok(io)
+    }
+
+    async fn in_time<T>(&self, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+        let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long"));
+        timeout(self.timeout, step).await.unwrap_or_else(late)
     }
 }

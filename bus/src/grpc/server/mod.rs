@@ -1,13 +1,16 @@
 //! The domains of this node, for others to ask.
 //!
-//! Invariant: what a stranger or a broken peer can take is bounded: connections, the time for their TLS handshakes, streams
-//! on each, and the size of a message.
+//! Invariant: what a stranger or a broken peer can take is bounded: connections, the time for their handshakes, streams
+//! on each, calls of one address, and the size of a message. No address can take all of it.
 
 mod admission;
 mod asks;
+mod calls;
 mod content;
 mod io;
 mod listener;
+mod refusals;
+mod room;
 mod serve;
 mod upload;
 
@@ -24,8 +27,11 @@ use tonic::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::server::{Builder as Reflection, Error as ReflectionError};
 
-use self::{admission::Guarded, asks::Photos};
-pub use self::{io::Caller, listener::Refusals};
+use self::{admission::Guarded, asks::Photos, calls::Calls};
+pub use self::{
+    io::Caller,
+    refusals::{Refusal, Refusals},
+};
 use super::proto::{
     self, photo::v1::photos_server::PhotosServer, session::v1::sessions_server::SessionsServer,
     user::v1::users_server::UsersServer,
@@ -42,6 +48,8 @@ pub(super) const WINDOW: u32 = 256 * 1024;
 /// Calls that were cancelled before they were looked at: deadlines of many calls may pass at once. More than that is an attack
 /// (CVE-2023-44487).
 const CANCELLED_MAX: usize = 256;
+/// Streams of one connection that break the rules, such as those beyond the bound, before it is ended.
+const BROKEN_MAX: usize = 1024;
 /// The longest head of a request, in bytes.
 const HEAD_MAX: u32 = 16 * 1024;
 
@@ -57,9 +65,13 @@ pub(super) fn windows(streams: usize) -> u32 {
 pub struct Limits {
     /// The most connections; one more is closed at once.
     pub connections_max: usize,
+    /// The most of one address.
+    pub connections_per_address_max: usize,
     /// The most calls in flight on each; one more is refused, and never ran.
     pub calls_per_connection_max: u32,
-    /// How long a TLS handshake may take.
+    /// The most calls in flight of one address, over all of its connections.
+    pub calls_per_address_max: usize,
+    /// How long a TLS handshake may take, and how long HTTP/2's greeting after it.
     pub handshake_timeout: Duration,
     /// How long an upload may pause; then it is broken off.
     pub upload_pause_max: Duration,
@@ -68,12 +80,15 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// For some hundred nodes: 1,024 connections with 256 calls each, and 5 s for a handshake. An upload may pause for a minute,
-    /// and what takes a photo's content for five: for clients that take half a kilobyte each second.
+    /// For some hundred nodes: 1,024 connections with 256 calls each, and 5 s for a handshake. At one address there may be
+    /// several nodes: 64 connections and 2,048 calls. An upload may pause for a minute, and what takes a photo's content for
+    /// five: for clients that take half a kilobyte each second.
     fn default() -> Self {
         Self {
             connections_max: 1024,
+            connections_per_address_max: 64,
             calls_per_connection_max: 256,
+            calls_per_address_max: 2048,
             handshake_timeout: Duration::from_secs(5),
             upload_pause_max: Duration::from_mins(1),
             content_pause_max: Duration::from_mins(5),
@@ -176,6 +191,7 @@ impl Server {
     pub async fn serve(mut self, listener: TcpListener, stopped: impl Future<Output = ()>) -> Result<(), ServerError> {
         self.routes.add_service(self.reflection().build_v1()?);
         let routes = std::mem::take(&mut self.routes).routes().prepare();
+        let calls = Calls::new(routes, self.refusals.clone());
         self.tell(ServingStatus::Serving).await;
         let incoming = listener::connections(listener, self.tls.clone(), self.limits, self.refusals.clone());
         let stopped = async {
@@ -187,10 +203,11 @@ impl Server {
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(windows(self.limits.calls_per_connection_max as usize))
             .http2_max_pending_accept_reset_streams(Some(CANCELLED_MAX))
+            .http2_max_local_error_reset_streams(Some(BROKEN_MAX))
             .http2_max_header_list_size(HEAD_MAX)
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT));
-        Ok(server.serve_with_incoming_shutdown(routes, incoming, stopped).await?)
+        Ok(server.serve_with_incoming_shutdown(calls, incoming, stopped).await?)
     }
 
     /// Tells of the services that are hosted, and no others.

@@ -70,6 +70,11 @@ pub(in crate::grpc) fn forbidden() -> Status {
     with_details(Fault::Client(Client::Forbidden), "no role of yours may ask this".to_owned(), &fault, None)
 }
 
+/// The status that says of a call that never ran why not, before it came to any domain.
+pub(in crate::grpc) fn refused(error: AskError) -> Status {
+    with_details(error.fault(), error.to_string(), &describe(&error, wire::Ran::No), None)
+}
+
 /// What `status` says to whoever asked a domain with errors `E`.
 pub(in crate::grpc) fn judge<E: DomainError>(status: &Status) -> Verdict<E> {
     let details = RpcStatus::decode(status.details()).unwrap_or_default().details;
@@ -83,6 +88,9 @@ pub(in crate::grpc) fn judge<E: DomainError>(status: &Status) -> Verdict<E> {
     match own.map(|error| (error.call(), error)) {
         Some((Some(call), _)) => Verdict::Call(call),
         Some((None, error)) => Verdict::Domain(error),
+        None if fault.ran() == wire::Ran::No && fault.code == AskError::Overloaded.code() => {
+            Verdict::Call(AskError::Overloaded)
+        }
         None => {
             let fields: Vec<_> = fault.fields.iter().map(|violation| violation.field.as_str()).collect();
             tracing::error!(

@@ -16,7 +16,7 @@ mod user;
 use actix::Message;
 use portico_kernel::{AskError, Blame, FieldError};
 
-pub(super) use self::fault::{Verdict, forbidden, judge, malformed, status};
+pub(super) use self::fault::{Verdict, forbidden, judge, malformed, refused, status};
 pub use self::{photo::Photos, session::Sessions, user::Users};
 
 /// A domain that others may reach over gRPC.
