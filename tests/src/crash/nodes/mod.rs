@@ -18,8 +18,9 @@ pub use self::{report::Report, trouble::Event};
 use super::{
     Findings, Plan,
     calls::Calls,
-    load::{Crowd, Load, Turn},
+    load::{Crowd, Load},
     process,
+    turn::Turn,
     wire::{Mode, Wire},
 };
 use crate::{Cluster, Home, Links, Servers};
@@ -44,6 +45,8 @@ pub struct Troubles {
     pub ways: usize,
     /// For how long each.
     pub lasting: Duration,
+    /// No call may fail that is sent so long after a trouble began, or was over.
+    pub recovery_max: Duration,
 }
 
 /// Has all of it happen, and holds everything that was acknowledged against what stands at the end.
@@ -107,7 +110,8 @@ impl<'a> Run<'a> {
         let load = Load::start(crowd, &Turn::USUAL, beat, &wire, &calls);
         sleep(AROUND).await;
         let random = self.plan.random(2 + self.events.len() as u64);
-        let mut acting = Act { plan: self.plan, cluster, calls, findings: self.findings, random, windows: Vec::new() };
+        let (plan, findings, recovery_max) = (self.plan, self.findings, self.troubles.recovery_max);
+        let mut acting = Act { plan, cluster, calls, findings, random, recovery_max, windows: Vec::new() };
         act(&mut acting).await;
         sleep(AROUND).await;
         let crowd = load.stop().await;
