@@ -56,13 +56,20 @@ pub struct Troubles {
 pub async fn run(plan: &Plan, troubles: &Troubles, findings: &Arc<Findings>) -> Report {
     let began = Instant::now();
     let servers = tokio::task::spawn_blocking(|| Servers::own(&SERVERS)).await.expect("they can be started");
-    let home = process::home().without("user.cache_max").without("session.cache_max").over(&servers);
+    let home = home().over(&servers);
     let mut run =
         Run { plan, troubles, findings, home: &home, crowd: Some(Crowd::new(plan.random(0))), events: Vec::new() };
     run.all().await;
     let Run { crowd, events, .. } = run;
     finale::hold(plan, &home, crowd.expect("nobody has it"), findings).await;
     Report { events, rate_per_s: troubles.rate_per_s, took: began.elapsed(), seed: plan.seed }
+}
+
+/// One whose nodes wait for connections to PostgreSQL for longer than by default: on a machine that runs all of this, and perhaps
+/// builds besides, handshakes take long where a node that was just started makes many.
+fn home() -> Home {
+    let home = process::home().without("user.cache_max").without("session.cache_max");
+    ["user", "photo"].iter().fold(home, |home, domain| home.set(&format!("{domain}.store.acquire_timeout_ms"), "8000"))
 }
 
 struct Run<'a> {
