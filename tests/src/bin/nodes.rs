@@ -15,6 +15,9 @@ use portico_tests::crash::{
     write,
 };
 
+/// No call may fail that is sent so long after a trouble began, or was over.
+const RECOVERY_MAX: Duration = Duration::from_secs(3);
+
 /// Restarts and kills nodes of many under load, and holds them to their promises.
 ///
 /// Two nodes of each role (gateway, user, session, photo), which know each other by certificates, run over PostgreSQL, Redis,
@@ -69,6 +72,7 @@ async fn main() -> ExitCode {
         kills: Duration::from_secs(cli.kills_s),
         ways: cli.ways,
         lasting: Duration::from_secs(cli.way_s),
+        recovery_max: RECOVERY_MAX,
     };
     let (findings, began) = (Arc::<Findings>::default(), Instant::now());
 

@@ -16,6 +16,7 @@
 //! Invariant: a node that is started again is the same one to all others: same addresses, same data, same certificate.
 
 mod links;
+mod member;
 mod part;
 mod process;
 
@@ -27,20 +28,12 @@ use std::{
 use reqwest::StatusCode;
 
 pub use self::links::Links;
-use self::links::Ways;
+use self::{
+    links::Ways,
+    member::{CERTIFICATES, Member, OF_EACH, certify, hosts, members},
+};
 pub(crate) use self::{part::Part, process::Process};
 use crate::{Exit, Home, Proxy, eventually};
-
-/// What is hosted by whom, in the order in which an operator starts them.
-const ROLES: [&[&str]; 4] = [&["session"], &["photo"], &["user"], &["gateway"]];
-/// Nodes of each role.
-const OF_EACH: u8 = 2;
-/// Every node has an address of its own, from which nobody connects: its ports are free while it is away.
-const NODE_PORT: u16 = 7400;
-const GATEWAY_PORT: u16 = 8080;
-const OPERATOR_PORT: u16 = 9100;
-/// Where their certificates lie in the home.
-const CERTIFICATES: &str = "certs";
 
 /// Two nodes of each role. Dropping this kills all of them.
 pub struct Cluster<'a> {
@@ -48,15 +41,6 @@ pub struct Cluster<'a> {
     binary: PathBuf,
     members: Vec<Member>,
     ways: Ways,
-}
-
-/// A node, whether it runs or not.
-struct Member {
-    /// `user-1`.
-    name: String,
-    part: Part,
-    ip: String,
-    process: Option<Process>,
 }
 
 impl<'a> Cluster<'a> {
@@ -88,13 +72,13 @@ impl<'a> Cluster<'a> {
     /// Where the public API is: the gateways.
     pub fn gateways(&self) -> [String; OF_EACH as usize] {
         let gateways = self.members.iter().filter(|member| member.is_gateway());
-        let urls: Vec<_> = gateways.map(|member| format!("http://{}:{GATEWAY_PORT}", member.ip)).collect();
+        let urls: Vec<_> = gateways.map(|member| format!("http://{}", member.gateway())).collect();
         urls.try_into().expect("there are as many of each role")
     }
 
     /// Where a node's operator looks.
     pub fn operator(&self, name: &str) -> String {
-        format!("http://{}:{OPERATOR_PORT}", self.member(name).ip)
+        format!("http://{}", self.member(name).operator())
     }
 
     /// What all nodes have in common.
@@ -189,7 +173,7 @@ impl<'a> Cluster<'a> {
             };
             hosts(&self.members, role).map(address).collect()
         };
-        let (operator, gateway) = (format!("{}:{OPERATOR_PORT}", member.ip), format!("{}:{GATEWAY_PORT}", member.ip));
+        let (operator, gateway) = (member.operator(), member.gateway());
         let file = |name: &str| format!("{CERTIFICATES}/{name}");
         let (certificate, key, authority) =
             (file(&format!("{}.pem", member.name)), file(&format!("{}.key", member.name)), file("ca.pem"));
@@ -220,43 +204,5 @@ impl Drop for Cluster<'_> {
                 eprintln!("--- what {} printed ---\n{printed}", member.name);
             }
         }
-    }
-}
-
-impl Member {
-    fn is_gateway(&self) -> bool {
-        self.part.roles.contains(&"gateway")
-    }
-}
-
-fn hosts<'a>(members: &'a [Member], role: &str) -> impl Iterator<Item = &'a Member> {
-    members.iter().filter(move |member| member.part.roles.contains(&role))
-}
-
-fn members() -> Vec<Member> {
-    let network = format!("127.{}.{}", fastrand::u8(1..), fastrand::u8(..)); // several clusters may run at a time
-    let all = ROLES.into_iter().flat_map(|roles| (1..=OF_EACH).map(move |number| (roles, number)));
-    let member = |(host, (roles, number)): (u8, (&'static [&'static str], u8))| {
-        let (name, ip) = (format!("{}-{number}", roles.join("-")), format!("{network}.{host}"));
-        let part = Part { roles, data: name.clone(), address: format!("{ip}:{NODE_PORT}") };
-        Member { name, part, ip, process: None }
-    };
-    (1..).zip(all).map(member).collect()
-}
-
-/// Has each of them prove its role.
-fn certify(home: &Home, binary: &Path, members: &[Member]) {
-    if home.path().join(CERTIFICATES).exists() {
-        return;
-    }
-    let certs = |arguments: &[&str]| {
-        let arguments = [&["certs"], arguments, &["--dir", CERTIFICATES]].concat();
-        let made = home.command_of(binary, &arguments).output().expect("the binary can be started");
-        assert!(made.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&made.stderr));
-    };
-    certs(&["init"]);
-    for member in members {
-        let roles: Vec<_> = member.part.roles.iter().flat_map(|role| ["--role", role]).collect();
-        certs(&[&["issue", "--name", &member.name], &roles[..]].concat());
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{load::Turn, report::seconds, wire::Watcher};
+use super::{report::seconds, turn::Turn, wire::Watcher};
 
 /// How many calls of a kind must succeed one after the other before that kind works again.
 const RUN: usize = 3;
@@ -50,9 +50,9 @@ impl Calls {
         self.lock().len()
     }
 
-    /// Those that were sent from one moment to another.
-    pub(super) fn between(&self, from: Instant, until: Instant) -> Vec<Seen> {
-        self.lock().iter().filter(|seen| (from..until).contains(&seen.sent)).copied().collect()
+    /// Those that ended from one moment to another.
+    pub(super) fn ended(&self, from: Instant, until: Instant) -> Vec<Seen> {
+        self.lock().iter().filter(|seen| (from..until).contains(&(seen.sent + seen.took))).copied().collect()
     }
 
     /// How many calls had each status.

@@ -8,8 +8,8 @@
 //! them.
 //!
 //! - `findings`: what was counted and what was found wrong; `report` prints it.
-//! - `wire`: calls the API and judges the form of what it says. `journal`: what one account was promised.
-//! - `load`: what clients do at a fixed schedule. `calls`: what they were answered, and when.
+//! - `wire`: makes each `call` of the API and judges the form of what it says. `journal`: what one account was promised.
+//! - `load`: what clients do at a fixed schedule, one `turn` after the other. `calls`: what they were answered, and when.
 //! - `client`: somebody with many accounts who does this and that; `operations`: each thing that can be done.
 //! - `settle`: an operation without an answer either happened or did not, as a whole; here it is found out which.
 //! - `check`: holds an account's journal against the API. `rows`, `sessions`, `content`, `logs`: against what lies in the data
@@ -17,6 +17,7 @@
 //! - `power`: a tracer, a model of the disk, and what the node lived through. Wants `strace`.
 //! - `process`: starts nodes, looks at what a process holds, and reads the supervision tree.
 
+mod call;
 mod calls;
 mod check;
 mod client;
@@ -38,6 +39,7 @@ mod report;
 mod rows;
 mod sessions;
 mod settle;
+mod turn;
 mod wire;
 
 pub(crate) use finale::hold_together;

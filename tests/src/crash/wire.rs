@@ -11,11 +11,11 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Method, RequestBuilder, Response};
-use serde_json::Value;
+use reqwest::{RequestBuilder, Response};
 use tokio::time::Instant;
 
 use super::Findings;
+pub(super) use super::call::{Body, Call};
 use crate::{Answer, client::http};
 
 /// How long an answer may take: far longer than the node's own deadline.
@@ -72,56 +72,6 @@ pub(super) type Watcher = Arc<dyn Fn(Instant, usize, Option<&Answer>) + Send + S
 /// The node did not answer, or did not say whether it did what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unknown;
-
-/// A body, and what it is.
-pub(super) enum Body<'a> {
-    None,
-    Json(Value),
-    Picture(&'a [u8]),
-}
-
-/// A call that can be repeated.
-pub(super) struct Call<'a> {
-    pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) token: Option<&'a str>,
-    pub(super) key: Option<&'a str>,
-    pub(super) body: Body<'a>,
-}
-
-impl<'a> Call<'a> {
-    pub(super) fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), token: None, key: None, body: Body::None }
-    }
-
-    pub(super) fn get(path: impl Into<String>) -> Self {
-        Self::new(Method::GET, path)
-    }
-
-    pub(super) fn post(path: impl Into<String>) -> Self {
-        Self::new(Method::POST, path)
-    }
-
-    pub(super) fn delete(path: impl Into<String>) -> Self {
-        Self::new(Method::DELETE, path)
-    }
-
-    pub(super) fn by(self, token: &'a str) -> Self {
-        Self { token: Some(token), ..self }
-    }
-
-    pub(super) fn key(self, key: Option<&'a str>) -> Self {
-        Self { key, ..self }
-    }
-
-    pub(super) fn json(self, body: Value) -> Self {
-        Self { body: Body::Json(body), ..self }
-    }
-
-    pub(super) fn picture(self, bytes: &'a [u8]) -> Self {
-        Self { body: Body::Picture(bytes), ..self }
-    }
-}
 
 impl Wire {
     pub(super) fn new(base: &str, findings: &Arc<Findings>, mode: Mode) -> Self {

@@ -8,9 +8,10 @@ use super::{
     super::{
         Findings,
         calls::Calls,
-        load::{Crowd, Load, Turn},
+        load::{Crowd, Load},
         logs::{self, Run},
         process,
+        turn::Turn,
         wire::{Mode, Wire},
     },
     fault::{Fault, Server},

@@ -14,8 +14,8 @@ use crate::Cluster;
 const BETWEEN: Duration = Duration::from_secs(1);
 /// For how long a killed node is away at the most.
 const AWAY_MAX_MS: u32 = 4_000;
-/// Longer than calls fail after a trouble.
-const RECOVERY: Duration = Duration::from_secs(4);
+/// How much longer than calls may fail after a trouble the next one is waited for.
+const CALM: Duration = Duration::from_secs(1);
 
 /// Nodes at work, and what befell them so far.
 pub(super) struct Act<'a, 'c> {
@@ -24,13 +24,15 @@ pub(super) struct Act<'a, 'c> {
     pub(super) calls: Arc<Calls>,
     pub(super) findings: &'a Findings,
     pub(super) random: fastrand::Rng,
+    /// For how long calls may fail after a trouble.
+    pub(super) recovery_max: Duration,
     pub(super) windows: Vec<Window>,
 }
 
 impl Act<'_, '_> {
-    /// Restarts every node, one after the other, again and again until so many calls have been made.
+    /// Restarts every node, one after the other, and all of them again until so many calls have been made.
     pub(super) async fn restart(&mut self, calls: usize) {
-        while self.calls.count() < calls {
+        loop {
             for name in self.cluster.names() {
                 let began = Instant::now();
                 let exit = self.cluster.restart(&name).await;
@@ -40,10 +42,13 @@ impl Act<'_, '_> {
                 sleep(BETWEEN).await;
                 self.note(Trouble::Restart, &name, began, over);
             }
+            if self.calls.count() >= calls {
+                return;
+            }
         }
     }
 
-    /// Kills so many nodes at random and starts them again. The other one of the role stays.
+    /// Kills nodes at random for so long and starts them again. The other one of the role stays.
     pub(super) async fn kill(&mut self, lasting: Duration) {
         let until = Instant::now() + lasting;
         while Instant::now() < until {
@@ -55,7 +60,7 @@ impl Act<'_, '_> {
             sleep(self.random.u32(..AWAY_MAX_MS) * Duration::from_millis(1)).await;
             self.cluster.begin(&name);
             self.cluster.ready(&name).await;
-            sleep(RECOVERY.saturating_sub(began.elapsed()).max(BETWEEN)).await;
+            sleep((self.recovery_max + CALM).saturating_sub(began.elapsed()).max(BETWEEN)).await;
             self.note(Trouble::Kill, &name, began, over);
         }
     }
@@ -71,7 +76,7 @@ impl Act<'_, '_> {
             sleep(lasting).await;
             Trouble::end(way);
             let over = Instant::now();
-            sleep(RECOVERY).await;
+            sleep(self.recovery_max + CALM).await;
             self.note(*trouble, &format!("{from} to {to}"), began, over);
         }
     }
@@ -80,12 +85,12 @@ impl Act<'_, '_> {
         let gateway =
             whose.strip_prefix("gateway-").and_then(|number| number.parse::<usize>().ok()).map(|number| number - 1);
         let window = Window { trouble, whose: whose.to_owned(), gateway, began, over, until: Instant::now() };
-        self.plan.say(self.findings, || window.judge(&self.calls).to_string());
+        self.plan.say(self.findings, || window.judge(&self.calls, self.recovery_max).to_string());
         self.windows.push(window);
     }
 
     /// What came of all of them, once no call is under way.
     pub(super) fn events(self) -> Vec<Event> {
-        self.windows.iter().map(|window| window.judge(&self.calls)).collect()
+        self.windows.iter().map(|window| window.judge(&self.calls, self.recovery_max)).collect()
     }
 }

@@ -18,8 +18,9 @@ pub use self::{report::Report, trouble::Event};
 use super::{
     Findings, Plan,
     calls::Calls,
-    load::{Crowd, Load, Turn},
+    load::{Crowd, Load},
     process,
+    turn::Turn,
     wire::{Mode, Wire},
 };
 use crate::{Cluster, Home, Links, Servers};
@@ -44,6 +45,8 @@ pub struct Troubles {
     pub ways: usize,
     /// For how long each.
     pub lasting: Duration,
+    /// No call may fail that is sent so long after a trouble began, or was over.
+    pub recovery_max: Duration,
 }
 
 /// Has all of it happen, and holds everything that was acknowledged against what stands at the end.
@@ -53,13 +56,20 @@ pub struct Troubles {
 pub async fn run(plan: &Plan, troubles: &Troubles, findings: &Arc<Findings>) -> Report {
     let began = Instant::now();
     let servers = tokio::task::spawn_blocking(|| Servers::own(&SERVERS)).await.expect("they can be started");
-    let home = process::home().without("user.cache_max").without("session.cache_max").over(&servers);
+    let home = home().over(&servers);
     let mut run =
         Run { plan, troubles, findings, home: &home, crowd: Some(Crowd::new(plan.random(0))), events: Vec::new() };
     run.all().await;
     let Run { crowd, events, .. } = run;
     finale::hold(plan, &home, crowd.expect("nobody has it"), findings).await;
     Report { events, rate_per_s: troubles.rate_per_s, took: began.elapsed(), seed: plan.seed }
+}
+
+/// One whose nodes wait for connections to PostgreSQL for longer than by default: on a machine that runs all of this, and perhaps
+/// builds besides, handshakes take long where a node that was just started makes many.
+fn home() -> Home {
+    let home = process::home().without("user.cache_max").without("session.cache_max");
+    ["user", "photo"].iter().fold(home, |home, domain| home.set(&format!("{domain}.store.acquire_timeout_ms"), "8000"))
 }
 
 struct Run<'a> {
@@ -107,7 +117,8 @@ impl<'a> Run<'a> {
         let load = Load::start(crowd, &Turn::USUAL, beat, &wire, &calls);
         sleep(AROUND).await;
         let random = self.plan.random(2 + self.events.len() as u64);
-        let mut acting = Act { plan: self.plan, cluster, calls, findings: self.findings, random, windows: Vec::new() };
+        let (plan, findings, recovery_max) = (self.plan, self.findings, self.troubles.recovery_max);
+        let mut acting = Act { plan, cluster, calls, findings, random, recovery_max, windows: Vec::new() };
         act(&mut acting).await;
         sleep(AROUND).await;
         let crowd = load.stop().await;

@@ -15,8 +15,6 @@ use crate::{Pace, Proxy};
 const DEADLINE: Duration = Duration::from_secs(10);
 /// What an answer may be later than that: the machine's cores are shared by eight nodes, four servers and the clients.
 const SLACK: Duration = Duration::from_secs(1);
-/// How soon no call fails any more that is sent from then on.
-const RECOVERED_WITHIN: Duration = Duration::from_secs(3);
 /// Connections of a node that was killed may look well to its clients for so long.
 const UNNOTICED: Duration = Duration::from_millis(100);
 
@@ -72,7 +70,7 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// A trouble, from when it began until the next one did.
+/// A trouble, from when it began until the next one did. What ended in that time is its own.
 #[derive(Debug, Clone)]
 pub(super) struct Window {
     pub(super) trouble: Trouble,
@@ -87,9 +85,9 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// What came of it.
-    pub(super) fn judge(&self, calls: &Calls) -> Event {
-        let seen = calls.between(self.began, self.until);
+    /// What came of it, where no call may fail that is sent so long after it began, or was over.
+    pub(super) fn judge(&self, calls: &Calls, recovery_max: Duration) -> Event {
+        let seen = calls.ended(self.began, self.until);
         let mut statuses = BTreeMap::new();
         seen.iter().for_each(|seen| *statuses.entry(seen.status).or_default() += 1);
         let slowest = seen.iter().map(|seen| seen.took).max().unwrap_or_default();
@@ -102,21 +100,21 @@ impl Window {
             recovered,
             broken: Vec::new(),
         };
-        event.broken = self.broken(&seen, &event);
+        event.broken = self.broken(&seen, &event, recovery_max);
         event
     }
 
-    /// How long after the trouble began, or was over, a moment lies.
+    /// How long after the trouble began, or was over, a moment lies; nothing if it lies before.
     fn after(&self, moment: Instant) -> Duration {
-        if moment >= self.over { moment - self.over } else { moment - self.began }
+        moment.saturating_duration_since(if moment >= self.over { self.over } else { self.began })
     }
 
-    fn broken(&self, seen: &[Seen], event: &Event) -> Vec<String> {
+    fn broken(&self, seen: &[Seen], event: &Event, recovery_max: Duration) -> Vec<String> {
         let mut broken: Vec<_> = seen.iter().filter(|seen| !self.allows(seen)).map(|seen| self.tell(seen)).collect();
         if event.slowest > DEADLINE + SLACK {
             broken.push(format!("an answer took {}", seconds(event.slowest)));
         }
-        if let Some(recovered) = event.recovered.filter(|recovered| *recovered > RECOVERED_WITHIN) {
+        if let Some(recovered) = event.recovered.filter(|recovered| *recovered > recovery_max) {
             broken.push(format!("a call failed that was sent after {}", seconds(recovered)));
         }
         broken
@@ -134,8 +132,12 @@ impl Window {
 
     fn tell(&self, seen: &Seen) -> String {
         let status = seen.status.map_or_else(|| "without an answer".to_owned(), |status| format!("answered {status}"));
-        let (sent, took) = (seen.sent - self.began, seen.took);
-        format!("{:?} by gateway-{} was {status}, sent after {sent:?}, {took:?} later", seen.turn, seen.base + 1)
+        let (sent, took) = (self.after(seen.sent), seen.took);
+        format!(
+            "{:?} by gateway-{} was {status} after {took:?}, sent {sent:?} after it began, or was over",
+            seen.turn,
+            seen.base + 1
+        )
     }
 }
 
