@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use portico_config::{Config, ProfileCache, SessionCache};
+use portico_config::{Config, SessionCache};
 use portico_schema::redis::{Ears, Profiles as SharedProfiles, Sessions, Settings};
 use portico_session::{Store, View};
 use portico_user::{Profiles, ProfilesWatch};
@@ -55,15 +55,25 @@ pub(super) async fn profiles(world: &mut World) -> Result<Profiles, Failure> {
     if let Some(profiles) = world.profiles.take() {
         return Ok(profiles);
     }
-    let ProfileCache { url: told, url_file, ca_file, .. } = &world.config.user.cache;
-    let (timeout, fills_max) = bounds(&world.config);
-    let url = url(PROFILES, told.as_ref(), url_file.as_deref())?.into();
-    let settings = Settings { url, ca_file: ca_file.clone(), timeout };
+    let ((_, fills_max), (section, settings)) = (bounds(&world.config), server_of_profiles(&world.config)?);
     let (profiles, watch) = watched(&world.config);
     let ears = Ears { profiles: Some(watch), ..Ears::default() };
     let shared = SharedProfiles::connect(&settings, ears, fills_max).await;
-    let shared = shared.map_err(|error| refused(PROFILES, &error))?;
+    let shared = shared.map_err(|error| refused(section, &error))?;
     Ok(over(world, profiles, shared))
+}
+
+/// Where profiles are shared, and what says so: on the server of sessions, which another process may host, unless one of
+/// their own is named.
+fn server_of_profiles(config: &Config) -> Result<(&'static str, Settings), Failure> {
+    let (cache, sessions) = (&config.user.cache, &config.session.store);
+    let (section, told, file, ca_file) = if cache.is_beside_sessions() {
+        (SESSIONS, &sessions.url, &sessions.url_file, &sessions.ca_file)
+    } else {
+        (PROFILES, &cache.url, &cache.url_file, &cache.ca_file)
+    };
+    let (url, (timeout, _)) = (url(section, told.as_ref(), file.as_deref())?.into(), bounds(config));
+    Ok((section, Settings { url, ca_file: ca_file.clone(), timeout }))
 }
 
 fn watched(config: &Config) -> (Profiles, ProfilesWatch) {
