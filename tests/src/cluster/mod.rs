@@ -56,6 +56,8 @@ struct Member {
     name: String,
     part: Part,
     ip: String,
+    /// Settings that the others of its role do not have.
+    own: Vec<(&'static str, String)>,
     process: Option<Process>,
 }
 
@@ -65,8 +67,22 @@ impl<'a> Cluster<'a> {
     /// # Panics
     /// When one of them does not get ready.
     pub async fn start(home: &'a Home, binary: &Path, links: Links) -> Self {
+        Self::start_with(home, binary, links, |_| Vec::new()).await
+    }
+
+    /// The same with settings of their own for some of them, whom `own` is asked for by name.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub async fn start_with(
+        home: &'a Home,
+        binary: &Path,
+        links: Links,
+        own: impl Fn(&str) -> Vec<(&'static str, String)>,
+    ) -> Self {
         assert!(home.is_over_servers(), "nodes of a role share its stores");
-        let members = members();
+        let mut members = members();
+        members.iter_mut().for_each(|member| member.own = own(&member.name));
         certify(home, binary, &members);
         let mut cluster = Self { home, binary: binary.to_owned(), members, ways: Ways::default() };
         if links == Links::Proxied {
@@ -200,7 +216,8 @@ impl<'a> Cluster<'a> {
             ("node.tls.key_file", &key),
             ("node.tls.ca_file", &authority),
         ];
-        member.part.command(self.home, &self.binary, whom, &settings)
+        let own = member.own.iter().map(|(key, value)| (*key, value.as_str()));
+        member.part.command(self.home, &self.binary, whom, &settings.into_iter().chain(own).collect::<Vec<_>>())
     }
 
     fn member(&self, name: &str) -> &Member {
@@ -239,7 +256,7 @@ fn members() -> Vec<Member> {
     let member = |(host, (roles, number)): (u8, (&'static [&'static str], u8))| {
         let (name, ip) = (format!("{}-{number}", roles.join("-")), format!("{network}.{host}"));
         let part = Part { roles, data: name.clone(), address: format!("{ip}:{NODE_PORT}") };
-        Member { name, part, ip, process: None }
+        Member { name, part, ip, own: Vec::new(), process: None }
     };
     (1..).zip(all).map(member).collect()
 }
