@@ -31,3 +31,40 @@ fn every_answer_is_explained_by_some_order_of_what_was_done_at_once() {
         assert!(findings.counted(raced) > 0, "nothing came to this: {raced}");
     }
 }
+
+#[cfg(feature = "distributed")]
+mod over_nodes {
+    use portico_tests::{
+        Servers,
+        histories::nodes::{Cache, Plan, SERVERS, run},
+    };
+
+    use super::{Arc, Findings, SEED, Table, binary, number};
+
+    /// Rounds, unless the environment says otherwise: a calm one, one on an island, one with a frozen way between nodes.
+    const ROUNDS: usize = 3;
+
+    async fn hold(cache: Cache) {
+        let (findings, seed) = (Arc::<Findings>::default(), number("PORTICO_SEED", SEED));
+        let rounds = number("PORTICO_ROUNDS", ROUNDS);
+
+        let plan = Plan { binary: binary().to_owned(), seed, rounds, cache, talks: false };
+        let latest = run(&plan, &Servers::shared(&SERVERS), &findings).await;
+
+        println!("{}\n  accepted {latest:?} after an acknowledged end at the latest", Table(&findings));
+        assert!(findings.violations().is_empty(), "{}", findings.violations().join("\n"));
+        for met in ["verify: 204", "verify: 401 session_dead", "revoke: 204", "log out: 204"] {
+            assert!(findings.counted(met) > 0, "nothing came to this: {met}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn without_a_cache_sessions_are_linearizable_though_a_way_is_frozen() {
+        hold(Cache::Off).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn with_a_cache_no_session_is_accepted_a_lease_after_its_end_was_acknowledged() {
+        hold(Cache::Tracked).await;
+    }
+}

@@ -22,6 +22,8 @@ pub(super) struct Member {
     pub(super) name: String,
     pub(super) part: Part,
     ip: String,
+    /// Settings that the others of its role do not have.
+    pub(super) own: Vec<(&'static str, String)>,
     pub(super) process: Option<Process>,
 }
 
@@ -53,7 +55,7 @@ pub(super) fn members() -> Vec<Member> {
     let member = |(host, (roles, number)): (u8, (&'static [&'static str], u8))| {
         let (name, ip) = (format!("{}-{number}", roles.join("-")), format!("{network}.{host}"));
         let part = Part { roles, data: name.clone(), address: format!("{ip}:{NODE_PORT}") };
-        Member { name, part, ip, process: None }
+        Member { name, part, ip, own: Vec::new(), process: None }
     };
     (1..).zip(all).map(member).collect()
 }

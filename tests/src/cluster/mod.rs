@@ -49,8 +49,22 @@ impl<'a> Cluster<'a> {
     /// # Panics
     /// When one of them does not get ready.
     pub async fn start(home: &'a Home, binary: &Path, links: Links) -> Self {
+        Self::start_with(home, binary, links, |_| Vec::new()).await
+    }
+
+    /// The same with settings of their own for some of them, whom `own` is asked for by name.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub async fn start_with(
+        home: &'a Home,
+        binary: &Path,
+        links: Links,
+        own: impl Fn(&str) -> Vec<(&'static str, String)>,
+    ) -> Self {
         assert!(home.is_over_servers(), "nodes of a role share its stores");
-        let members = members();
+        let mut members = members();
+        members.iter_mut().for_each(|member| member.own = own(&member.name));
         certify(home, binary, &members);
         let mut cluster = Self { home, binary: binary.to_owned(), members, ways: Ways::default() };
         if links == Links::Proxied {
@@ -184,7 +198,8 @@ impl<'a> Cluster<'a> {
             ("node.tls.key_file", &key),
             ("node.tls.ca_file", &authority),
         ];
-        member.part.command(self.home, &self.binary, whom, &settings)
+        let own = member.own.iter().map(|(key, value)| (*key, value.as_str()));
+        member.part.command(self.home, &self.binary, whom, &settings.into_iter().chain(own).collect::<Vec<_>>())
     }
 
     fn member(&self, name: &str) -> &Member {

@@ -8,11 +8,13 @@
 //! - `caller`, `of_accounts`, `of_photos`: the requests, and what their answers say. `world`: what clients know.
 //! - `ledger`: what was done to each thing. `models`: what each thing is. `timeline`: whether an order explains it.
 //! - `run`: many histories against one node.
+//! - [`nodes`]: sessions over several nodes, while ways between them are frozen.
 
 mod caller;
 mod history;
 mod ledger;
 mod models;
+pub mod nodes;
 mod of_accounts;
 mod of_photos;
 mod run;

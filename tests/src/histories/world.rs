@@ -150,6 +150,11 @@ fn number_of<T: PartialEq>(known: &mut Vec<T>, wanted: T) -> Number {
 /// The latest, or one of those before it.
 pub(super) fn pick<T: Clone>(known: &[T], pick: Pick) -> Option<T> {
     const LATEST: usize = 5;
-    let back = usize::from(pick) % known.len().clamp(1, LATEST);
+    pick_of(known, LATEST, pick)
+}
+
+/// One of so many of the latest.
+pub(super) fn pick_of<T: Clone>(known: &[T], latest: usize, pick: Pick) -> Option<T> {
+    let back = usize::from(pick) % known.len().clamp(1, latest);
     known.get(known.len().checked_sub(1 + back)?).cloned()
 }

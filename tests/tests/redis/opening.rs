@@ -48,6 +48,23 @@ fn profiles_are_shared_on_the_server_of_sessions_or_on_one_that_is_named() {
 }
 
 #[test]
+fn profiles_are_shared_on_the_server_of_sessions_though_another_node_hosts_those() {
+    let servers = Servers::shared(&["redis"]);
+    let (_, server) = servers.redis_url().split_once('@').unwrap();
+    let elsewhere = format!("[{}]", nobody());
+
+    Home::new()
+        .with_sessions_at(&format!("redis://default:hunter2@{server}"))
+        .set("user.cache.adapter", "redis")
+        .set("node.roles", "[user]")
+        .set("node.listen", &nobody().to_string())
+        .set("node.peers.session", &elsewhere)
+        .set("node.peers.photo", &elsewhere)
+        .set("node.plaintext", "true")
+        .refuses_to_start("session.store.url: the server refuses: WRONGPASS", "hunter2");
+}
+
+#[test]
 fn the_url_is_never_shown() {
     Home::new().set("session.store.url", "redis://ann:hunter2@127.0.0.1").never_shows("hunter2");
     Home::new().set("user.cache.url", "redis://ann:hunter2@127.0.0.1").never_shows("hunter2");
