@@ -16,6 +16,8 @@ pub const PASSWORD: &str = "quartz violin umbrella";
 /// Somebody with a live session.
 #[derive(Debug, Clone)]
 pub struct Account {
+    /// The user's id.
+    pub id: String,
     /// The address to sign in under.
     pub email: String,
     /// What opens the session.
@@ -25,6 +27,12 @@ pub struct Account {
 #[derive(Deserialize)]
 struct Registered {
     token: String,
+    user: User,
+}
+
+#[derive(Deserialize)]
+struct User {
+    id: String,
 }
 
 /// An answer with its body.
@@ -62,8 +70,8 @@ fn register_one(server: SocketAddr, name: &str) -> Result<Account, Failure> {
     if answer.status != 201 {
         return Err(Failure::said(format!("POST /reg answered {}: {}", answer.status, answer.body)));
     }
-    let Registered { token } = serde_json::from_str(&answer.body).map_err(Failure::said)?;
-    Ok(Account { email: format!("{name}@example.com"), token })
+    let Registered { token, user } = serde_json::from_str(&answer.body).map_err(Failure::said)?;
+    Ok(Account { id: user.id, email: format!("{name}@example.com"), token })
 }
 
 /// Asks once, over a connection of its own.

@@ -1,11 +1,21 @@
 //! What is measured: one module for each figure, or for a few that share their servers.
 
 pub mod ask_local;
+#[cfg(feature = "distributed")]
+pub mod bare_calls;
+#[cfg(feature = "distributed")]
+mod cost;
 pub mod footprint;
 pub mod hot;
 pub mod log;
 #[cfg(feature = "distributed")]
 pub mod log_collect;
+#[cfg(feature = "distributed")]
+pub mod mixed;
+#[cfg(feature = "distributed")]
+mod nodes;
+#[cfg(feature = "distributed")]
+mod operations;
 #[cfg(feature = "distributed")]
 pub mod outbox_publish;
 pub mod overload;
@@ -14,9 +24,13 @@ mod pictures;
 pub mod profile_scale;
 pub mod register_durable;
 #[cfg(feature = "distributed")]
+pub mod remote;
+#[cfg(feature = "distributed")]
 mod servers;
 #[cfg(feature = "distributed")]
 pub mod session_check;
+#[cfg(feature = "distributed")]
+pub mod session_nodes;
 mod shared;
 pub mod sign_in;
 pub mod storm;
@@ -54,6 +68,20 @@ pub const ALL: &[Group] = &[
     Group { names: &["session_check"], measure: session_check::measure },
     #[cfg(feature = "distributed")]
     Group { names: &["outbox_publish"], measure: outbox_publish::measure },
+    #[cfg(feature = "distributed")]
+    Group {
+        names: &["me_remote", "verify_remote", "sign_in_remote", "photo_two_hops", "upload_two_hops"],
+        measure: remote::measure,
+    },
+    #[cfg(feature = "distributed")]
+    Group { names: &["me_remote_bare", "me_remote_tls"], measure: bare_calls::measure },
+    #[cfg(feature = "distributed")]
+    Group { names: &["session_nodes_2", "session_nodes_4"], measure: session_nodes::measure },
+    #[cfg(feature = "distributed")]
+    Group {
+        names: &["mixed_gateway", "mixed_user", "mixed_session", "mixed_photo", "mixed_postgres", "mixed_redis"],
+        measure: mixed::measure,
+    },
     Group { names: &["ask_local_other_thread", "ask_local_same_thread"], measure: ask_local::measure },
     Group { names: &["idle_memory", "memory_100k_sessions", "start_ms", "binary_mb"], measure: footprint::measure },
 ];

@@ -4,7 +4,7 @@
 //! that a busy or slow machine moves both. Absolute times are printed to be read, and to be compared with nothing.
 //!
 //! - [`figures`]: what `./just bench` measures, one module each, with the floor that it must keep.
-//! - [`run`], [`node`], [`cores`]: how long, with which node, on which core.
+//! - [`run`], [`node`], [`process`], [`cores`]: how long, with which node, what it uses, on which core.
 //! - [`load`]: the load generator over HTTP; [`accounts`]: those in whose name it asks; [`mod@reference`]: what it asks besides.
 //! - [`report`]: the table, and the file of results.
 //! - `benches/`: micro-benchmarks of the hot paths; `cargo bench -p portico-bench` runs them.
@@ -15,6 +15,7 @@ pub mod figure;
 pub mod figures;
 pub mod load;
 pub mod node;
+pub mod process;
 pub mod profile;
 pub mod reference;
 pub mod report;

@@ -12,7 +12,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{cores::on_core, run::Failure};
+use crate::{cores::on_core, process::Process, run::Failure};
 
 /// How long a node may take to print where it listens, or to stop.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -24,13 +24,14 @@ pub struct Launch {
     directory: PathBuf,
     settings: Vec<(String, String)>,
     core: Option<usize>,
+    role: Option<&'static str>,
 }
 
 impl Launch {
     /// The node at `binary` with the default configuration on free ports, living in `directory`.
     pub fn new(binary: &Path, directory: &Path) -> Self {
-        let launch =
-            Self { binary: binary.to_owned(), directory: directory.to_owned(), settings: Vec::new(), core: None };
+        let (binary, directory) = (binary.to_owned(), directory.to_owned());
+        let launch = Self { binary, directory, settings: Vec::new(), core: None, role: None };
         launch.set("gateway.listen", "127.0.0.1:0").set("operator.listen", "127.0.0.1:0")
     }
 
@@ -68,6 +69,13 @@ impl Launch {
         self
     }
 
+    /// Has the process host one role, and not everything.
+    #[must_use]
+    pub fn hosting(mut self, role: &'static str) -> Self {
+        self.role = Some(role);
+        self
+    }
+
     /// The data directory, which outlives the process.
     pub fn data(&self) -> PathBuf {
         self.directory.join("data")
@@ -79,7 +87,11 @@ impl Launch {
     /// It cannot be started, or ends instead; what it wrote to standard error goes to this process's.
     pub fn start(&self) -> Result<Node, Failure> {
         let mut command = Command::new(&self.binary);
-        command.arg("up").current_dir(&self.directory).env_clear().envs(self.settings.iter().cloned());
+        match self.role {
+            None => command.arg("up"),
+            Some(role) => command.args(["node", "--role", role]),
+        };
+        command.current_dir(&self.directory).env_clear().envs(self.settings.iter().cloned());
         Node::start(command, self.core)
     }
 }
@@ -88,8 +100,10 @@ impl Launch {
 #[derive(Debug)]
 pub struct Node {
     child: Child,
-    /// Where the public API is.
+    /// Where the public API is; nowhere on a node that other nodes ask.
     pub gateway: SocketAddr,
+    /// Where other nodes ask; nowhere on a node that has the public API.
+    pub nodes: SocketAddr,
     /// Where the operator's listener is; the same as `gateway` for a server that has none.
     pub operator: SocketAddr,
     /// From starting the process to the line that says where it listens.
@@ -97,7 +111,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts whatever prints `gateway listening on http://...`, and perhaps before it the same of `operator`.
+    /// Starts whatever prints `operator listening on http://...`, and either the same of `gateway` or `nodes ask on ...`.
     pub(crate) fn start(mut command: Command, core: Option<usize>) -> Result<Self, Failure> {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let began = Instant::now();
@@ -110,13 +124,15 @@ impl Node {
         let (line, lines) = std::sync::mpsc::channel();
         // Reads to the end, so that the server never waits for somebody to read what it prints.
         thread::spawn(move || stdout.lines().map_while(Result::ok).for_each(|text| _ = line.send(text)));
-        let mut node = Self { child, gateway: UNKNOWN, operator: UNKNOWN, listened_after: Duration::ZERO };
-        while node.gateway == UNKNOWN || node.operator == UNKNOWN {
+        let mut node =
+            Self { child, gateway: UNKNOWN, nodes: UNKNOWN, operator: UNKNOWN, listened_after: Duration::ZERO };
+        while node.operator == UNKNOWN || (node.gateway == UNKNOWN && node.nodes == UNKNOWN) {
             let Ok(text) = lines.recv_timeout(PATIENCE) else {
                 return Err(Failure::said("the server did not say where it listens; see its own words above"));
             };
             let address = |name: &str| text.strip_prefix(name)?.trim().trim_end_matches('/').parse().ok();
             node.gateway = address("gateway listening on http://").unwrap_or(node.gateway);
+            node.nodes = address("nodes ask on ").unwrap_or(node.nodes);
             node.operator = address("operator listening on http://").unwrap_or(node.operator);
         }
         node.listened_after = began.elapsed();
@@ -133,7 +149,7 @@ impl Node {
     /// # Errors
     /// The process is gone.
     pub fn cpu(&self) -> Result<Duration, Failure> {
-        cpu_of(self.pid())
+        Process::of(self.pid()).map(|process| process.cpu).ok_or_else(|| Failure::said("the server is gone"))
     }
 
     /// The memory that the process has resident, in bytes.
@@ -186,13 +202,3 @@ impl Drop for Node {
 }
 
 const UNKNOWN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
-
-/// The CPU time of a process, of which the system tells hundredths of a second.
-pub(crate) fn cpu_of(pid: u32) -> Result<Duration, Failure> {
-    let path = format!("/proc/{pid}/stat");
-    let stat = fs::read_to_string(&path).map_err(Failure::io(format!("{path} cannot be read")))?;
-    // The name in parentheses may hold anything; after it, user and kernel time are the 12th and 13th field.
-    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
-    let ticks: u64 = fields.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    Ok(Duration::from_millis(ticks * 10)) // Linux tells it in hundredths of a second on every architecture
-}

@@ -3,6 +3,9 @@
 //! It does what cannot be left out (reading, parsing, routing, writing) and nothing else: no session, no limits, no
 //! headers but the content's own, no log.
 
+#[cfg(feature = "distributed")]
+pub mod calls;
+
 use std::{
     io,
     process::{Command, Stdio},

@@ -63,6 +63,42 @@ fn a_short_run_measures_what_a_node_of_many_does_beside_its_servers() {
     figures.iter().for_each(is_measured);
 }
 
+#[cfg(feature = "distributed")]
+#[test]
+fn a_short_run_measures_what_calls_between_nodes_cost() {
+    const NAMES: [&str; 9] = [
+        "me_remote",
+        "verify_remote",
+        "sign_in_remote",
+        "photo_two_hops",
+        "upload_two_hops",
+        "me_remote_bare",
+        "me_remote_tls",
+        "session_nodes_2",
+        "session_nodes_4",
+    ];
+
+    let (ran, figures) = short_run(&NAMES, &std::env::var("PATH").unwrap_or_default());
+
+    assert_eq!(ran.status.code(), Some(0), "they have no floors");
+    assert_eq!(names(&figures), NAMES);
+    figures.iter().for_each(is_measured);
+}
+
+#[cfg(feature = "distributed")]
+#[test]
+fn a_short_run_holds_what_each_role_takes_against_what_was_foretold() {
+    const NAMES: [&str; 6] =
+        ["mixed_gateway", "mixed_user", "mixed_session", "mixed_photo", "mixed_postgres", "mixed_redis"];
+
+    let (ran, figures) = short_run(&NAMES, &std::env::var("PATH").unwrap_or_default());
+
+    assert_eq!(ran.status.code(), Some(0), "they have no floors");
+    assert_eq!(names(&figures), NAMES);
+    // The others take less than the system tells of in so short a time.
+    figures.iter().take(2).for_each(is_measured);
+}
+
 fn names(figures: &[Value]) -> Vec<&str> {
     figures.iter().map(|figure| figure["name"].as_str().unwrap()).collect()
 }

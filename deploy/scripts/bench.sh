@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.."
 profile=release
 measures=yes
 features=
+node_features=
 for argument in "$@"; do
     case "$argument" in
         # A profile needs the names of functions, and frames that can be walked, which the release build leaves out.
@@ -14,6 +15,11 @@ for argument in "$@"; do
         --short | --help | -h | --list) measures=no ;;
         # They start servers, and want what librdkafka is compiled with.
         log_collect | session_check | outbox_publish) features="--features portico-bench/distributed" ;;
+        # They start nodes that ask each other.
+        *_remote | *_remote_* | *_two_hops | session_nodes_* | mixed_*)
+            features="--features portico-bench/distributed"
+            node_features="--features portico-node/distributed"
+            ;;
     esac
 done
 # What `log_collect` tells of beside its reference, where it can be had.
@@ -33,7 +39,8 @@ if [ "$measures" = yes ] && ! command -v vipsthumbnail >/dev/null; then
     fi
 fi
 # One after the other, so that the node has no features but its own.
-cargo build --profile "$profile" --locked --package portico-node --bins
+# shellcheck disable=SC2086 # words
+cargo build --profile "$profile" --locked --package portico-node --bins $node_features
 # shellcheck disable=SC2086 # words
 cargo build --profile "$profile" --locked --package portico-bench --bins $features
 exec "target/$profile/bench" "$@"

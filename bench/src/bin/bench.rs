@@ -6,8 +6,7 @@ use clap::{Parser, Subcommand};
 use portico_bench::{
     figure::Figure,
     figures::{self, Group},
-    reference::{self, Canned},
-    report,
+    reference, report,
     run::{Failure, Options, Run},
 };
 
@@ -54,6 +53,20 @@ enum Command {
         /// The answer as JSON
         canned: String,
     },
+    /// Answers gRPC calls: what nodes that ask each other are compared with
+    #[cfg(feature = "distributed")]
+    #[command(hide = true)]
+    Calls {
+        /// With so many bytes
+        answer: usize,
+    },
+    /// Serves a canned answer once calls were answered
+    #[cfg(feature = "distributed")]
+    #[command(hide = true)]
+    Relay {
+        /// The answer and the calls as JSON
+        relayed: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -69,9 +82,8 @@ fn main() -> ExitCode {
 
 /// Whether every floor was kept.
 fn run(cli: Cli) -> Result<bool, Failure> {
-    if let Some(Command::Reference { canned }) = cli.command {
-        let canned: Canned = serde_json::from_str(&canned).map_err(Failure::said)?;
-        return reference::serve(canned).map(|()| true).map_err(Failure::from);
+    if let Some(reference) = cli.command {
+        return serve(reference).map(|()| true);
     }
     if cli.list {
         figures::ALL.iter().flat_map(|group| group.names).for_each(|name| println!("{name}"));
@@ -91,6 +103,20 @@ fn run(cli: Cli) -> Result<bool, Failure> {
         _ => println!("missed: {}; results in {}", missed.join(", "), cli.out.display()),
     }
     Ok(missed.is_empty())
+}
+
+/// Is what something is measured against, until the process is killed.
+fn serve(reference: Command) -> Result<(), Failure> {
+    match reference {
+        Command::Reference { canned } => reference::serve(serde_json::from_str(&canned).map_err(Failure::said)?)?,
+        #[cfg(feature = "distributed")]
+        Command::Calls { answer } => reference::calls::serve(answer)?,
+        #[cfg(feature = "distributed")]
+        Command::Relay { relayed } => {
+            reference::calls::relay(serde_json::from_str(&relayed).map_err(Failure::said)?)?;
+        }
+    }
+    Ok(())
 }
 
 fn measure(run: &Run, groups: &[&Group]) -> Result<Vec<Figure>, Failure> {

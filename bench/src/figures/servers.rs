@@ -5,9 +5,13 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
-use crate::run::Failure;
+use crate::{
+    process::{Process, processes},
+    run::Failure,
+};
 
 /// What begins the name of each setting in a set's `env`.
 const PREFIX: &str = "PORTICO_TEST_";
@@ -38,6 +42,27 @@ impl Servers {
     pub(super) fn setting(&self, name: &str) -> Result<&str, Failure> {
         let setting = self.settings.get(name).map(String::as_str);
         setting.ok_or_else(|| Failure::said(format!("the servers' script does not tell {PREFIX}{name}")))
+    }
+
+    /// The CPU time that PostgreSQL has used until now, with all its processes.
+    pub(super) fn postgres_cpu(&self) -> Result<Duration, Failure> {
+        let path = self.directory.join("postgres/home/data/postmaster.pid");
+        let file = fs::read_to_string(&path).map_err(Failure::io(path.display().to_string()))?;
+        let postmaster = file.lines().next().unwrap_or_default().trim();
+        let postmaster: u32 = postmaster.parse().map_err(Failure::said)?;
+        let used = |process: &Process| process.id == postmaster || process.parent == postmaster;
+        Ok(processes()?.iter().filter(|process| used(process)).map(|process| process.cpu).sum())
+    }
+
+    /// The same of Redis, which is one process, and is called by where it listens.
+    pub(super) fn redis_cpu(&self) -> Result<Duration, Failure> {
+        let address = self.setting("REDIS_URL")?.rsplit('@').next().unwrap_or_default();
+        let is_it = |process: &&Process| {
+            let title = fs::read_to_string(format!("/proc/{}/cmdline", process.id)).unwrap_or_default();
+            title.contains("-server ") && title.contains(address)
+        };
+        let found = processes()?.iter().find(is_it).map(|redis| redis.cpu);
+        found.ok_or_else(|| Failure::said(format!("no process is called by {address}")))
     }
 }
 
