@@ -4,6 +4,7 @@
 //!
 //! - [`Home`]: a data directory and settings of its own; it outlives the nodes that run on it, one after the other.
 //! - [`Node`]: a running node; killed when it is dropped. [`Starting`]: one of which nobody knows yet whether it will run.
+//! - [`Member`]: a node of some roles, among others.
 //! - [`Client`] and [`Answer`]: somebody who calls the API, and what the API said.
 //! - [`Raw`]: a connection for what no well-behaved client sends.
 //! - [`SmallDisk`]: a disk that can be filled while a node runs on it.
@@ -24,6 +25,7 @@ pub mod crash;
 pub mod histories;
 mod home;
 mod mega;
+mod member;
 mod node;
 mod output;
 pub mod pictures;
@@ -41,6 +43,7 @@ pub use binary::binary;
 pub use client::{Account, Answer, Client, PASSWORD, http};
 pub use home::Home;
 pub use mega::{Fault, Mega};
+pub use member::Member;
 pub use node::{Exit, Node};
 pub use output::eventually;
 pub use proxy::{Pace, Proxy};

@@ -21,6 +21,15 @@ impl Home {
     pub fn start(&self) -> Starting {
         Starting::of(self.command(&["up"]))
     }
+
+    /// Starts one node of many, as the arguments of `portico node` say, and waits for nothing.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn start_node(&self, arguments: &[String]) -> Starting {
+        let arguments: Vec<_> = ["node"].into_iter().chain(arguments.iter().map(String::as_str)).collect();
+        Starting::of(self.command(&arguments))
+    }
 }
 
 impl Starting {
@@ -29,6 +38,21 @@ impl Starting {
         let stdout = Output::collect(child.stdout.take().expect("it is piped"));
         let stderr = Output::collect(child.stderr.take().expect("it is piped"));
         Self { child, stdout, stderr }
+    }
+
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What follows `prefix` where it says where it listens.
+    ///
+    /// # Panics
+    /// When it ends without a word of it.
+    pub fn told(&self, prefix: &str) -> String {
+        self.stdout
+            .after(prefix)
+            .unwrap_or_else(|| panic!("no `{prefix}`: {}{}", self.stdout.text(), self.stderr.text()))
     }
 
     /// Waits until standard error holds `text`.
