@@ -15,8 +15,9 @@ mod contracts {
     use prost::Message as _;
 
     const ROOT: &str = "proto";
-    const FILES: [&str; 7] = [
+    const FILES: [&str; 8] = [
         "portico/fault/v1/fault.proto",
+        "portico/log/v1/logs.proto",
         "portico/photo/v1/photo.proto",
         "portico/photo/v1/photos.proto",
         "portico/session/v1/session.proto",
@@ -32,7 +33,7 @@ mod contracts {
         fs::write(out.join("portico.bin"), descriptors.encode_to_vec())?;
         tonic_prost_build::configure()
             .build_transport(false)
-            .skip_debug([".portico.photo", ".portico.session", ".portico.user"]) // what cannot be printed gets into no log
+            .skip_debug([".portico.log", ".portico.photo", ".portico.session", ".portico.user"]) // what cannot be printed gets into no log
             .bytes(".portico.photo") // chunks are parts of what was read, and no copies
             .server_mod_attribute(".", "#[allow(clippy::all, clippy::pedantic)]")
             .client_mod_attribute(".", "#[allow(clippy::all, clippy::pedantic)]")

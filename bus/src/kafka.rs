@@ -17,7 +17,6 @@
 mod check;
 mod collector;
 mod ears;
-mod outage;
 mod sender;
 mod settings;
 mod topics;

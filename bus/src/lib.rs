@@ -8,7 +8,8 @@
 //! another node is a [`Callee`](portico_kernel::Callee) behind an [`Ask`](portico_kernel::Ask). `grpc` (the feature of that
 //! name) has such bridges, and the servers that they ask.
 //!
-//! `kafka` (the feature of that name) carries log records from every node to the one that keeps them.
+//! `kafka` (the feature of that name) carries log records from every node to the one that keeps them. So does `forwarder`,
+//! by asking that node itself (the feature `grpc`).
 //!
 //! A node wires it so, once for each subscriber with a lane of its own, with the couriers after the subscribers and before
 //! whoever commits, since a drain goes backwards:
@@ -23,11 +24,15 @@
 
 mod courier;
 #[cfg(feature = "grpc")]
+mod forwarder;
+#[cfg(feature = "grpc")]
 pub mod grpc;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 mod lanes;
 mod local;
+#[cfg(any(feature = "grpc", feature = "kafka"))]
+mod outage;
 mod ports;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
@@ -35,6 +40,8 @@ mod receiver;
 mod subscribers;
 
 pub use courier::{Courier, Deliver, Error};
+#[cfg(feature = "grpc")]
+pub use forwarder::Forwarder;
 pub use lanes::lanes;
 pub use local::LocalBroker;
 pub use ports::{Broker, Delivery, Intake, Reason, Refused};

@@ -132,7 +132,7 @@ fn log_transport(transport: &LogTransport, broken: &mut Broken) {
     const NAME_MAX: usize = 249 - ".dead".len(); // Kafka's own bound
     let LogTransport { kind, brokers, topic, sasl, tls, .. } = transport;
     let named = brokers.as_ref().is_some_and(|brokers| !brokers.trim().is_empty());
-    broken.unless(named || *kind == Transport::Local, "log.transport.brokers", "is needed for kafka");
+    broken.unless(named || *kind != Transport::Kafka, "log.transport.brokers", "is needed for kafka");
     let is_name = (1..=NAME_MAX).contains(&topic.len())
         && topic.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     broken.unless(is_name, "log.transport.topic", "must be 1 to 244 letters, digits, dots, dashes and underscores");

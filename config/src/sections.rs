@@ -319,7 +319,7 @@ pub struct Log {
     pub queue_max: usize,
     /// How records come to whoever keeps them.
     pub transport: LogTransport,
-    /// Whether this node keeps what all nodes send by Kafka.
+    /// Whether this node is one of those that keep what all nodes send by Kafka.
     pub collect: bool,
 }
 
@@ -327,7 +327,7 @@ pub struct Log {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogTransport {
-    /// By what. All that follows is of Kafka alone.
+    /// By what. All that follows but the last is of Kafka alone.
     pub kind: Transport,
     /// Brokers to begin with, separated by commas.
     pub brokers: Option<String>,
@@ -343,7 +343,7 @@ pub struct LogTransport {
     pub tls: StoreTls,
     /// Who the node is to them.
     pub sasl: Sasl,
-    /// The most bytes that wait for Kafka.
+    /// The most bytes that wait on this node.
     pub spool_max_bytes: u64,
 }
 
@@ -355,6 +355,8 @@ pub enum Transport {
     Local,
     /// Kafka.
     Kafka,
+    /// The node that logs asks the one that keeps records.
+    Grpc,
 }
 
 /// A name and a password (SASL).

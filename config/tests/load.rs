@@ -153,6 +153,23 @@ fn a_node_of_some_roles_names_who_hosts_what_they_ask() {
 }
 
 #[test]
+fn a_node_that_keeps_no_log_records_names_the_one_that_does() {
+    let node = |roles: &str, log: &str| {
+        let text = format!(
+            "node: {{ plaintext: true, roles: [{roles}], peers: {{ log: [{log}] }} }}\n\
+             log: {{ transport: {{ kind: grpc }} }}\n"
+        );
+        let mistakes = world().file(&text).load().err().into_iter();
+        mistakes.flat_map(|mistakes| mistakes.0).map(|mistake| mistake.key).collect::<Vec<_>>()
+    };
+
+    assert_eq!(node("session", ""), ["node.peers.log"]);
+    assert_eq!(node("session", "'localhost:7400', 'localhost:7401'"), ["node.peers.log"], "one, and no other");
+    assert_eq!(node("session", "'localhost:7400'"), <[&str; 0]>::default());
+    assert_eq!(node("session, log", ""), <[&str; 0]>::default(), "it keeps them itself");
+}
+
+#[test]
 fn nodes_trust_each_other_by_certificates_or_because_they_are_on_one_machine() {
     let node = |text: &str| {
         let mistakes = world().file(&format!("node: {{ {text} }}\n")).load().err().into_iter();

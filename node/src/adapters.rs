@@ -34,6 +34,7 @@ pub(crate) fn check(config: &Config) -> Result<(), Failure> {
         ("photo.content.also", content.also == Some(ContentAdapter::Mega), "mega", "files"),
         ("bus.broker.adapter", config.bus.broker.adapter == BrokerAdapter::Rabbitmq, "rabbitmq", "local"),
         ("log.transport.kind", config.log.transport.kind == Transport::Kafka, "kafka", "local"),
+        ("log.transport.kind", config.log.transport.kind == Transport::Grpc, "grpc", "local"),
     ];
     let node = &config.node;
     if !node.hosts_all() || node.has_others() {

@@ -127,6 +127,8 @@ pub(crate) struct Hosted {
     pub(crate) users: Option<portico_user::Asks>,
     /// The photo domain.
     pub(crate) photos: Option<portico_photo::Asks>,
+    /// The log domain.
+    pub(crate) logs: Option<portico_kernel::Ask<portico_log::Append>>,
 }
 
 impl Domains {
@@ -194,11 +196,12 @@ impl Domains {
 
     /// What other nodes ask: the domains of this one.
     #[cfg(feature = "distributed")]
-    pub(crate) fn hosted(&self, node: &portico_config::Node) -> Hosted {
+    pub(crate) fn hosted(&self, config: &Config, metrics: &Metrics) -> Hosted {
         Hosted {
-            sessions: self.sessions.clone().filter(|_| node.hosts(Role::Session)),
+            sessions: self.sessions.clone().filter(|_| config.node.hosts(Role::Session)),
             users: self.user.as_ref().map(|user| user.asks.clone()),
             photos: self.photo.as_ref().map(|photo| photo.asks.clone()),
+            logs: self.log.for_others(config, metrics),
         }
     }
 

@@ -190,18 +190,25 @@ impl Metrics {
         self.counter("portico.node.refused", "What other nodes asked for and was refused", read);
     }
 
-    /// Shows how much waits for Kafka.
+    /// Shows how much waits to be taken by another node, or Kafka.
     #[cfg(feature = "distributed")]
     pub(crate) fn observe_spool(&self, bytes: impl Fn() -> u64 + Send + Sync + 'static) {
         let read = move || vec![(Vec::new(), bytes())];
-        self.gauge("portico.log.spool.bytes", "Bytes of records that Kafka has not confirmed", read);
+        self.gauge("portico.log.spool.bytes", "Bytes of records that nobody has confirmed yet", read);
+    }
+
+    /// Shows how many records of other nodes this one has kept.
+    #[cfg(feature = "distributed")]
+    pub(crate) fn observe_collected(&self, collected: impl Fn() -> u64 + Send + Sync + 'static) {
+        let read = move || vec![(Vec::new(), collected())];
+        self.counter("portico.log.collected", "Records of nodes that were taken into files", read);
     }
 
     /// Shows what came of the messages of Kafka's topic: how many were kept and set aside, and how many wait.
     #[cfg(feature = "distributed")]
     pub(crate) fn observe_collector<F: Fn() -> u64 + Send + Sync + 'static>(&self, [collected, dead, lag]: [F; 3]) {
         let reading = |count: F| move || vec![(Vec::new(), count())];
-        self.counter("portico.log.collected", "Records taken from Kafka into files", reading(collected));
+        self.observe_collected(collected);
         self.counter("portico.log.dead", "Messages from Kafka that were no records", reading(dead));
         self.gauge("portico.log.lag", "Messages in Kafka that are not in files yet", reading(lag));
     }

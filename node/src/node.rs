@@ -135,7 +135,7 @@ impl Node {
     /// What other nodes ask.
     #[cfg(feature = "distributed")]
     pub(crate) fn hosted(&self) -> Hosted {
-        self.domains.hosted(&self.config.node)
+        self.domains.hosted(&self.config, &self.metrics)
     }
 
     /// Where nodes talk to each other.

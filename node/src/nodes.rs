@@ -39,6 +39,9 @@ impl Nodes {
         if let Some(photos) = hosted.photos {
             server = server.asked_by(names(&config.callers.photo)).photos(photos);
         }
+        if let Some(append) = hosted.logs {
+            server = server.asked_by(names(&config.callers.log)).logs(append);
+        }
         let refusals = server.refusals();
         node.metrics.observe_refused_nodes(move || refusals.all());
         let unbound = |error| Failure::unavailable(format!("node.listen: cannot listen on {listen}: {error}"));

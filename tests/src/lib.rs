@@ -12,6 +12,7 @@
 //! - [`Servers`]: real servers, to be shared or to be killed.
 //! - [`Mega`]: a stand-in for Mega.nz, which cannot be reached.
 //! - [`Proxy`]: the way to a server, which can be blocked, slowed down and cut. [`TlsFront`]: one that begins with TLS.
+//! - [`records`]: log records, as they stand in files.
 //! - [`pictures`]: uploads, good and evil.
 //! - [`abuse`]: attacks, each with what must come of it.
 //! - [`crash`]: kills, crashes and cuts under load, and what must be left standing.
@@ -33,6 +34,7 @@ mod output;
 pub mod pictures;
 mod proxy;
 mod raw;
+pub mod records;
 mod refusals;
 mod servers;
 mod small_disk;

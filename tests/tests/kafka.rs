@@ -1,14 +1,12 @@
 //! A node whose log records go by Kafka: what its operator meets when that is away or is not right, and that each record
 //! stands exactly once in the files of whoever collects, whoever is killed.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
-use portico_tests::{Home, Node, PASSWORD, Servers, SmallDisk, eventually, nobody};
+use portico_tests::{
+    Home, Node, PASSWORD, Servers, SmallDisk, eventually, nobody,
+    records::{runs, whole},
+};
 use serde_json::{Value, json};
 
 /// A home whose nodes send by a topic of their own, and collect.
@@ -17,34 +15,6 @@ fn home(servers: &Servers) -> Home {
         .set("user.password.argon2.memory_kib", "8")
         .set("user.password.argon2.iterations", "1")
         .with_logs_by(servers)
-}
-
-/// The sequences of each run of a node, as they stand in all files.
-fn runs(logs: &Path) -> BTreeMap<String, Vec<u64>> {
-    let files = fs::read_dir(logs).into_iter().flatten().map(|entry| entry.unwrap().path());
-    let plain = files.filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"));
-    let mut runs = BTreeMap::<String, Vec<u64>>::new();
-    for path in plain {
-        let text = fs::read_to_string(path).unwrap();
-        // The last line may still be on its way to the disk.
-        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
-            let record: Value = serde_json::from_str(line).expect("each line is whole");
-            let run = runs.entry(record["boot"].as_str().unwrap().to_owned()).or_default();
-            run.push(record["sequence"].as_u64().unwrap());
-        }
-    }
-    for run in runs.values_mut() {
-        run.sort_unstable();
-    }
-    runs
-}
-
-/// Holds that every run stands from its first record to its last, each once.
-fn whole(logs: &Path) {
-    for (run, sequences) in runs(logs) {
-        let expected: Vec<_> = (1..=sequences.len() as u64).collect();
-        assert_eq!(sequences, expected, "the records of {run}");
-    }
 }
 
 async fn metric(node: &Node, name: &str) -> Option<u64> {

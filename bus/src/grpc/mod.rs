@@ -28,5 +28,5 @@ pub use self::{
     bridge::Bridge,
     peers::{PeerState, Peers, Settings},
     server::{Caller, Limits, Refusal, Refusals, Server, ServerError},
-    wire::{Answer, Domain, DomainError, Form, Outcome, Photos, Rpc, Sessions, Users},
+    wire::{Answer, Domain, DomainError, Form, Logs, Outcome, Photos, Rpc, Sessions, Users},
 };

@@ -28,6 +28,14 @@ pub mod fault {
     }
 }
 
+/// The log domain's contract.
+pub mod log {
+    /// The first version.
+    pub mod v1 {
+        tonic::include_proto!("portico.log.v1");
+    }
+}
+
 /// The photo domain's contract.
 pub mod photo {
     /// The first version.

@@ -20,7 +20,8 @@ use portico_log::{Append, Offsets, Positions};
 use tokio::{sync::watch, task::spawn_blocking, time::sleep};
 
 use self::{batch::Batch, member::Member};
-use super::{Failed, Settings, outage::Outage, topics};
+use super::{Failed, Settings, topics};
+use crate::outage::Outage;
 
 const AWAY: &str = "no log records are collected";
 const BACK: &str = "log records are collected again";

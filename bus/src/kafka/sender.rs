@@ -11,7 +11,8 @@ use portico_log::{Record, Spool};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use tokio::time::{sleep, timeout};
 
-use super::{Failed, Settings, ears::Ears, outage::Outage, topics};
+use super::{Failed, Settings, ears::Ears, topics};
+use crate::outage::Outage;
 
 /// The spool is looked at this often even when nobody tells of an append.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);

@@ -5,8 +5,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use portico_bus::grpc::{Bridge, Limits, Peers, Server, Users};
+use portico_bus::grpc::{Bridge, Limits, Logs, Peers, Server, Users};
 use portico_kernel::{Ask, AskError, Blame, Invalid, StoreError, UserId};
+use portico_log as log;
+use portico_log::Append;
 use portico_photo as photo;
 use portico_session as session;
 use portico_user as user;
@@ -100,6 +102,22 @@ every! {
     }
 }
 
+every! {
+    one_of_each_of_log() -> log::Error {
+        log::Error::TooMany => log::Error::TooMany,
+        log::Error::Closed => log::Error::Closed,
+        log::Error::Store(_) => log::Error::Store(StoreError::Full("no space left".into())),
+        log::Error::Ask(_) => log::Error::Ask(AskError::Crashed),
+    }
+}
+
+/// Every error of the log domain, with every one beneath it.
+fn log_errors() -> Vec<log::Error> {
+    let stores = store_errors().into_iter().map(log::Error::Store);
+    let asks = ask_errors().into_iter().map(log::Error::Ask);
+    one_of_each_of_log().into_iter().chain(stores).chain(asks).collect()
+}
+
 /// Every error of the photo domain, with every one beneath it.
 fn photo_errors() -> Vec<photo::Error> {
     let stores = store_errors().into_iter().map(photo::Error::Store);
@@ -180,6 +198,20 @@ async fn every_error_of_the_user_domain_arrives_as_it_was() {
 
     for expected in user_errors() {
         let error = ask.ask(GetUser { id: UserId::new() }).await.unwrap_err();
+
+        assert_eq!(told(&error), told(&expected));
+    }
+}
+
+#[tokio::test]
+async fn every_error_of_the_log_domain_arrives_as_it_was() {
+    let next = one_by_one(log_errors());
+    let append = Ask::from_fn(move |_| std::future::ready(Err(next())));
+    let node = Node::of(Server::new(Limits::default()).logs(append));
+    let ask = Ask::<Append>::new(Bridge::<Logs>::new(Peers::new(settings(&[node.address])))).timeout(PATIENCE);
+
+    for expected in log_errors() {
+        let error = ask.ask(Append { records: Arc::default() }).await.unwrap_err();
 
         assert_eq!(told(&error), told(&expected));
     }

@@ -4,6 +4,7 @@ mod carrying;
 mod contents;
 mod contracts;
 mod faults;
+mod logs;
 mod peers;
 mod serving;
 mod strangers;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Broken;
-use crate::{BrokerAdapter, Config, Node, Role, tls};
+use crate::{BrokerAdapter, Config, Node, Role, Transport, tls};
 
 /// The longest name of a node; Linux has machines' names no longer.
 const NAME_MAX: usize = 64;
@@ -35,7 +35,10 @@ fn peers(config: &Config, broken: &mut Broken) {
             broken.unless(is_there, &key, format!("must name the nodes that host it, which the role {role} asks"));
         }
     }
-    for role in [Role::User, Role::Session, Role::Photo] {
+    let is_asked = config.log.transport.kind == Transport::Grpc && !node.hosts(Role::Log);
+    let detail = "must name the one node that keeps log records, for log.transport.kind grpc";
+    broken.unless(!is_asked || node.peers.log.len() == 1, "node.peers.log", detail);
+    for role in Role::ASKED {
         let key = format!("node.peers.{role}");
         for (index, address) in node.peers_of(role).iter().enumerate() {
             let is_address = host(address).is_some_and(|host| !host.is_empty());
@@ -85,7 +88,7 @@ fn trust(node: &Node, broken: &mut Broken) {
 }
 
 fn is_on_this_machine(node: &Node) -> bool {
-    let peers = [Role::User, Role::Session, Role::Photo].into_iter().flat_map(|role| node.peers_of(role));
+    let peers = Role::ASKED.into_iter().flat_map(|role| node.peers_of(role));
     node.listen.is_none_or(|address| address.ip().is_loopback()) && peers.into_iter().all(|peer| is_loopback(peer))
 }
 

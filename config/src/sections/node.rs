@@ -43,6 +43,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// Those whose nodes others ask.
+    pub const ASKED: [Self; 4] = [Self::User, Self::Session, Self::Photo, Self::Log];
+
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Gateway, Self::User, Self::Session, Self::Photo, Self::Log];
 
@@ -79,6 +82,8 @@ pub struct Peers {
     pub session: Vec<String>,
     /// Those with photos.
     pub photo: Vec<String>,
+    /// The one that keeps log records.
+    pub log: Vec<String>,
 }
 
 /// The roles that may ask each domain, where nodes prove what they are.
@@ -91,6 +96,8 @@ pub struct Callers {
     pub session: Vec<Role>,
     /// Who may ask about photos.
     pub photo: Vec<Role>,
+    /// Who may have log records kept.
+    pub log: Vec<Role>,
 }
 
 /// A node's own certificate, and who vouches for others'.
@@ -116,19 +123,19 @@ impl Node {
         Role::ALL.into_iter().all(|role| self.hosts(role))
     }
 
-    /// The nodes that host a domain; none host a gateway or the log for others to ask.
+    /// The nodes that host a domain; none host a gateway for others to ask.
     pub fn peers_of(&self, role: Role) -> &[String] {
         match role {
             Role::User => &self.peers.user,
             Role::Session => &self.peers.session,
             Role::Photo => &self.peers.photo,
-            Role::Gateway | Role::Log => &[],
+            Role::Log => &self.peers.log,
+            Role::Gateway => &[],
         }
     }
 
     /// Whether it asks others, or others ask it.
     pub fn has_others(&self) -> bool {
-        self.listen.is_some()
-            || [Role::User, Role::Session, Role::Photo].into_iter().any(|role| !self.peers_of(role).is_empty())
+        self.listen.is_some() || Role::ASKED.into_iter().any(|role| !self.peers_of(role).is_empty())
     }
 }

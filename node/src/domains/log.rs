@@ -1,14 +1,14 @@
 //! Starts the log domain.
 
 #[cfg(feature = "distributed")]
-mod kafka;
+mod bridges;
 #[cfg(not(feature = "distributed"))]
 #[path = "log/unbuilt.rs"]
-mod kafka;
+mod bridges;
 
 use std::{sync::Arc, time::Duration};
 
-use portico_config::{Log, Transport};
+use portico_config::{Log, Role, Transport};
 use portico_kernel::{Clock, Ref, Spec, Supervisor};
 use portico_log::{Flush, Inbox, Layer, Limits, Logs, Origin, Store, channel};
 use portico_schema::log::{LogFiles, LogSettings};
@@ -39,17 +39,21 @@ pub(crate) struct Domain {
     inbox: Inbox,
     store: Arc<dyn Store>,
     /// What carries records to the node that keeps them; none where this is the one.
-    bridges: Option<kafka::Bridges>,
+    bridges: Option<bridges::Bridges>,
 }
 
 /// Starts the log domain over its files, or over the spool of what goes elsewhere.
 pub(super) fn start(world: &mut World, journal: Journal) -> Result<Domain, Failure> {
-    let (store, bridges): (Arc<dyn Store>, _) = match world.config.log.transport.kind {
-        Transport::Local => (Arc::new(files(world)?), None),
-        Transport::Kafka => {
-            let (spool, bridges) = kafka::open(world)?;
-            (Arc::new(spool), Some(bridges))
-        }
+    let keeps = match world.config.log.transport.kind {
+        Transport::Local => true,
+        Transport::Grpc => world.config.node.hosts(Role::Log),
+        Transport::Kafka => false,
+    };
+    let (store, bridges): (Arc<dyn Store>, _) = if keeps {
+        (Arc::new(files(world)?), None)
+    } else {
+        let (spool, bridges) = bridges::open(world)?;
+        (Arc::new(spool), Some(bridges))
     };
     let (Journal(inbox), flush) = (journal, Duration::from_millis(world.config.log.flush_ms));
     let actor = world.root.supervise(Spec::new("log").on("log"), {

@@ -31,7 +31,7 @@ async fn whoever_speaks_no_tls_is_sent_away_in_time_and_counted() {
         b"",
     ];
 
-    join_all(said.map(|said| async move { connected(address, said).await.is_closed().await })).await;
+    join_all(said.map(|said| async move { connected(address, said).await.sent_away().await })).await;
 
     has_refused(&mesh.session, "handshake", 6).await;
     register(&mesh.front().await.client(), "ann").await;
@@ -48,7 +48,7 @@ async fn a_node_that_does_not_greet_as_http_2_wants_it_is_sent_away_in_time_and_
     join_all(said.map(|said| async move {
         let mut peer = Raw::connect(address).await.by_tls(tls()).await.expect("it is a node");
         peer.write(said).await;
-        peer.is_closed().await;
+        peer.sent_away().await;
     }))
     .await;
 

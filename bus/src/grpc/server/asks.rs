@@ -1,10 +1,13 @@
 //! The services: which ask answers which call.
 
 use futures_util::stream::BoxStream;
+use portico_kernel::Ask;
+use portico_log::Append;
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use super::{Limits, content, serve::serve, upload};
 use crate::grpc::proto::{
+    log::v1::{self as logs, logs_server},
     photo::v1::{self as photos, photos_server},
     session::v1::{self as sessions, sessions_server},
     user::v1::{self as users, users_server},
@@ -49,6 +52,16 @@ service! {
     delete_account(DeleteAccountRequest) -> DeleteAccountResponse by delete_account;
     update_account(UpdateAccountRequest) -> UpdateAccountResponse by update_account;
     get_user(GetUserRequest) -> GetUserResponse by get_user;
+}
+
+/// The log domain: what others ask of it.
+pub(super) struct Logs {
+    pub(super) append: Ask<Append>,
+}
+
+service! {
+    logs_server::Logs, Logs, logs:
+    append(AppendRequest) -> AppendResponse by append;
 }
 
 /// The photo domain, and what its streams of bytes may take.

@@ -16,6 +16,8 @@ mod upload;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
+use portico_kernel::Ask;
+use portico_log::Append;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tonic::{
@@ -27,14 +29,18 @@ use tonic::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::server::{Builder as Reflection, Error as ReflectionError};
 
-use self::{admission::Guarded, asks::Photos, calls::Calls};
+use self::{
+    admission::Guarded,
+    asks::{Logs, Photos},
+    calls::Calls,
+};
 pub use self::{
     io::Caller,
     refusals::{Refusal, Refusals},
 };
 use super::proto::{
-    self, photo::v1::photos_server::PhotosServer, session::v1::sessions_server::SessionsServer,
-    user::v1::users_server::UsersServer,
+    self, log::v1::logs_server::LogsServer, photo::v1::photos_server::PhotosServer,
+    session::v1::sessions_server::SessionsServer, user::v1::users_server::UsersServer,
 };
 
 /// The longest message, in bytes.
@@ -161,6 +167,13 @@ impl Server {
     #[must_use]
     pub fn photos(self, asks: portico_photo::Asks) -> Self {
         let service = PhotosServer::new(Photos { asks, limits: self.limits });
+        self.host(service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX))
+    }
+
+    /// Hosts the log domain, as far as others ask it.
+    #[must_use]
+    pub fn logs(self, append: Ask<Append>) -> Self {
+        let service = LogsServer::new(Logs { append });
         self.host(service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX))
     }
 

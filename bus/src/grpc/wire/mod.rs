@@ -8,6 +8,7 @@
 
 mod causes;
 mod fault;
+mod log;
 mod parts;
 pub(super) mod photo;
 mod session;
@@ -17,7 +18,7 @@ use actix::Message;
 use portico_kernel::{AskError, Blame, FieldError};
 
 pub(super) use self::fault::{Verdict, forbidden, judge, malformed, refused, status};
-pub use self::{photo::Photos, session::Sessions, user::Users};
+pub use self::{log::Logs, photo::Photos, session::Sessions, user::Users};
 
 /// A domain that others may reach over gRPC.
 pub trait Domain: Send + Sync + 'static {

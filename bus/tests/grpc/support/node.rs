@@ -36,7 +36,7 @@ impl Node {
         Self::at(Place::new(), server)
     }
 
-    fn at(place: Place, server: Server) -> Self {
+    pub(crate) fn at(place: Place, server: Server) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let (told, listening) = std::sync::mpsc::channel();

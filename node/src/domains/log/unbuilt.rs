@@ -1,4 +1,4 @@
-//! What a binary without the feature `distributed` has in place of `kafka`: nothing, as `adapters` says.
+//! What a binary without the feature `distributed` has in place of `bridges`: nothing, as `adapters` says.
 
 use std::future::Ready;
 

@@ -43,7 +43,7 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Raw<S> {
     }
 
     /// Waits until the other side closes the connection.
-    pub(crate) async fn is_closed(mut self) {
+    pub(crate) async fn sent_away(mut self) {
         let ended = timeout(PATIENCE, self.0.read_to_end(&mut Vec::new())).await;
         let _reset = ended.expect("the node ends it");
     }

@@ -5,17 +5,14 @@ use std::{fs, sync::Arc};
 use portico_bus::kafka::{Collector, Counts, Login, Mechanism, Parts, Sender, Settings, Tls, check};
 use portico_config::{LogTransport, Role, Sasl, SaslMechanism, TlsMode};
 use portico_kernel::{Spec, Supervisor};
-use portico_log::{Logs, Positions, Spool, Store as _};
+use portico_log::{Logs, Positions, Spool};
 use portico_schema::log::{LogFiles, SpoolFiles};
 
-use super::files;
-use crate::{
-    domains::{World, unopened},
-    exit::Failure,
-};
+use super::{files, spool};
+use crate::{domains::World, exit::Failure};
 
 /// What a node carries.
-pub(super) struct Bridges {
+pub(in crate::domains::log) struct Bridges {
     settings: Arc<Settings>,
     spool: SpoolFiles,
     /// The files that this node keeps if it collects, and what it counts then.
@@ -25,16 +22,7 @@ pub(super) struct Bridges {
 /// Opens the spool, and the files if this node collects.
 pub(super) fn open(world: &mut World) -> Result<(SpoolFiles, Bridges), Failure> {
     let settings = Arc::new(settings(&world.config.log.transport)?);
-    let directory = world.data("spool");
-    let bytes_max = world.config.log.transport.spool_max_bytes;
-    let spool = SpoolFiles::open(directory.clone(), bytes_max).map_err(unopened(&directory))?;
-    let (observed, probed) = (spool.clone(), spool.clone());
-    world.metrics.observe_spool(move || observed.bytes());
-    // Kafka itself may be away: it is the spool that a node cannot do without.
-    world.probe("kafka", move || {
-        let spool = probed.clone();
-        async move { spool.check().await }
-    });
+    let spool = spool(world, "kafka")?;
     let collects = world.config.log.collect && world.config.node.hosts(Role::Log);
     let collected = if collects { Some((files(world)?, Arc::default())) } else { None };
     if let Some((_, counts)) = &collected {
