@@ -64,14 +64,18 @@ impl<'a> Cluster<'a> {
     ) -> Self {
         assert!(home.is_over_servers(), "nodes of a role share its stores");
         let mut members = members();
-        members.iter_mut().for_each(|member| member.own = own(&member.name));
+        for member in &mut members {
+            member.own = own(&member.name);
+        }
         certify(home, binary, &members);
         let mut cluster = Self { home, binary: binary.to_owned(), members, ways: Ways::default() };
         if links == Links::Proxied {
             cluster.lay_ways().await;
         }
         let names = cluster.names();
-        names.iter().for_each(|name| cluster.begin(name));
+        for name in &names {
+            cluster.begin(name);
+        }
         for name in &names {
             cluster.ready(name).await;
         }
