@@ -57,7 +57,9 @@ impl<'a> Cluster<'a> {
             cluster.lay_ways().await;
         }
         let names = cluster.names();
-        names.iter().for_each(|name| cluster.begin(name));
+        for name in &names {
+            cluster.begin(name);
+        }
         for name in &names {
             cluster.ready(name).await;
         }

@@ -41,7 +41,9 @@ impl Part {
         for role in self.asks() {
             set(&format!("node.peers.{role}"), &format!("[{}]", whom(role).join(", ")));
         }
-        settings.iter().for_each(|(key, value)| set(key, value));
+        for (key, value) in settings {
+            set(key, value);
+        }
         home.command_of(binary, &arguments.iter().map(String::as_str).collect::<Vec<_>>())
     }
 

@@ -89,7 +89,9 @@ impl Window {
     pub(super) fn judge(&self, calls: &Calls, recovery_max: Duration) -> Event {
         let seen = calls.ended(self.began, self.until);
         let mut statuses = BTreeMap::new();
-        seen.iter().for_each(|seen| *statuses.entry(seen.status).or_default() += 1);
+        for seen in &seen {
+            *statuses.entry(seen.status).or_default() += 1;
+        }
         let slowest = seen.iter().map(|seen| seen.took).max().unwrap_or_default();
         let recovered = seen.iter().filter(|seen| !seen.succeeded()).map(|seen| self.after(seen.sent)).max();
         let mut event = Event {
