@@ -16,8 +16,9 @@ async fn restarted_nodes_fail_no_call_and_lost_ones_break_no_promise() {
     let plan = Plan { binary: binary().to_owned(), seed: 6, operations_max: 0, talks: false, servers: None };
     let troubles = Troubles {
         rate_per_s: 20,
+        accounts: 40,
         calls: 1,
-        kills: Duration::from_secs(32),
+        kills: Duration::from_secs(30),
         ways: 2,
         lasting: Duration::from_secs(3),
         recovery_max: Duration::from_secs(4), // of nodes that are built for debugging, on cores that may be busy

@@ -15,6 +15,8 @@ use portico_tests::crash::{
     write,
 };
 
+/// Accounts that clients begin with: more than calls are in flight, however late answers are.
+const ACCOUNTS: usize = 160;
 /// No call may fail that is sent so long after a trouble began, or was over.
 const RECOVERY_MAX: Duration = Duration::from_secs(3);
 
@@ -68,6 +70,7 @@ async fn main() -> ExitCode {
     let plan = Plan { binary, seed, operations_max: 0, talks: true, servers: None };
     let troubles = Troubles {
         rate_per_s: cli.rate,
+        accounts: ACCOUNTS,
         calls: cli.restarts,
         kills: Duration::from_secs(cli.kills_s),
         ways: cli.ways,

@@ -25,8 +25,6 @@ use super::{
 };
 use crate::{Cluster, Home, Links, Servers};
 
-/// Accounts that clients begin with.
-const ACCOUNTS: usize = 120;
 /// How long clients work before the first trouble, and after the last one.
 const AROUND: Duration = Duration::from_secs(2);
 /// What nodes keep things in, and what carries events between them.
@@ -37,6 +35,8 @@ const SERVERS: [&str; 4] = ["postgres", "redis", "rabbitmq", "s3"];
 pub struct Troubles {
     /// Calls a second.
     pub rate_per_s: u32,
+    /// Accounts that clients begin with, each time.
+    pub accounts: usize,
     /// Every node is restarted, one after the other, until so many calls have been made; none for no restart.
     pub calls: usize,
     /// For how long nodes are killed.
@@ -113,7 +113,7 @@ impl<'a> Run<'a> {
     async fn under_load(&mut self, cluster: &mut Cluster<'_>, mode: Mode, act: impl AsyncFnOnce(&mut Act<'_, '_>)) {
         let calm = Wire::among(cluster.gateways(), self.findings, Mode::Calm);
         let mut crowd = self.crowd.take().expect("nobody else has it");
-        crowd.gather(&calm, ACCOUNTS).await;
+        crowd.gather(&calm, self.troubles.accounts).await;
         let (calls, wire) = (Arc::<Calls>::default(), Wire::among(cluster.gateways(), self.findings, mode));
         let beat = Duration::from_secs(1) / self.troubles.rate_per_s;
         let load = Load::start(crowd, &Turn::USUAL, beat, &wire, &calls);
