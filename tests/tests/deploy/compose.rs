@@ -77,7 +77,7 @@ fn whoever_is_waited_for_can_be() {
                     assert!(is_seen, "{name} waits for {awaited}, whose health nobody looks at");
                 }
                 "service_started" => {
-                    assert!(awaited_service["healthcheck"].is_null(), "{awaited} has a health to wait for")
+                    assert!(awaited_service["healthcheck"].is_null(), "{awaited} has a health to wait for");
                 }
                 "service_completed_successfully" => assert!(is_one_shot(awaited_service), "{awaited} never ends"),
                 other => panic!("{name}: {other}"),
