@@ -143,7 +143,7 @@ mod tests {
         let (mut heard, _greeted) = Heard::new(ours);
 
         for _ in 0..5 {
-            tokio::time::sleep(SILENCE_MAX - Duration::from_millis(1)).await;
+            tokio::time::sleep(SILENCE_MAX * 9 / 10).await;
             theirs.write_all(b"x").await.unwrap();
             assert_eq!(heard.read_u8().await.unwrap(), b'x');
         }
