@@ -2,7 +2,7 @@
 
 use std::{
     future::pending,
-    io::ErrorKind,
+    io::{ErrorKind, Read as _, Write as _},
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -67,18 +67,15 @@ async fn a_gateway_without_work_stops_soon_although_connections_are_kept_alive()
 }
 
 /// Connects, asks for what there is not, and reads to the end; none if the connection is refused.
-async fn asked(address: SocketAddr) -> Option<std::io::Result<String>> {
-    let mut connection = match TcpStream::connect(address).await {
+fn asked(address: SocketAddr) -> Option<std::io::Result<String>> {
+    let mut connection = match std::net::TcpStream::connect(address) {
         Ok(connection) => connection,
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => return None,
         Err(error) => return Some(Err(error)),
     };
     let mut answer = String::new();
-    let asked = async {
-        connection.write_all(b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n").await?;
-        connection.read_to_string(&mut answer).await
-    };
-    Some(asked.await.map(|_| answer))
+    let asked = connection.write_all(b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n");
+    Some(asked.and_then(|()| connection.read_to_string(&mut answer)).map(|_| answer))
 }
 
 #[actix_web::test]
@@ -86,12 +83,11 @@ async fn whoever_is_let_in_while_a_gateway_stops_is_served_until_connections_are
     let world = world().await;
     let address = world.address;
     world.draining.store(true, Ordering::SeqCst);
-
     let served = Arc::new(AtomicUsize::new(0));
     let client = |_| {
         let served = Arc::clone(&served);
-        actix_web::rt::spawn(async move {
-            while let Some(answer) = asked(address).await {
+        std::thread::spawn(move || {
+            while let Some(answer) = asked(address) {
                 let head = answer.expect("it is not reset").to_lowercase();
                 let is_served = ["http/1.1 404 ", "http/1.1 429 "].iter().any(|status| head.starts_with(status));
                 assert!(is_served && head.contains("\r\nconnection: close\r\n"), "{head}");
@@ -99,15 +95,16 @@ async fn whoever_is_let_in_while_a_gateway_stops_is_served_until_connections_are
             }
         })
     };
-    let clients: Vec<_> = (0..8).map(client).collect();
-    while served.load(Ordering::SeqCst) < 2 * clients.len() {
+    let clients: Vec<_> = (0..16).map(client).collect();
+    while served.load(Ordering::SeqCst) < 4 * clients.len() {
         tokio::task::yield_now().await;
     }
+
     let stopped = world.serving.stop(Deadline::within(PATIENCE)).await;
 
     assert_eq!(stopped, 0);
     for client in clients {
-        client.await.unwrap();
+        client.join().unwrap();
     }
 }
 
