@@ -130,7 +130,7 @@ fn nobody_but_who_makes_certificates_sees_the_authoritys_key() {
 fn servers_can_be_reached_by_those_alone_who_use_them() {
     let compose = compose();
     let open: Vec<_> = entries(&compose["networks"]).filter(|(_, network)| network["internal"] != true).collect();
-    assert_eq!(open.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["public", "operators"]);
+    assert_eq!(open.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["operators", "public"]);
     let on = |network: &str| {
         let is_on = |service: &Value| named(&service["networks"]).contains(&network);
         entries(&compose["services"]).filter(|(_, service)| is_on(service)).map(|(name, _)| name).collect::<Vec<_>>()
