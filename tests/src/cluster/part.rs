@@ -11,6 +11,16 @@ use crate::Home;
 /// What one node has done the others know at once, as the REST contract has it, and not within the lease of a cache.
 const AT_ONCE: [(&str, &str); 3] = [("session.cache", "off"), ("user.cache.adapter", "redis"), ("user.cache_max", "0")];
 
+/// Servers are waited for longer than by default, though not past a request's deadline: on a machine that runs all of this, and
+/// perhaps builds besides, a busy processor is no server that is away.
+const PATIENT: [(&str, &str); 5] = [
+    ("user.store.acquire_timeout_ms", "8000"),
+    ("user.store.statement_timeout_ms", "8000"),
+    ("photo.store.acquire_timeout_ms", "8000"),
+    ("photo.store.statement_timeout_ms", "8000"),
+    ("session.store.timeout_ms", "4000"),
+];
+
 /// One process: what it hosts, where its data lie, and where others ask it.
 pub(crate) struct Part {
     pub(crate) roles: &'static [&'static str],
@@ -32,7 +42,7 @@ impl Part {
         let mut set = |key: &str, value: &str| arguments.extend(["--set".to_owned(), format!("{key}={value}")]);
         if home.is_over_servers() {
             let own = |(key, _): &(&str, &str)| home.setting(key).is_none(); // what the home says it wants otherwise
-            AT_ONCE.into_iter().filter(own).for_each(|(key, value)| set(key, value));
+            AT_ONCE.into_iter().chain(PATIENT).filter(own).for_each(|(key, value)| set(key, value));
         }
         set("node.secret_file", secret(home).to_str().expect("it is plain"));
         if self.roles != ["gateway"] {

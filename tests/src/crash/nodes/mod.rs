@@ -65,13 +65,8 @@ pub async fn run(plan: &Plan, troubles: &Troubles, findings: &Arc<Findings>) -> 
     Report { events, rate_per_s: troubles.rate_per_s, took: began.elapsed(), seed: plan.seed }
 }
 
-/// One whose nodes wait for PostgreSQL for longer than by default, though not past a request's deadline: on a machine that runs all
-/// of this, and perhaps builds besides, a busy processor is no server that is away.
 fn home() -> Home {
-    let home = process::home().without("user.cache_max").without("session.cache_max");
-    let keys = ["user", "photo"]
-        .map(|domain| ["acquire", "statement"].map(|what| format!("{domain}.store.{what}_timeout_ms")));
-    keys.as_flattened().iter().fold(home, |home, key| home.set(key, "8000"))
+    process::home().without("user.cache_max").without("session.cache_max")
 }
 
 struct Run<'a> {
