@@ -89,8 +89,9 @@ impl Metrics {
 
     /// Sends what was counted since the last time, where there is a collector that takes it before `deadline`.
     pub(crate) async fn close(self, deadline: Deadline) {
-        let provider = self.provider;
-        let sent = tokio::task::spawn_blocking(move || provider.shutdown());
+        let (provider, (sender, sent)) = (self.provider, tokio::sync::oneshot::channel());
+        // A thread that nobody waits for any longer: one of the runtime's would hold up the end of the process.
+        std::thread::spawn(move || sender.send(provider.shutdown()));
         let _a_collector_that_is_away_misses_it = tokio::time::timeout(deadline.remaining(), sent).await;
     }
 

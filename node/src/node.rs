@@ -203,8 +203,8 @@ impl Node {
         for close in self.closers {
             close.await;
         }
-        self.metrics.close(deadline).await;
         self.domains.log.close().await;
+        self.metrics.close(deadline).await;
         drop(self.data);
         if drained.is_clean() {
             return Ok(());

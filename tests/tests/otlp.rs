@@ -63,7 +63,8 @@ async fn take(request: HttpRequest, body: web::Bytes, kept: web::Data<Sent>) -> 
 async fn a_collector_is_told_what_the_node_counts_and_whose_it_is() {
     let collector = Collector::start();
     let home = Home::new().set("telemetry.otlp.endpoint", &collector.url).set("telemetry.otlp.every_s", "1");
-    let node = home.set("node.name", "node-7").up().await;
+    let home = home.set("node.name", "node-7");
+    let node = home.up().await;
     node.client().get("/docs").await;
 
     let counted = ["http.server.request.duration", "portico.actor.mailbox.depth", "portico.outbox.depth"];
@@ -89,7 +90,8 @@ async fn a_collector_that_never_answers_delays_neither_requests_nor_the_nodes_en
     let mute = TcpListener::bind("127.0.0.1:0").unwrap(); // the system takes what comes, and nobody reads it
     let endpoint = format!("http://{}", mute.local_addr().unwrap());
     let home = Home::new().set("telemetry.otlp.endpoint", &endpoint).set("telemetry.otlp.every_s", "1");
-    let node = home.set("shutdown.deadline_ms", "2000").up().await;
+    let home = home.set("shutdown.deadline_ms", "2000");
+    let node = home.up().await;
     tokio::time::sleep(Duration::from_millis(1500)).await;
 
     let answer = node.client().get("/openapi.json").await;
