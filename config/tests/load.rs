@@ -1,11 +1,16 @@
 //! Loading a configuration: what wins, and how mistakes are told.
 
+#[path = "load/nodes.rs"]
+mod nodes;
+#[path = "load/servers.rs"]
+mod servers;
+
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use portico_config::{Config, Mistakes, Origin, SessionCache, Sources, load};
+use portico_config::{Config, Mistakes, Origin, Sources, load};
 use tempfile::TempDir;
 
 struct World {
@@ -42,154 +47,6 @@ impl World {
     fn line(&self, file: usize, line: usize) -> Origin {
         Origin::File(self.sources.files[file].clone(), Some(line))
     }
-}
-
-#[test]
-fn what_carries_log_records_is_named_in_full() {
-    let transport = |text: &str| {
-        let mistakes = world().file(&format!("log:\n  transport: {{ {text} }}\n")).mistakes();
-        mistakes.into_iter().map(|(_, key)| key).collect::<Vec<_>>()
-    };
-
-    assert_eq!(transport("kind: kafka"), ["log.transport.brokers"]);
-    assert_eq!(transport("topic: a/b, group: \"\""), ["log.transport.topic", "log.transport.group"]);
-    assert_eq!(transport("partitions: 0, replication: 0"), ["log.transport.partitions", "log.transport.replication"]);
-    assert_eq!(transport("sasl: { user: ann }"), ["log.transport.sasl"]);
-    assert_eq!(transport("sasl: { password: secret }"), ["log.transport.sasl"]);
-    assert_eq!(transport("sasl: { user: ann, password_file: nowhere }"), ["log.transport.sasl.password_file"]);
-    let plain = "tls: { mode: disable }, sasl: { mechanism: plain, user: ann, password: secret }";
-    assert_eq!(transport(plain), ["log.transport.sasl.mechanism"]);
-    assert_eq!(transport("spool_max_bytes: 1000"), ["log.transport.spool_max_bytes"]);
-}
-
-#[test]
-fn a_server_for_rows_is_named_once_and_its_files_exist() {
-    let postgres = "user:\n  store:\n    adapter: postgres\n    pool_max: 1\n    tls: { ca_file: nowhere.pem }\n";
-    let without = world().file(postgres);
-    let twice = world().file("photo:\n  store: { adapter: postgres, url: a, url_file: nowhere }\n");
-
-    let (without, twice) = (without.mistakes(), twice.mistakes());
-
-    let keys = |mistakes: &[(Origin, String)]| mistakes.iter().map(|(_, key)| key.clone()).collect::<Vec<_>>();
-    assert_eq!(keys(&without), ["user.store.url", "user.store.tls.ca_file", "user.store.pool_max"]);
-    assert_eq!(keys(&twice), ["photo.store.url", "photo.store.url_file"]);
-}
-
-#[test]
-fn every_place_of_content_is_named_in_full() {
-    let content = |text: &str| {
-        let mistakes = world().file(&format!("photo:\n  content: {{ {text} }}\n")).mistakes();
-        mistakes.into_iter().map(|(_, key)| key.trim_start_matches("photo.content.").to_owned()).collect::<Vec<_>>()
-    };
-    let s3 = ["endpoint", "bucket", "access_key_id", "secret_access_key"];
-
-    assert_eq!(content("adapter: s3"), s3);
-    assert_eq!(content("also: s3"), s3);
-    assert_eq!(content("adapter: mega"), ["mega.email", "mega.password"]);
-    assert_eq!(content("also: mega, mega: { email: a@b.c }"), ["mega.password"]);
-    assert_eq!(content("also: files"), ["also"]);
-    assert_eq!(content("mega: { password_file: nowhere }"), ["mega.password_file"]);
-    for endpoint in ["http://example.org", "ftp://localhost", "nowhere"] {
-        assert_eq!(content(&format!("mega: {{ endpoint: \"{endpoint}\" }}")), ["mega.endpoint"]);
-    }
-    assert_eq!(content("mega: { folder: a/b }"), ["mega.folder"]);
-}
-
-#[test]
-fn a_server_for_sessions_is_named_once_and_its_files_exist() {
-    let without = world().file("session:\n  store: { adapter: redis, ca_file: nowhere.pem, timeout_ms: 99 }\n");
-    let twice = world().file("session:\n  store: { adapter: redis, url: a, url_file: nowhere }\n");
-
-    let (without, twice) = (without.mistakes(), twice.mistakes());
-
-    let keys = |mistakes: &[(Origin, String)]| mistakes.iter().map(|(_, key)| key.clone()).collect::<Vec<_>>();
-    assert_eq!(keys(&without), ["session.store.url", "session.store.ca_file", "session.store.timeout_ms"]);
-    assert_eq!(keys(&twice), ["session.store.url", "session.store.url_file"]);
-}
-
-#[test]
-fn a_session_cache_is_tracked_or_off() {
-    let off = world().file("session: { cache: off }\n").load().unwrap();
-
-    assert_eq!(off.session.cache, SessionCache::Off);
-    assert_eq!(world().load().unwrap().session.cache, SessionCache::Tracked);
-    assert_eq!(world().file("session: { cache: on }\n").mistakes().len(), 1);
-}
-
-#[test]
-fn a_server_for_events_is_named_once_and_the_names_on_it_are_plain() {
-    let without = world().file("bus: { broker: { adapter: rabbitmq, prefix: 'a b' } }\n");
-    let twice =
-        world().file("bus: { broker: { adapter: rabbitmq, url: a, url_file: nowhere, prefix: amq.portico } }\n");
-
-    let (without, twice) = (without.mistakes(), twice.mistakes());
-
-    let keys = |mistakes: &[(Origin, String)]| mistakes.iter().map(|(_, key)| key.clone()).collect::<Vec<_>>();
-    assert_eq!(keys(&without), ["bus.broker.url", "bus.broker.prefix"]);
-    assert_eq!(keys(&twice), ["bus.broker.url", "bus.broker.url_file", "bus.broker.prefix"]);
-}
-
-#[test]
-fn a_node_of_some_roles_names_who_hosts_what_they_ask() {
-    let node = |text: &str| {
-        let mistakes = world().file(&format!("node: {{ plaintext: true, {text} }}\n")).load().err().into_iter();
-        mistakes.flat_map(|mistakes| mistakes.0).map(|mistake| mistake.key).collect::<Vec<_>>()
-    };
-    let (user, session, photo) = ("node.peers.user", "node.peers.session", "node.peers.photo");
-
-    assert_eq!(node("roles: [gateway]"), [user, session, photo]);
-    assert_eq!(node("roles: [user]"), [session, photo]);
-    assert_eq!(node("roles: [user, session, photo]"), <[&str; 0]>::default());
-    assert_eq!(node("roles: [session]"), <[&str; 0]>::default(), "it asks nobody");
-    assert_eq!(node("roles: [gateway, user, photo], peers: { session: ['localhost:7400'] }"), <[&str; 0]>::default());
-    assert_eq!(node("peers: { session: ['localhost:7400'] }"), [session], "it hosts them itself");
-    assert_eq!(node("roles: [session], peers: { user: [ann, 'ann:0', ':1'] }").len(), 4, "and none is on this machine");
-    assert_eq!(node("roles: []"), ["node.roles"]);
-    assert_eq!(node("roles: [log, log]"), ["node.roles"]);
-    assert_eq!(node("secret_file: nowhere"), ["node.secret_file"]);
-    let over_rabbitmq = "node: { plaintext: true, roles: [user], peers: { session: ['[::1]:7400'] } }\n\
-                         bus: { broker: { adapter: rabbitmq, url: amqp:// } }\n";
-    assert!(world().file(over_rabbitmq).load().is_ok(), "photos hear of users by the server");
-}
-
-#[test]
-fn a_node_that_keeps_no_log_records_names_the_one_that_does() {
-    let node = |roles: &str, log: &str| {
-        let text = format!(
-            "node: {{ plaintext: true, roles: [{roles}], peers: {{ log: [{log}] }} }}\n\
-             log: {{ transport: {{ kind: grpc }} }}\n"
-        );
-        let mistakes = world().file(&text).load().err().into_iter();
-        mistakes.flat_map(|mistakes| mistakes.0).map(|mistake| mistake.key).collect::<Vec<_>>()
-    };
-
-    assert_eq!(node("session", ""), ["node.peers.log"]);
-    assert_eq!(node("session", "'localhost:7400', 'localhost:7401'"), ["node.peers.log"], "one, and no other");
-    assert_eq!(node("session", "'localhost:7400'"), <[&str; 0]>::default());
-    assert_eq!(node("session, log", ""), <[&str; 0]>::default(), "it keeps them itself");
-}
-
-#[test]
-fn nodes_trust_each_other_by_certificates_or_because_they_are_on_one_machine() {
-    let node = |text: &str| {
-        let mistakes = world().file(&format!("node: {{ {text} }}\n")).load().err().into_iter();
-        mistakes.flat_map(|mistakes| mistakes.0).map(|mistake| mistake.key).collect::<Vec<_>>()
-    };
-
-    assert_eq!(node("listen: 127.0.0.1:7400"), ["node.tls"]);
-    assert_eq!(node("listen: 127.0.0.1:7400, plaintext: true"), <[&str; 0]>::default());
-    assert_eq!(node("listen: 10.0.0.5:7400, plaintext: true"), ["node.plaintext"]);
-    let elsewhere = "roles: [gateway, user, photo], plaintext: true, peers: { session: ['sessions.internal:7400'] }";
-    assert_eq!(node(elsewhere), ["node.plaintext"]);
-    let files = "certificate_file: nowhere, key_file: nowhere";
-    assert_eq!(
-        node(&format!("listen: 10.0.0.5:7400, tls: {{ {files} }}")),
-        ["node.tls", "node.tls.certificate_file", "node.tls.key_file"]
-    );
-    let all = format!("tls: {{ {files}, ca_file: nowhere }}");
-    let missing = ["node.tls.certificate_file", "node.tls.key_file", "node.tls.ca_file"];
-    assert_eq!(node(&format!("listen: 10.0.0.5:7400, {all}")), missing);
-    assert_eq!(node(&format!("{all}, plaintext: true")).last().unwrap(), "node.plaintext", "one or the other");
 }
 
 #[test]
@@ -440,6 +297,22 @@ fn of_what_operators_see_nothing_but_monitoring_leaves_loopback() {
     assert_eq!(mistakes.0.iter().map(|mistake| mistake.key.as_str()).collect::<Vec<_>>(), ["operator.listen"]);
     assert!(mistakes.0[0].detail.contains("operator.monitoring"), "it says what would be right: {mistakes}");
     assert!(world().file(monitored).load().is_ok());
+}
+
+#[test]
+fn a_collector_is_named_by_a_url_and_told_now_and_then() {
+    let mistakes = |text: &str| {
+        let mistakes = world().file(&format!("telemetry: {{ otlp: {{ {text} }} }}")).load().err().into_iter();
+        mistakes.flat_map(|mistakes| mistakes.0).map(|mistake| mistake.key).collect::<Vec<_>>()
+    };
+
+    for endpoint in ["collector:4318", "grpc://collector:4317", "http://collector:4318?x=1", ""] {
+        assert_eq!(mistakes(&format!("endpoint: '{endpoint}'")), ["telemetry.otlp.endpoint"], "{endpoint}");
+    }
+    for every_s in ["0", "3601"] {
+        assert_eq!(mistakes(&format!("every_s: {every_s}")), ["telemetry.otlp.every_s"], "{every_s}");
+    }
+    assert_eq!(mistakes("endpoint: 'https://collector.example.org', every_s: 3600"), <[&str; 0]>::default());
 }
 
 #[test]

@@ -5,8 +5,8 @@ set -eu
 cd "$(dirname "$0")/../.."
 . deploy/scripts/lib/need.sh
 . deploy/scripts/lib/distributed.sh
+. deploy/scripts/lib/driver.sh
 need_package strace strace
-target=${CARGO_TARGET_DIR:-target}
 features=
 case " $* " in
     *" --stores"*)
@@ -15,15 +15,11 @@ case " $* " in
         ;;
 esac
 
-[ -n "${PORTICO_TEST_BINARY:-}" ] || cargo build --release --locked --package portico-node ${features:+--features portico-node/distributed}
-# --workspace unifies features alike here and in the commands beside this one, so that nothing is compiled twice.
-cargo build --workspace --bins --tests --locked ${features:+--features "$features"}
+build_driver "$features"
 
 # Injected panics are for test builds alone: a release must not even know the name by which they are asked for.
 if [ -e "$target/release/portico" ] && grep --quiet --text PORTICO_CHAOS "$target/release/portico"; then
     missing "target/release/portico can be crashed by PORTICO_CHAOS: that hook must stay out of a release"
 fi
 
-PORTICO_TEST_BINARY=${PORTICO_TEST_BINARY:-$PWD/$target/release/portico}
-export PORTICO_TEST_BINARY
-exec "$target/debug/crash" "$@"
+drive crash "$@"

@@ -4,15 +4,9 @@
 # docs/reliability.md with `--write docs/reliability.md`.
 set -eu
 cd "$(dirname "$0")/../.."
-. deploy/scripts/lib/need.sh
 . deploy/scripts/lib/distributed.sh
-target=${CARGO_TARGET_DIR:-target}
+. deploy/scripts/lib/driver.sh
 
 deploy/scripts/servers.sh fetch
-[ -n "${PORTICO_TEST_BINARY:-}" ] ||
-    cargo build --release --locked --package portico-node --features portico-node/distributed
-cargo build --workspace --bins --tests --locked --features "$distributed"
-
-PORTICO_TEST_BINARY=${PORTICO_TEST_BINARY:-$PWD/$target/release/portico}
-export PORTICO_TEST_BINARY
-exec "$target/debug/faults" "$@"
+build_driver "$distributed"
+drive faults "$@"

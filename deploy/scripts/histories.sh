@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . deploy/scripts/lib/distributed.sh
-target=${CARGO_TARGET_DIR:-target}
+. deploy/scripts/lib/driver.sh
 features=
 case " $* " in
     *" --nodes"*)
@@ -13,11 +13,5 @@ case " $* " in
         ;;
 esac
 
-[ -n "${PORTICO_TEST_BINARY:-}" ] ||
-    cargo build --release --locked --package portico-node ${features:+--features portico-node/distributed}
-# --workspace unifies features alike here and in the commands beside this one, so that nothing is compiled twice.
-cargo build --workspace --bins --tests --locked ${features:+--features "$features"}
-
-PORTICO_TEST_BINARY=${PORTICO_TEST_BINARY:-$PWD/$target/release/portico}
-export PORTICO_TEST_BINARY
-exec "$target/debug/histories" "$@"
+build_driver "$features"
+drive histories "$@"

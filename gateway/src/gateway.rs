@@ -23,7 +23,7 @@ use crate::{
     connection::{Connections, Observer, Work},
     docs,
     limits::{Count, Limits, Time},
-    listener::{self, Door},
+    listener::{self, ClosableListener},
     middleware::{admit, surround},
     problem::Code,
     routes,
@@ -108,7 +108,8 @@ impl Gateway {
         };
         let failed = |source| ServeError::Bind { address: http.listen, source };
         let listener = listener::listen(http.listen).map_err(failed)?;
-        let (address, door) = (listener.local_addr().map_err(failed)?, Door::of(&listener).map_err(failed)?);
+        let (address, listening) =
+            (listener.local_addr().map_err(failed)?, ClosableListener::of(&listener).map_err(failed)?);
         self.settings = Data::new(Settings::clone(&self.settings).at(address.port()));
         let work = Work::default();
         let stopping = server.graceful_shutdown_signal();
@@ -119,7 +120,7 @@ impl Gateway {
             None => server.listen(NAME, listener, move || connections.plain(self.clone().application())),
         };
         let server = server.map_err(failed)?.run();
-        Ok(Serving::begin(address, server, stopping, work, door))
+        Ok(Serving::begin(address, server, stopping, work, listening))
     }
 
     /// One worker's application. What is wrapped last is outermost.

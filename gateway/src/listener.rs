@@ -48,9 +48,9 @@ fn hold_little(_: &TcpListener) -> io::Result<()> {
 /// Invariant: who was let in is served. A socket that is simply closed resets whoever waits to be accepted, and a client cannot
 /// tell whether the request that it has sent by then ran. So nobody is let in first: for a moment no handshake begins, and who
 /// tries hears nothing, tries again (a second later, RFC 6298), and is refused.
-pub(crate) struct Door(TcpListener);
+pub(crate) struct ClosableListener(TcpListener);
 
-impl Door {
+impl ClosableListener {
     /// That of `listener`, which a server is to have.
     pub(crate) fn of(listener: &TcpListener) -> io::Result<Self> {
         listener.try_clone().map(Self)

@@ -20,7 +20,7 @@ use tokio::{
     time::{timeout, timeout_at},
 };
 
-use crate::{connection::Work, listener::Door};
+use crate::{connection::Work, listener::ClosableListener};
 
 /// How long kept connections have to be asked something, and so to be told that they end.
 const TELLING: Duration = Duration::from_secs(2);
@@ -33,7 +33,7 @@ pub struct Serving {
     server: JoinHandle<std::io::Result<()>>,
     stopping: GracefulShutdownSignal,
     work: Work,
-    door: Door,
+    listening: ClosableListener,
 }
 
 impl Serving {
@@ -43,9 +43,9 @@ impl Serving {
         server: Server,
         stopping: GracefulShutdownSignal,
         work: Work,
-        door: Door,
+        listening: ClosableListener,
     ) -> Self {
-        Self { address, handle: server.handle(), server: rt::spawn(server), stopping, work, door }
+        Self { address, handle: server.handle(), server: rt::spawn(server), stopping, work, listening }
     }
 
     /// Takes no more connections, and after a moment no more requests on those that there are, and lets those in flight end.
@@ -53,7 +53,7 @@ impl Serving {
     pub async fn stop(self, deadline: Deadline) -> usize {
         let telling = TELLING.min(deadline.remaining() / 2);
         let ended = async {
-            self.door.close(&self.handle).await;
+            self.listening.close(&self.handle).await;
             let _told = timeout(telling, self.work.ended()).await;
             let _stopped = self.handle.stop(true); // told at once, and not waited for
             self.stopping.notified().await; // no request begins from here on

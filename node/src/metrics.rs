@@ -91,7 +91,7 @@ impl Metrics {
     pub(crate) async fn close(self, deadline: Deadline) {
         let (provider, (sender, sent)) = (self.provider, tokio::sync::oneshot::channel());
         // A thread that nobody waits for any longer: one of the runtime's would hold up the end of the process.
-        std::thread::spawn(move || sender.send(provider.shutdown()));
+        let _nothing_is_sent_without = std::thread::Builder::new().spawn(move || sender.send(provider.shutdown()));
         let _a_collector_that_is_away_misses_it = tokio::time::timeout(deadline.remaining(), sent).await;
     }
 

@@ -31,6 +31,19 @@ fn find() -> Option<PathBuf> {
     (is_current(&path) || build()).then_some(path)
 }
 
+/// The binary that a driver runs: the one that was `named` to it or to its environment, or else the one beside it.
+pub fn driven(named: Option<PathBuf>) -> PathBuf {
+    named.or_else(|| env::var_os(OVERRIDE).map(PathBuf::from)).unwrap_or_else(beside)
+}
+
+/// The binary beside this program: a test build.
+///
+/// # Panics
+/// When the system does not know this program.
+pub fn beside() -> PathBuf {
+    env::current_exe().expect("the system knows this executable").with_file_name("portico")
+}
+
 /// The cargo that runs the tests, in the repository.
 fn cargo_command() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -43,7 +43,7 @@ mod terminal;
 mod tls;
 mod tool;
 
-pub use binary::binary;
+pub use binary::{beside, binary, driven};
 pub use client::{Account, Answer, Client, PASSWORD, http};
 pub use cluster::{Cluster, Links};
 pub use home::Home;

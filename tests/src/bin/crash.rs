@@ -2,7 +2,6 @@
 //! acknowledged was lost.
 
 use std::{
-    env,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -11,8 +10,9 @@ use std::{
 
 use clap::{Parser, ValueEnum};
 use portico_tests::{
-    Servers,
+    Servers, beside,
     crash::{Findings, Plan, Table, kills, panics, power},
+    driven,
 };
 
 /// The most operations that are acknowledged between two kills: on two cores, as many as keep a round below a second.
@@ -90,13 +90,8 @@ async fn main() -> ExitCode {
     let seed = cli.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     println!("seed {seed}: give it as --seed to have clients do the same again");
     let mut right = true;
-    let plan = Plan {
-        servers: cli.servers(),
-        binary: cli.binary.or_else(named).unwrap_or_else(beside),
-        seed,
-        operations_max: OPERATIONS_MAX,
-        talks: true,
-    };
+    let plan =
+        Plan { servers: cli.servers(), binary: driven(cli.binary), seed, operations_max: OPERATIONS_MAX, talks: true };
     if matches!(mode, Mode::Kills | Mode::All) {
         println!("{} kills of {}", cli.kills, plan.binary.display());
         let findings = Arc::default();
@@ -127,14 +122,6 @@ async fn main() -> ExitCode {
         right &= tell("panics", &findings, began);
     }
     if right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn named() -> Option<PathBuf> {
-    env::var_os("PORTICO_TEST_BINARY").map(PathBuf::from)
-}
-
-fn beside() -> PathBuf {
-    env::current_exe().expect("the system knows this executable").with_file_name("portico")
 }
 
 fn has_hook(binary: &Path) -> bool {

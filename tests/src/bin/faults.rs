@@ -1,7 +1,6 @@
 //! `./just faults`: cuts a node off from each server that it depends on, in every way, under load, and tells what came of it.
 
 use std::{
-    env,
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
@@ -9,10 +8,13 @@ use std::{
 };
 
 use clap::Parser;
-use portico_tests::crash::{
-    Findings, Plan, Table,
-    faults::{Cuts, Fault, Server, run},
-    write,
+use portico_tests::{
+    crash::{
+        Findings, Plan, Table,
+        faults::{Cuts, Fault, Server, run},
+        write,
+    },
+    driven,
 };
 
 /// Accounts that clients begin with: enough for a cut in which nothing is answered before its deadline.
@@ -52,7 +54,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let seed = cli.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     println!("seed {seed}: give it as --seed to have clients do the same again");
-    let binary = cli.binary.or_else(named).unwrap_or_else(beside);
+    let binary = driven(cli.binary);
     let plan = Plan { binary, seed, operations_max: 0, talks: true, servers: None };
     let lasting = Duration::from_secs(cli.cut_s);
     let cuts = Cuts { servers: cli.servers, faults: cli.faults, lasting, accounts: ACCOUNTS };
@@ -69,12 +71,4 @@ async fn main() -> ExitCode {
     }
     let kept = findings.violations().is_empty() && report.rows.iter().all(|row| row.broken().is_empty());
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn named() -> Option<PathBuf> {
-    env::var_os("PORTICO_TEST_BINARY").map(PathBuf::from)
-}
-
-fn beside() -> PathBuf {
-    env::current_exe().expect("the system knows this executable").with_file_name("portico")
 }

@@ -1,7 +1,6 @@
 //! `./just histories`: has many clients do this and that at the same moment, and checks that some order explains the answers.
 
 use std::{
-    env,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -12,6 +11,7 @@ use clap::Parser;
 use portico_tests::{
     Servers,
     crash::{Findings, Table},
+    driven,
     histories::{
         Plan,
         nodes::{self, Cache},
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let seed = cli.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     println!("seed {seed}: give it as --seed to have clients try the same again");
-    let binary = cli.binary.or_else(named).unwrap_or_else(beside);
+    let binary = driven(cli.binary);
     let is_right = match cli.nodes {
         Some(rounds) => over_nodes(&binary, seed, rounds),
         None => told("histories", |findings| {
@@ -80,12 +80,4 @@ fn told(what: &str, run: impl FnOnce(&Arc<Findings>)) -> bool {
     run(&findings);
     println!("\n{what}, {} s\n{}", began.elapsed().as_secs(), Table(&findings));
     findings.violations().is_empty()
-}
-
-fn named() -> Option<PathBuf> {
-    env::var_os("PORTICO_TEST_BINARY").map(PathBuf::from)
-}
-
-fn beside() -> PathBuf {
-    env::current_exe().expect("the system knows this executable").with_file_name("portico")
 }

@@ -1,7 +1,6 @@
 //! `./just nodes`: restarts and kills nodes of many, and slows and cuts the ways between them, under load.
 
 use std::{
-    env,
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
@@ -9,10 +8,13 @@ use std::{
 };
 
 use clap::Parser;
-use portico_tests::crash::{
-    Findings, Plan, Table,
-    nodes::{Troubles, run},
-    write,
+use portico_tests::{
+    crash::{
+        Findings, Plan, Table,
+        nodes::{Troubles, run},
+        write,
+    },
+    driven,
 };
 
 /// Accounts that clients begin with: more than calls are in flight, however late answers are.
@@ -66,7 +68,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let seed = cli.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     println!("seed {seed}: give it as --seed to have the same happen again");
-    let binary = cli.binary.or_else(named).unwrap_or_else(beside);
+    let binary = driven(cli.binary);
     let plan = Plan { binary, seed, operations_max: 0, talks: true, servers: None };
     let troubles = Troubles {
         rate_per_s: cli.rate,
@@ -90,12 +92,4 @@ async fn main() -> ExitCode {
     }
     let kept = findings.violations().is_empty() && report.events.iter().all(|event| event.broken().is_empty());
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn named() -> Option<PathBuf> {
-    env::var_os("PORTICO_TEST_BINARY").map(PathBuf::from)
-}
-
-fn beside() -> PathBuf {
-    env::current_exe().expect("the system knows this executable").with_file_name("portico")
 }

@@ -16,9 +16,9 @@
 //! Invariant: a node that is started again is the same one to all others: same addresses, same data, same certificate.
 
 mod links;
-mod member;
 mod part;
 mod process;
+mod replica;
 
 use std::{
     path::{Path, PathBuf},
@@ -30,7 +30,7 @@ use reqwest::StatusCode;
 pub use self::links::Links;
 use self::{
     links::Ways,
-    member::{CERTIFICATES, Member, OF_EACH, certify, hosts, members},
+    replica::{CERTIFICATES, OF_EACH, Replica, certify, hosts, replicas},
 };
 pub(crate) use self::{part::Part, process::Process};
 use crate::{Exit, Home, Proxy, eventually};
@@ -39,7 +39,7 @@ use crate::{Exit, Home, Proxy, eventually};
 pub struct Cluster<'a> {
     home: &'a Home,
     binary: PathBuf,
-    members: Vec<Member>,
+    replicas: Vec<Replica>,
     ways: Ways,
 }
 
@@ -63,12 +63,12 @@ impl<'a> Cluster<'a> {
         own: impl Fn(&str) -> Vec<(&'static str, String)>,
     ) -> Self {
         assert!(home.is_over_servers(), "nodes of a role share its stores");
-        let mut members = members();
-        for member in &mut members {
-            member.own = own(&member.name);
+        let mut replicas = replicas();
+        for replica in &mut replicas {
+            replica.own = own(&replica.name);
         }
-        certify(home, binary, &members);
-        let mut cluster = Self { home, binary: binary.to_owned(), members, ways: Ways::default() };
+        certify(home, binary, &replicas);
+        let mut cluster = Self { home, binary: binary.to_owned(), replicas, ways: Ways::default() };
         if links == Links::Proxied {
             cluster.lay_ways().await;
         }
@@ -84,19 +84,19 @@ impl<'a> Cluster<'a> {
 
     /// All of them, in the order in which an operator starts them: `session-1` and so on.
     pub fn names(&self) -> Vec<String> {
-        self.members.iter().map(|member| member.name.clone()).collect()
+        self.replicas.iter().map(|replica| replica.name.clone()).collect()
     }
 
     /// Where the public API is: the gateways.
     pub fn gateways(&self) -> [String; OF_EACH as usize] {
-        let gateways = self.members.iter().filter(|member| member.is_gateway());
-        let urls: Vec<_> = gateways.map(|member| format!("http://{}", member.gateway())).collect();
+        let gateways = self.replicas.iter().filter(|replica| replica.is_gateway());
+        let urls: Vec<_> = gateways.map(|replica| format!("http://{}", replica.gateway())).collect();
         urls.try_into().expect("there are as many of each role")
     }
 
     /// Where a node's operator looks.
     pub fn operator(&self, name: &str) -> String {
-        format!("http://{}", self.member(name).operator())
+        format!("http://{}", self.replica(name).operator())
     }
 
     /// What all nodes have in common.
@@ -121,7 +121,7 @@ impl<'a> Cluster<'a> {
 
     /// Whether a node has been started and has not ended.
     pub fn runs(&mut self, name: &str) -> bool {
-        self.member_mut(name).process.as_mut().is_some_and(Process::runs)
+        self.replica_mut(name).process.as_mut().is_some_and(Process::runs)
     }
 
     /// Asks a node to stop (SIGTERM), and waits until it has.
@@ -129,18 +129,18 @@ impl<'a> Cluster<'a> {
     /// # Panics
     /// When it was not started, or does not end.
     pub async fn stop(&mut self, name: &str) -> Exit {
-        self.member_mut(name).process.take().expect("it was started").stop().await
+        self.replica_mut(name).process.take().expect("it was started").stop().await
     }
 
     /// SIGKILL.
     pub fn kill(&mut self, name: &str) {
-        self.member_mut(name).process = None;
+        self.replica_mut(name).process = None;
     }
 
     /// Starts a node, and waits for nothing.
     pub fn begin(&mut self, name: &str) {
-        let command = self.command(self.member(name));
-        self.member_mut(name).process = Some(Process::start(command));
+        let command = self.command(self.replica(name));
+        self.replica_mut(name).process = Some(Process::start(command));
     }
 
     /// Waits until a node is ready.
@@ -168,7 +168,7 @@ impl<'a> Cluster<'a> {
     pub async fn end(mut self) -> Vec<(String, Exit)> {
         let mut exits = Vec::new();
         for name in self.names().iter().rev() {
-            if self.member(name).process.is_some() {
+            if self.replica(name).process.is_some() {
                 exits.push((name.clone(), self.stop(name).await));
             }
         }
@@ -176,25 +176,25 @@ impl<'a> Cluster<'a> {
     }
 
     async fn lay_ways(&mut self) {
-        for from in &self.members {
-            for to in from.part.asks().flat_map(|role| hosts(&self.members, role)) {
+        for from in &self.replicas {
+            for to in from.part.asks().flat_map(|role| hosts(&self.replicas, role)) {
                 self.ways.lay(&from.name, &to.name, &to.part.address).await;
             }
         }
     }
 
-    fn command(&self, member: &Member) -> Command {
+    fn command(&self, replica: &Replica) -> Command {
         let whom = |role: &str| {
-            let address = |host: &Member| {
-                let way = self.ways.between(&member.name, &host.name);
+            let address = |host: &Replica| {
+                let way = self.ways.between(&replica.name, &host.name);
                 way.map_or_else(|| host.part.address.clone(), |way| way.address().to_string())
             };
-            hosts(&self.members, role).map(address).collect()
+            hosts(&self.replicas, role).map(address).collect()
         };
-        let (operator, gateway) = (member.operator(), member.gateway());
+        let (operator, gateway) = (replica.operator(), replica.gateway());
         let file = |name: &str| format!("{CERTIFICATES}/{name}");
         let (certificate, key, authority) =
-            (file(&format!("{}.pem", member.name)), file(&format!("{}.key", member.name)), file("ca.pem"));
+            (file(&format!("{}.pem", replica.name)), file(&format!("{}.key", replica.name)), file("ca.pem"));
         let settings = [
             ("operator.listen", operator.as_str()),
             ("gateway.listen", &gateway),
@@ -202,25 +202,25 @@ impl<'a> Cluster<'a> {
             ("node.tls.key_file", &key),
             ("node.tls.ca_file", &authority),
         ];
-        let own = member.own.iter().map(|(key, value)| (*key, value.as_str()));
-        member.part.command(self.home, &self.binary, whom, &settings.into_iter().chain(own).collect::<Vec<_>>())
+        let own = replica.own.iter().map(|(key, value)| (*key, value.as_str()));
+        replica.part.command(self.home, &self.binary, whom, &settings.into_iter().chain(own).collect::<Vec<_>>())
     }
 
-    fn member(&self, name: &str) -> &Member {
-        self.members.iter().find(|member| member.name == name).unwrap_or_else(|| panic!("there is no {name}"))
+    fn replica(&self, name: &str) -> &Replica {
+        self.replicas.iter().find(|replica| replica.name == name).unwrap_or_else(|| panic!("there is no {name}"))
     }
 
-    fn member_mut(&mut self, name: &str) -> &mut Member {
-        self.members.iter_mut().find(|member| member.name == name).unwrap_or_else(|| panic!("there is no {name}"))
+    fn replica_mut(&mut self, name: &str) -> &mut Replica {
+        self.replicas.iter_mut().find(|replica| replica.name == name).unwrap_or_else(|| panic!("there is no {name}"))
     }
 }
 
 impl Drop for Cluster<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            for member in &self.members {
-                let printed = member.process.as_ref().map(Process::printed).unwrap_or_default();
-                eprintln!("--- what {} printed ---\n{printed}", member.name);
+            for replica in &self.replicas {
+                let printed = replica.process.as_ref().map(Process::printed).unwrap_or_default();
+                eprintln!("--- what {} printed ---\n{printed}", replica.name);
             }
         }
     }

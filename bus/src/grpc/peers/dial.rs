@@ -18,12 +18,12 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 use tonic::codegen::http::Uri;
 
-use super::{Settings, heard::Heard, link::Connection};
+use super::{Settings, link::Connection, liveness::LiveStream};
 use crate::grpc::server::{WINDOW, windows};
 
 /// A node that says nothing for so long is asked whether it is there: a few times before its connection counts as dead.
 const PING_AFTER: Duration = Duration::from_millis(500);
-/// How long the answer may take. It waits behind all else that is on its way: as long as that comes, the node is there ([`Heard`]).
+/// How long the answer may take. It waits behind all else that is on its way: as long as that comes, the node is there ([`LiveStream`]).
 const PONG_WITHIN: Duration = Duration::from_secs(15);
 
 /// Why no connection was made.
@@ -86,7 +86,7 @@ impl Dial {
     {
         let origin = Uri::builder().scheme(scheme).authority(self.name.as_str()).path_and_query("/").build();
         let origin = origin.map_err(|_| Unreachable::Name)?;
-        let (stream, greeting) = Heard::new(stream);
+        let (stream, greeting) = LiveStream::new(stream);
         let (sender, connection) = Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_AFTER)

@@ -4,14 +4,14 @@
 //! under the budget. Calls in flight, nodes and connections (one each) are bounded.
 //!
 //! `names` looks up where the nodes are, `peer` is one of them, `standing` whether it is asked (outlier ejection), `link` its
-//! connection, `dial` how that is made, `heard` what is heard on it. `call` is what is asked, `upload` and `content` where bytes stream along, and `outcome`
-//! what became of it.
+//! connection, `dial` how that is made, `liveness` whether anybody is heard on it. `call` is what is asked, `upload` and `content`
+//! where bytes stream along, and `outcome` what became of it.
 
 mod call;
 mod content;
 mod dial;
-mod heard;
 mod link;
+mod liveness;
 mod names;
 mod outcome;
 mod peer;

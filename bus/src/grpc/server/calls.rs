@@ -18,8 +18,8 @@ use tonic::{
 
 use super::{
     io::Caller,
+    quota::CallPermit,
     refusals::{Refusal, Refusals},
-    room::Place,
 };
 use crate::grpc::wire;
 
@@ -51,9 +51,10 @@ where
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let caller = request.extensions().get::<Caller>().cloned().expect("every connection has its caller");
-        let Some(place) = caller.share.begin() else {
-            self.refusals.note(Refusal::Calls, caller.address, &"its address has its share of the calls");
+        let caller = request.extensions().get::<Caller>().expect("every connection has its caller");
+        let (address, begun) = (caller.address, caller.quota.begin());
+        let Some(permit) = begun else {
+            self.refusals.note(Refusal::Calls, address, &"its address has its share of the calls");
             return Either::Right(ready(Ok(wire::refused(AskError::Overloaded).into_http())));
         };
         let (uri, refusals) = (request.uri().clone(), self.refusals.clone());
@@ -61,9 +62,9 @@ where
         Either::Left(Box::pin(async move {
             let response = answered.await?;
             if is_unknown(&response) {
-                refusals.note(Refusal::Unknown, caller.address, &uri.path());
+                refusals.note(Refusal::Unknown, address, &uri.path());
             }
-            Ok(response.map(|body| Body::new(Held { body, _place: place })))
+            Ok(response.map(|body| Body::new(Held { body, _permit: permit })))
         }))
     }
 }
@@ -77,7 +78,7 @@ fn is_unknown(response: &http::Response<Body>) -> bool {
 /// An answer that is on its way: until it has gone the call has its place.
 struct Held {
     body: Body,
-    _place: Place,
+    _permit: CallPermit,
 }
 
 impl HttpBody for Held {

@@ -22,7 +22,7 @@ use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-use super::room::{Seat, Share};
+use super::quota::{AddressQuota, ConnectionPermit};
 
 /// What a client begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -39,7 +39,7 @@ pub struct Caller {
     /// The DNS names in its own certificate: what it is, where nodes are named by that.
     pub names: Arc<[String]>,
     /// What its address may have.
-    pub(super) share: Arc<Share>,
+    pub(super) quota: Arc<AddressQuota>,
 }
 
 /// A connection that counts among those of the server for as long as it lasts.
@@ -50,7 +50,7 @@ pub(super) struct Io {
     greeting: &'static [u8],
     /// Since the end was said.
     lingering: Option<Pin<Box<Sleep>>>,
-    _seat: Seat,
+    _permit: ConnectionPermit,
 }
 
 enum Transport {
@@ -59,24 +59,24 @@ enum Transport {
 }
 
 impl Io {
-    pub(super) fn plain(stream: TcpStream, address: SocketAddr, seat: Seat) -> Self {
-        Self::new(Transport::Plain(stream), address, Arc::default(), seat)
+    pub(super) fn plain(stream: TcpStream, address: SocketAddr, permit: ConnectionPermit) -> Self {
+        Self::new(Transport::Plain(stream), address, Arc::default(), permit)
     }
 
-    pub(super) fn tls(stream: TlsStream<TcpStream>, address: SocketAddr, seat: Seat) -> Self {
+    pub(super) fn tls(stream: TlsStream<TcpStream>, address: SocketAddr, permit: ConnectionPermit) -> Self {
         let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default().into();
-        Self::new(Transport::Tls(Box::new(stream)), address, certificates, seat)
+        Self::new(Transport::Tls(Box::new(stream)), address, certificates, permit)
     }
 
     fn new(
         transport: Transport,
         address: SocketAddr,
         certificates: Arc<[CertificateDer<'static>]>,
-        seat: Seat,
+        permit: ConnectionPermit,
     ) -> Self {
         let names = certificates.first().map(|own| names(own).into()).unwrap_or_default();
-        let caller = Caller { address, certificates, names, share: Arc::clone(&seat.share) };
-        Self { transport, caller, greeting: &[], lingering: None, _seat: seat }
+        let caller = Caller { address, certificates, names, quota: Arc::clone(&permit.quota) };
+        Self { transport, caller, greeting: &[], lingering: None, _permit: permit }
     }
 
     /// Waits until the other side has greeted as a client of HTTP/2 does, and no longer than it does so.

@@ -14,8 +14,8 @@ use tokio_rustls::TlsAcceptor;
 use super::{
     Limits,
     io::Io,
+    quota::{ConnectionPermit, Quotas},
     refusals::{Refusal, Refusals},
-    room::{Room, Seat},
 };
 
 /// Connections that were let in and not yet served.
@@ -31,25 +31,25 @@ pub(super) fn connections(
     refusals: Refusals,
 ) -> impl Stream<Item = io::Result<Io>> + Send {
     let (sender, mut receiver) = mpsc::channel(WAITING_MAX);
-    let room = Room::new(limits);
-    let door = Door { sender, tls: tls.map(TlsAcceptor::from), timeout: limits.handshake_timeout, refusals };
+    let quotas = Quotas::new(limits);
+    let acceptor = Acceptor { sender, tls: tls.map(TlsAcceptor::from), timeout: limits.handshake_timeout, refusals };
     tokio::spawn(async move {
         tokio::select! {
-            () = accept(&listener, &door, &room) => {},
-            () = door.sender.closed() => {},
+            () = accept(&listener, &acceptor, &quotas) => {},
+            () = acceptor.sender.closed() => {},
         }
     });
     poll_fn(move |task| receiver.poll_recv(task))
 }
 
-async fn accept(listener: &TcpListener, door: &Door, room: &Room) {
+async fn accept(listener: &TcpListener, acceptor: &Acceptor, quotas: &Quotas) {
     loop {
         match listener.accept().await {
-            Ok((stream, address)) => match room.enter(address.ip()) {
-                Ok(seat) => {
-                    tokio::spawn(door.clone().enter(stream, address, seat));
+            Ok((stream, address)) => match quotas.connect(address.ip()) {
+                Ok(permit) => {
+                    tokio::spawn(acceptor.clone().enter(stream, address, permit));
                 }
-                Err(reason) => door.refusals.note(Refusal::Full, address, &reason),
+                Err(reason) => acceptor.refusals.note(Refusal::Full, address, &reason),
             },
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "connection not accepted");
@@ -60,17 +60,17 @@ async fn accept(listener: &TcpListener, door: &Door, room: &Room) {
 }
 
 #[derive(Clone)]
-struct Door {
+struct Acceptor {
     sender: mpsc::Sender<io::Result<Io>>,
     tls: Option<TlsAcceptor>,
     timeout: Duration,
     refusals: Refusals,
 }
 
-impl Door {
-    async fn enter(self, stream: TcpStream, address: SocketAddr, seat: Seat) {
+impl Acceptor {
+    async fn enter(self, stream: TcpStream, address: SocketAddr, permit: ConnectionPermit) {
         let _slower_otherwise = stream.set_nodelay(true);
-        match self.let_in(stream, address, seat).await {
+        match self.let_in(stream, address, permit).await {
             Ok(io) => {
                 let _stopped_meanwhile = self.sender.send(Ok(io)).await;
             }
@@ -79,12 +79,17 @@ impl Door {
     }
 
     /// The connection, once it has shown that it is one of a node.
-    async fn let_in(&self, stream: TcpStream, address: SocketAddr, seat: Seat) -> Result<Io, (Refusal, io::Error)> {
+    async fn let_in(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        permit: ConnectionPermit,
+    ) -> Result<Io, (Refusal, io::Error)> {
         let mut io = match &self.tls {
-            None => Io::plain(stream, address, seat),
+            None => Io::plain(stream, address, permit),
             Some(tls) => {
                 let shaken = self.in_time(tls.accept(stream)).await;
-                Io::tls(shaken.map_err(|error| (Refusal::Handshake, error))?, address, seat)
+                Io::tls(shaken.map_err(|error| (Refusal::Handshake, error))?, address, permit)
             }
         };
         self.in_time(io.greeted()).await.map_err(|error| (Refusal::Protocol, error))?;

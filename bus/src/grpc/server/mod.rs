@@ -9,8 +9,8 @@ mod calls;
 mod content;
 mod io;
 mod listener;
+mod quota;
 mod refusals;
-mod room;
 mod serve;
 mod upload;
 
@@ -191,7 +191,7 @@ impl Server {
         self
     }
 
-    /// Who was refused at the door, counted; for metrics.
+    /// Who was refused, counted; for metrics.
     pub fn refusals(&self) -> Refusals {
         self.refusals.clone()
     }

@@ -17,7 +17,7 @@ const OPERATOR_PORT: u16 = 9100;
 pub(super) const CERTIFICATES: &str = "certs";
 
 /// A node, whether it runs or not.
-pub(super) struct Member {
+pub(super) struct Replica {
     /// `user-1`.
     pub(super) name: String,
     pub(super) part: Part,
@@ -27,7 +27,7 @@ pub(super) struct Member {
     pub(super) process: Option<Process>,
 }
 
-impl Member {
+impl Replica {
     pub(super) fn is_gateway(&self) -> bool {
         self.part.roles.contains(&"gateway")
     }
@@ -44,24 +44,24 @@ impl Member {
 }
 
 /// Those that host a role.
-pub(super) fn hosts<'a>(members: &'a [Member], role: &str) -> impl Iterator<Item = &'a Member> {
-    members.iter().filter(move |member| member.part.roles.contains(&role))
+pub(super) fn hosts<'a>(replicas: &'a [Replica], role: &str) -> impl Iterator<Item = &'a Replica> {
+    replicas.iter().filter(move |replica| replica.part.roles.contains(&role))
 }
 
 /// Two of each role, none of which runs.
-pub(super) fn members() -> Vec<Member> {
+pub(super) fn replicas() -> Vec<Replica> {
     let network = format!("127.{}.{}", fastrand::u8(1..), fastrand::u8(..)); // several clusters may run at a time
     let all = ROLES.into_iter().flat_map(|roles| (1..=OF_EACH).map(move |number| (roles, number)));
-    let member = |(host, (roles, number)): (u8, (&'static [&'static str], u8))| {
+    let replica = |(host, (roles, number)): (u8, (&'static [&'static str], u8))| {
         let (name, ip) = (format!("{}-{number}", roles.join("-")), format!("{network}.{host}"));
         let part = Part { roles, data: name.clone(), address: format!("{ip}:{NODE_PORT}") };
-        Member { name, part, ip, own: Vec::new(), process: None }
+        Replica { name, part, ip, own: Vec::new(), process: None }
     };
-    (1..).zip(all).map(member).collect()
+    (1..).zip(all).map(replica).collect()
 }
 
 /// Has each of them prove its role.
-pub(super) fn certify(home: &Home, binary: &Path, members: &[Member]) {
+pub(super) fn certify(home: &Home, binary: &Path, replicas: &[Replica]) {
     if home.path().join(CERTIFICATES).exists() {
         return;
     }
@@ -71,8 +71,8 @@ pub(super) fn certify(home: &Home, binary: &Path, members: &[Member]) {
         assert!(made.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&made.stderr));
     };
     certs(&["init"]);
-    for member in members {
-        let roles: Vec<_> = member.part.roles.iter().flat_map(|role| ["--role", role]).collect();
-        certs(&[&["issue", "--name", &member.name], &roles[..]].concat());
+    for replica in replicas {
+        let roles: Vec<_> = replica.part.roles.iter().flat_map(|role| ["--role", role]).collect();
+        certs(&[&["issue", "--name", &replica.name], &roles[..]].concat());
     }
 }

@@ -25,7 +25,7 @@ const TYPE_AT: usize = 3;
 const SETTINGS: u8 = 4;
 
 /// A stream that tells when the other side has begun its first frame as it must, and fails when it says nothing any more.
-pub(super) struct Heard<S> {
+pub(super) struct LiveStream<S> {
     stream: S,
     seen: usize,
     greeting: Option<oneshot::Sender<()>>,
@@ -33,7 +33,7 @@ pub(super) struct Heard<S> {
     silence: Pin<Box<Sleep>>,
 }
 
-impl<S> Heard<S> {
+impl<S> LiveStream<S> {
     /// Listens to the other side of `stream`, and resolves when it greets.
     pub(super) fn new(stream: S) -> (Self, oneshot::Receiver<()>) {
         let (greeting, greeted) = oneshot::channel();
@@ -66,7 +66,7 @@ impl<S> Heard<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for LiveStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, task: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(task, buffer) else {
@@ -81,7 +81,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for LiveStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(task, bytes)
     }
@@ -115,7 +115,7 @@ mod tests {
 
     /// What becomes of the greeting when the other side sends `pieces`.
     fn greeting(pieces: &[&[u8]]) -> Result<(), oneshot::error::TryRecvError> {
-        let (mut stream, mut greeted) = Heard::new(());
+        let (mut stream, mut greeted) = LiveStream::new(());
         for piece in pieces {
             stream.see(piece);
         }
@@ -140,15 +140,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_side_that_says_nothing_for_too_long_is_lost_and_a_slow_one_is_not() {
         let (mut theirs, ours) = tokio::io::duplex(16);
-        let (mut heard, _greeted) = Heard::new(ours);
+        let (mut stream, _greeted) = LiveStream::new(ours);
 
         for _ in 0..5 {
             tokio::time::sleep(SILENCE_MAX * 9 / 10).await;
             theirs.write_all(b"x").await.unwrap();
-            assert_eq!(heard.read_u8().await.unwrap(), b'x');
+            assert_eq!(stream.read_u8().await.unwrap(), b'x');
         }
         let begun = Instant::now();
-        let lost = heard.read_u8().await.unwrap_err();
+        let lost = stream.read_u8().await.unwrap_err();
 
         assert_eq!((lost.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, SILENCE_MAX));
     }
