@@ -18,7 +18,7 @@ use socket2::SockRef;
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// How long handshakes have to end that began before the door was closed, and the server to take what waits.
+/// How long handshakes have to end that began before the listener is closed, and the server to take what waits.
 const HANDSHAKES: Duration = Duration::from_millis(250);
 /// What the server's thread may take to heed that it is to take no more, which it does not confirm.
 const HEEDING: Duration = Duration::from_millis(50);
