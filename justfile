@@ -34,6 +34,10 @@ servers *arguments:
 images *arguments:
     @deploy/scripts/images.sh "$@"
 
+# Hold the contracts between nodes to buf's rules, and against those of the last tag
+contracts:
+    @deploy/scripts/contracts.sh
+
 # Make the passwords, addresses and certificate that deploy/compose.yml wants, in deploy/secrets
 secrets:
     @deploy/scripts/secrets.sh

@@ -2,6 +2,7 @@
 //!
 //! `apart`: the gateway in a process of its own, and the domains behind it: together over files, two nodes of each over servers.
 //! `mixed`: gateway and sessions together, and the others behind them.
+//! Where log records go by Kafka, two nodes that do nothing else take them into files.
 
 use std::{env, net::TcpListener, process::Command, sync::LazyLock};
 
@@ -22,7 +23,7 @@ static LAYOUT: LazyLock<Option<String>> = LazyLock::new(|| env::var(NODES).ok())
 /// Starts what `home` is served by, but for the process that clients talk to: that one's command.
 pub(crate) fn start(home: &Home) -> (Behind, Command) {
     let Some(layout) = &*LAYOUT else { return (Behind::default(), home.command(&["up"])) };
-    let parts = parts(layout, home.is_over_servers());
+    let parts = parts(layout, home);
     let whom = |role: &str| {
         let hosts = parts.iter().filter(|part| part.roles.contains(&role));
         hosts.map(|part| part.address.clone()).collect()
@@ -34,18 +35,26 @@ pub(crate) fn start(home: &Home) -> (Behind, Command) {
 }
 
 /// The front comes last.
-fn parts(layout: &str, over_servers: bool) -> Vec<Part> {
+fn parts(layout: &str, home: &Home) -> Vec<Part> {
     let part = |roles: &'static [&'static str], data: &str| Part { roles, data: data.to_owned(), address: free() };
     let twice = |role: &'static [&'static str]| (1..=2).map(move |number| part(role, &format!("{}-{number}", role[0])));
-    match (layout, over_servers) {
+    match (layout, home.is_over_servers()) {
         ("apart", false) => {
             vec![part(&["session", "photo", "user", "log"], "data"), part(&["gateway"], "front")]
+        }
+        ("apart", true) if home.logs_by_kafka() => {
+            let behind = [&["log"][..], &["session"], &["photo"], &["user"]].into_iter().flat_map(twice);
+            behind.chain([part(&["gateway"], "data")]).collect()
         }
         ("apart", true) => {
             let behind = [&["session"][..], &["photo"], &["user"]].into_iter().flat_map(twice);
             behind.chain([part(&["gateway", "log"], "data")]).collect()
         }
         ("mixed", false) => vec![part(&["photo", "user", "log"], "data"), part(&["gateway", "session"], "front")],
+        ("mixed", true) if home.logs_by_kafka() => {
+            let behind = [&["log"][..], &["photo"], &["user"]].map(|roles| part(roles, roles[0]));
+            behind.into_iter().chain([part(&["gateway", "session"], "data")]).collect()
+        }
         ("mixed", true) => {
             vec![part(&["photo"], "photo"), part(&["user"], "user"), part(&["gateway", "session", "log"], "data")]
         }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::{Exit, Mega, Node, Servers, apart, binary, output::Output, servers::content};
 
 /// Says which real servers the homes of all tests keep things in: `postgres` rows, in schemas of their own; `redis` sessions;
-/// `s3` photos' bytes; and that `rabbitmq` carries events. Several are separated by commas.
+/// `s3` photos' bytes; that `rabbitmq` carries events, and `kafka` log records. Several are separated by commas.
 const STORES: &str = "PORTICO_TEST_STORES";
 
 /// Where a node lives: a data directory of its own, and settings. Drop it last: the directory goes with it.
@@ -39,10 +39,9 @@ impl Home {
         let wide = |home: Self, limit: &str| home.set(&format!("gateway.rate_limits.{limit}.burst"), "100000");
         let home = limits.into_iter().fold(home, wide);
         let home = home.set("gateway.listen", "127.0.0.1:0").set("operator.listen", "127.0.0.1:0");
-        match shared() {
-            Some(servers) => home.over(servers),
-            None => home,
-        }
+        let Some((servers, names)) = &*SHARED else { return home };
+        let home = home.over(servers);
+        if names.iter().any(|name| name == "kafka") { home.with_logs_by(servers) } else { home }
     }
 
     /// Has everything kept by `servers` that they are for: rows of users and photos by PostgreSQL, in schemas of their own,
@@ -201,6 +200,11 @@ impl Home {
         self.setting("session.store.adapter") == Some("redis") && self.setting("user.store.adapter") == Some("postgres")
     }
 
+    /// Whether its log records go by Kafka.
+    pub(crate) fn logs_by_kafka(&self) -> bool {
+        self.setting("log.transport.kind") == Some("kafka")
+    }
+
     /// Starts a node whose actors crash; `chaos` says how often (`actors/kernel/src/chaos.rs`). It wants a binary with debug
     /// assertions.
     ///
@@ -250,17 +254,14 @@ fn variable(key: &str) -> String {
     format!("PORTICO__{}", key.replace('.', "__").to_uppercase())
 }
 
-/// The servers that [`STORES`] names.
-fn shared() -> Option<&'static Servers> {
-    static SHARED: LazyLock<Option<Servers>> = LazyLock::new(|| {
-        let names = env::var(STORES).ok()?;
-        let names: Vec<_> = names.split(',').collect();
-        let known = names.iter().all(|name| ["postgres", "rabbitmq", "redis", "s3"].contains(name));
-        assert!(known, "{STORES}={}: there are postgres, rabbitmq, redis and s3", names.join(","));
-        Some(Servers::shared(&names))
-    });
-    SHARED.as_ref()
-}
+/// The servers that [`STORES`] names, and their names. Other tests may have started more of the same set.
+static SHARED: LazyLock<Option<(Servers, Vec<String>)>> = LazyLock::new(|| {
+    let stores = env::var(STORES).ok()?;
+    let names: Vec<_> = stores.split(',').collect();
+    let known = names.iter().all(|name| ["postgres", "rabbitmq", "redis", "s3", "kafka"].contains(name));
+    assert!(known, "{STORES}={stores}: there are postgres, rabbitmq, redis, s3 and kafka");
+    Some((Servers::shared(&names), names.into_iter().map(str::to_owned).collect()))
+});
 
 impl Default for Home {
     fn default() -> Self {
