@@ -126,14 +126,17 @@ pub(crate) enum CertsCommand {
         #[arg(long, value_name = "DAYS", default_value_t = 3650)]
         days: u32,
     },
-    /// Make a certificate and a key for nodes of some roles, in NAME.pem and NAME.key
+    /// Make a certificate and a key for nodes of some roles, or for an operator, in NAME.pem and NAME.key
     Issue {
         /// The directory of the authority
         #[arg(long, value_name = "DIR", default_value = "certs")]
         dir: PathBuf,
         /// What the node hosts: gateway, user, session, photo or log; may be repeated
-        #[arg(long = "role", value_name = "ROLE", value_parser = role, required = true)]
+        #[arg(long = "role", value_name = "ROLE", value_parser = role, required_unless_present = "operator")]
         roles: Vec<Role>,
+        /// For somebody who reads what all nodes have logged (`portico logs --from`), and no node
+        #[arg(long, conflicts_with = "roles")]
+        operator: bool,
         /// What the files are called; by the roles if nothing is said
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
@@ -194,6 +197,13 @@ pub(crate) struct Logs {
     /// Print records as JSON lines, as they stand in the files
     #[arg(long)]
     pub(crate) json: bool,
+    /// Read what the node at HOST:PORT (its `node.listen`) keeps, and not the files here; repeated for nodes that keep a part each
+    ///
+    /// `node.tls` must name an operator's certificate (`portico certs issue --operator`), unless the node is on this machine and
+    /// both have `node.plaintext`. Records of several nodes are merged by time; followed, they come as they are written.
+    #[cfg(feature = "distributed")]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) from: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

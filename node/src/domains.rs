@@ -26,7 +26,11 @@ use portico_user::Profiles;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::{log::Journal, store::Stores, user::has_accounts};
+pub(crate) use self::{
+    log::{DIRECTORY as LOG_DIRECTORY, Journal},
+    store::Stores,
+    user::has_accounts,
+};
 use crate::{
     control::{Control, PhotoControl, UserControl},
     exit::Failure,
@@ -128,7 +132,7 @@ pub(crate) struct Hosted {
     /// The photo domain.
     pub(crate) photos: Option<portico_photo::Asks>,
     /// The log domain.
-    pub(crate) logs: Option<portico_kernel::Ask<portico_log::Append>>,
+    pub(crate) logs: Option<portico_log::Asks>,
 }
 
 impl Domains {
@@ -194,14 +198,14 @@ impl Domains {
         })
     }
 
-    /// What other nodes ask: the domains of this one.
+    /// What other nodes ask: the domains of this one. Whoever follows log records does so until `stop` is cancelled.
     #[cfg(feature = "distributed")]
-    pub(crate) fn hosted(&self, config: &Config, metrics: &Metrics) -> Hosted {
+    pub(crate) fn hosted(&self, config: &Config, metrics: &Metrics, stop: CancellationToken) -> Hosted {
         Hosted {
             sessions: self.sessions.clone().filter(|_| config.node.hosts(Role::Session)),
             users: self.user.as_ref().map(|user| user.asks.clone()),
             photos: self.photo.as_ref().map(|photo| photo.asks.clone()),
-            logs: self.log.for_others(config, metrics),
+            logs: self.log.for_others(config, metrics, stop),
         }
     }
 

@@ -65,7 +65,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Migrate => Box::pin(commands::migrate::run(&cli.settings.load()?)).await,
         Command::Config(command) => commands::config::run(&cli.settings, command),
         Command::Openapi => output::print(portico_gateway::openapi_json()),
-        Command::Logs(wanted) => commands::logs::run(&cli.settings.load()?, wanted),
+        Command::Logs(wanted) => Box::pin(commands::logs::run(&cli.settings.load()?, wanted)).await,
         Command::Photos(PhotosCommand::Move { from, to }) => {
             Box::pin(commands::photos::run(cli.settings.load()?, *from, *to)).await
         }

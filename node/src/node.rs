@@ -132,10 +132,10 @@ impl Node {
         self.secret
     }
 
-    /// What other nodes ask.
+    /// What other nodes ask. Whoever follows log records does so until `stop` is cancelled.
     #[cfg(feature = "distributed")]
-    pub(crate) fn hosted(&self) -> Hosted {
-        self.domains.hosted(&self.config, &self.metrics)
+    pub(crate) fn hosted(&self, stop: CancellationToken) -> Hosted {
+        self.domains.hosted(&self.config, &self.metrics, stop)
     }
 
     /// Where nodes talk to each other.

@@ -29,7 +29,8 @@ impl Nodes {
         if let Some(trust) = node.trust() {
             server = server.tls(&trust.server());
         }
-        let hosted = node.hosted();
+        let stop = CancellationToken::new();
+        let hosted = node.hosted(stop.clone());
         if let Some(sessions) = hosted.sessions {
             server = server.asked_by(names(&config.callers.session)).sessions(sessions);
         }
@@ -39,8 +40,8 @@ impl Nodes {
         if let Some(photos) = hosted.photos {
             server = server.asked_by(names(&config.callers.photo)).photos(photos);
         }
-        if let Some(append) = hosted.logs {
-            server = server.asked_by(names(&config.callers.log)).logs(append);
+        if let Some(logs) = hosted.logs {
+            server = server.asked_by(names(&config.callers.log)).logs(logs);
         }
         let refusals = server.refusals();
         node.metrics.observe_refused_nodes(move || refusals.all());
@@ -48,7 +49,6 @@ impl Nodes {
         let _served_there = node.threads().enter()?;
         let listener = bind(listen).map_err(unbound)?;
         let address = listener.local_addr().map_err(unbound)?;
-        let stop = CancellationToken::new();
         let serving = tokio::spawn(server.serve(listener, stop.clone().cancelled_owned()));
         Ok(Some(Self { address, stop, serving }))
     }

@@ -190,7 +190,7 @@ mod tests {
         let dir = directory.path().to_owned();
         certs::run(&CertsCommand::Init { dir: dir.clone(), days: 10 }).unwrap();
         let roles = vec![Role::Session];
-        certs::run(&CertsCommand::Issue { dir: dir.clone(), roles, name: None, days: 5 }).unwrap();
+        certs::run(&CertsCommand::Issue { dir: dir.clone(), roles, operator: false, name: None, days: 5 }).unwrap();
         let file = |name: &str| Some(dir.join(name));
         let tls =
             NodeTls { certificate_file: file("session.pem"), key_file: file("session.key"), ca_file: file("ca.pem") };
@@ -281,7 +281,7 @@ mod tests {
         assert!(certs::run(&CertsCommand::Init { dir: dir.clone(), days: 10 }).is_err());
         for name in ["ca", "../session", "a b", ""] {
             let (roles, name) = (vec![Role::User], Some(name.to_owned()));
-            assert!(certs::run(&CertsCommand::Issue { dir: dir.clone(), roles, name, days: 5 }).is_err());
+            assert!(certs::run(&CertsCommand::Issue { dir: dir.clone(), roles, operator: false, name, days: 5 }).is_err());
         }
     }
 }

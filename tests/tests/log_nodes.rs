@@ -1,6 +1,10 @@
 //! Nodes whose log records another node keeps: each that was accepted stands in its files once, whoever is killed.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    path::PathBuf,
+};
 
 use portico_tests::{Client, Home, Member, PASSWORD, eventually, nobody, records};
 use serde_json::json;
@@ -117,4 +121,50 @@ async fn a_node_that_is_killed_again_and_again_has_each_accepted_record_kept_onc
     assert!(found.len() > KILLS, "{found:?} of {accepted:?}");
     let all: u64 = found.iter().sum();
     assert!(all >= accepted.iter().sum(), "{found:?} of {accepted:?}");
+}
+
+#[tokio::test]
+async fn an_operator_follows_from_elsewhere_what_all_nodes_log() {
+    let nodes = Nodes::new();
+    let (_keeper, front) = (nodes.keeper().await, nodes.front().await);
+    let from = nodes.keeper.to_string();
+    let mut reader = nodes.home.command(&["logs", "--from", &from, "--follow", "--service", "user"]).spawn().unwrap();
+    let mut lines = BufReader::new(reader.stdout.take().unwrap()).lines();
+
+    let new = json!({"name": "Ann", "email": "ann@example.com", "password": PASSWORD});
+    let signed_up = front.client().post("/reg?transport=bearer").json(&new).await;
+
+    assert_eq!(signed_up.status, 201);
+    let trace = signed_up.header("traceparent").split('-').nth(1).unwrap().to_owned();
+    let told = tokio::task::spawn_blocking(move || lines.find_map(|line| line.ok().filter(|line| line.contains("regist"))));
+    assert!(told.await.unwrap().is_some());
+    reader.kill().unwrap();
+    reader.wait().unwrap();
+    let traced = nodes.home.run(&["logs", "--from", &from, "--trace", &trace, "--json"]);
+    assert!(traced.status.success() && traced.stdout.lines().all(|line| line.contains(&trace)), "{traced:?}");
+}
+
+#[tokio::test]
+async fn records_are_read_by_an_operators_certificate_and_by_none_of_a_node() {
+    let home = Home::new().set("log.transport.kind", "grpc").set("node.tls.ca_file", "certs/ca.pem");
+    for arguments in [&["init"][..], &["issue", "--role", "log"], &["issue", "--role", "user"], &["issue", "--operator"]] {
+        let made = home.run(&[&["certs"], arguments].concat());
+        assert!(made.status.success(), "{made:?}");
+    }
+    let own = |name: &str| {
+        [("node.tls.certificate_file", "pem"), ("node.tls.key_file", "key")]
+            .map(|(key, extension)| (key.to_owned(), format!("certs/{name}.{extension}")))
+    };
+    let listen = ("node.listen".to_owned(), "127.0.0.1:0".to_owned());
+    let keeper = Member::start(&home, "keeper", &["log"], &[&own("log")[..], &[listen]].concat()).await;
+    let read = |name: &str| {
+        let (certificate, address) = (own(name).map(|(key, value)| format!("{key}={value}")), keeper.address().to_string());
+        home.run(&["logs", "--json", "--from", &address, "--set", &certificate[0], "--set", &certificate[1]])
+    };
+
+    let (operators, nodes) = (read("operator"), read("user"));
+
+    assert!(operators.status.success() && operators.stdout.contains("node started"), "{operators:?}");
+    assert_eq!(nodes.status.code(), Some(69), "{nodes:?}");
+    assert_eq!(keeper.metric("portico_node_refused", "role").await, 1);
 }

@@ -11,6 +11,7 @@
 //!   them. [`Append`] accepts records of other nodes, [`Flush`] waits until all that was offered is accepted.
 //! - Where records are carried to another node, the store is a [`Spool`] that gives them out again, oldest first; the node
 //!   that keeps them has a [`Logs`] without an inbox, and knows by its [`Positions`] how far it has come.
+//! - [`Tail`] reads the files for whoever may not look into them, such as an operator who sits elsewhere.
 //! - [`Record`] is a line with the names that decide where it goes and whether it was seen before.
 //! - [`is_secret`] knows the field names whose values are never written, for whatever else prints records.
 //!
@@ -32,6 +33,7 @@
 
 mod actor;
 mod error;
+mod filter;
 mod layer;
 mod line;
 mod messages;
@@ -47,6 +49,7 @@ pub mod testkit;
 
 pub use actor::Logs;
 pub use error::Error;
+pub use filter::Filter;
 pub use layer::Layer;
 pub use messages::*;
 pub use model::*;

@@ -4,11 +4,12 @@ use std::marker::PhantomData;
 
 use futures_util::{StreamExt as _, future::BoxFuture};
 use portico_kernel::{AskError, Callee, Deadline, TraceContext};
+use portico_log::{Lines, Tail};
 use portico_photo::{Content, Error, Load, Open, Photo};
 
 use super::{
-    Domain, Outcome, Peers, Photos, Rpc,
-    peers::{Call, CallOutcome, InFlight, Incoming, Opening, Unary, Uploading},
+    Domain, Logs, Outcome, Peers, Photos, Rpc,
+    peers::{Call, CallOutcome, InFlight, Incoming, ServerStreaming, Unary, Uploading, lines},
 };
 
 /// Answers every message of the domain `D` by asking the nodes that host it. Cheap to clone; clones share the nodes.
@@ -57,10 +58,25 @@ impl Callee<Load> for Bridge<Photos> {
 /// The deadline counts for the answer, and not for the bytes that follow it.
 impl Callee<Open> for Bridge<Photos> {
     fn call(&self, message: Open, deadline: Deadline) -> BoxFuture<'static, Result<Result<Content, Error>, AskError>> {
-        let (asked, silence_max) = (self.ask(Opening::new(message), deadline), self.peers.silence_max());
+        let (asked, silence_max) = (self.ask(ServerStreaming::new(message), deadline), self.peers.silence_max());
         Box::pin(async move {
             let (outcome, place) = asked.await?;
             Ok(outcome.map(|parts| Content(Incoming::new(parts, place, silence_max).bytes().boxed())))
+        })
+    }
+}
+
+/// The deadline counts until records begin to come.
+impl Callee<Tail> for Bridge<Logs> {
+    fn call(
+        &self,
+        message: Tail,
+        deadline: Deadline,
+    ) -> BoxFuture<'static, Result<Result<Lines, portico_log::Error>, AskError>> {
+        let asked = self.ask(ServerStreaming::new(message), deadline);
+        Box::pin(async move {
+            let (outcome, place) = asked.await?;
+            Ok(outcome.map(|parts| Lines(lines(parts, place).boxed())))
         })
     }
 }

@@ -27,6 +27,6 @@ mod wire;
 pub use self::{
     bridge::Bridge,
     peers::{PeerState, Peers, Settings},
-    server::{Caller, Limits, Refusal, Refusals, Server, ServerError},
-    wire::{Answer, Domain, DomainError, Form, Logs, Outcome, Photos, Rpc, Sessions, Users},
+    server::{Caller, Limits, OPERATOR, Refusal, Refusals, Server, ServerError},
+    wire::{Answer, Domain, DomainError, Form, Logs, Outcome, Photos, Rpc, Sessions, Streamed, Users},
 };

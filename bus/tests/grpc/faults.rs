@@ -207,7 +207,7 @@ async fn every_error_of_the_user_domain_arrives_as_it_was() {
 async fn every_error_of_the_log_domain_arrives_as_it_was() {
     let next = one_by_one(log_errors());
     let append = Ask::from_fn(move |_| std::future::ready(Err(next())));
-    let node = Node::of(Server::new(Limits::default()).logs(append));
+    let node = Node::of(Server::new(Limits::default()).logs(log::Asks { append: Some(append), tail: None }));
     let ask = Ask::<Append>::new(Bridge::<Logs>::new(Peers::new(settings(&[node.address])))).timeout(PATIENCE);
 
     for expected in log_errors() {

@@ -1,17 +1,22 @@
 //! Log records over gRPC: a real spool, a node that keeps records, and what comes between them.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::SeqCst},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
 };
 
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use portico_bus::{
     Forwarder,
     grpc::{Bridge, Limits, Logs as LogDomain, Peers, Server},
 };
-use portico_kernel::{Ask, AskError, Intensity, Spec, Strategy, Supervisor, testkit::until};
+use portico_kernel::{Ask, AskError, Intensity, Spec, StoreError, Strategy, Supervisor, testkit::until};
 use portico_log::{
-    Append, Error, Record, Store as _,
+    Append, Asks, Error, Filter, Lines, Record, Service, Severity, Store as _, TAIL_LAST_MAX, Tail,
     testkit::{Memory, contract::NOW, origin, record},
 };
 use portico_schema::log::SpoolFiles;
@@ -32,7 +37,7 @@ impl Sender {
         let append = Ask::new(Bridge::<LogDomain>::new(Peers::new(settings(&[place.address]))));
         let dir = tempfile::tempdir().unwrap();
         let spool = SpoolFiles::open(dir.path().join("spool"), 64 * 1024 * 1024).unwrap();
-        let intensity = Intensity { restarts: 10, within: std::time::Duration::from_mins(1) };
+        let intensity = Intensity { restarts: 10, within: Duration::from_mins(1) };
         let root = Supervisor::root("test", Strategy::OneForOne, intensity);
         let carried = spool.clone();
         root.supervise(Spec::new("log-forwarder"), move || Forwarder::new(Arc::new(carried.clone()), &append));
@@ -62,7 +67,7 @@ fn keeping(
             failure.map_or(Ok(()), |failure| Err(Error::Ask(failure)))
         }
     });
-    Node::at(place, Server::new(Limits::default()).logs(append))
+    Node::at(place, Server::new(Limits::default()).logs(Asks { append: Some(append), tail: None }))
 }
 
 async fn kept(store: &Memory, records: &[Record]) {
@@ -129,4 +134,58 @@ async fn a_line_that_is_no_record_is_the_senders_fault_and_nothing_is_kept() {
 
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert!(store.records().is_empty());
+}
+
+/// A node whose files hold `read`.
+fn telling(read: impl Fn(Tail) -> Vec<Result<Bytes, StoreError>> + Send + Sync + 'static) -> (Node, Ask<Tail>) {
+    let tail = Ask::from_fn(move |tail| std::future::ready(Ok(Lines(stream::iter(read(tail)).boxed()))));
+    let node = Node::of(Server::new(Limits::default()).logs(Asks { append: None, tail: Some(tail) }));
+    let ask = Ask::new(Bridge::<LogDomain>::new(Peers::new(settings(&[node.address]))));
+    (node, ask)
+}
+
+#[actix_rt::test]
+async fn records_are_read_of_another_node_by_the_same_filter_to_their_end() {
+    let wanted = Tail {
+        filter: Filter {
+            services: vec![Service::parse("user").unwrap(), Service::LOG],
+            severity: Some(Severity::Warn),
+            trace_id: Some("0af7651916cd43dd8448eb211c80319c".to_owned()),
+            since: Some(NOW),
+            until: Some(NOW + Duration::from_nanos(1)),
+        },
+        last: Some(TAIL_LAST_MAX),
+        follow: true,
+    };
+    let expected = wanted.clone();
+    let (_node, ask) = telling(move |tail| {
+        assert_eq!(tail, expected);
+        vec![Ok("one\n".into()), Ok("two\nthree\n".into())]
+    });
+
+    let read: Vec<_> = ask.ask(wanted).await.unwrap().0.map(Result::unwrap).collect().await;
+
+    assert_eq!(read.concat(), b"one\ntwo\nthree\n");
+}
+
+#[actix_rt::test]
+async fn records_that_break_off_say_why_and_more_than_may_be_asked_for_are_refused() {
+    let (_node, ask) =
+        telling(|_| vec![Ok("one\n".into()), Err(StoreError::Unavailable("the disk has failed".into()))]);
+
+    let mut lines = ask.ask(Tail::default()).await.unwrap();
+    assert_eq!(lines.0.next().await.unwrap().unwrap(), "one\n");
+    let failure = lines.0.next().await.unwrap().unwrap_err();
+    assert!(matches!(&failure, StoreError::Unavailable(why) if why.to_string().contains("the disk has failed")), "{failure:?}");
+    assert!(lines.0.next().await.is_none());
+
+    assert!(ask.ask(Tail { last: Some(TAIL_LAST_MAX + 1), ..Tail::default() }).await.is_err());
+}
+
+#[actix_rt::test]
+async fn a_node_without_files_says_that_it_has_none() {
+    let node = Node::of(Server::new(Limits::default()).logs(Asks::default()));
+    let ask = Ask::<Tail>::new(Bridge::<LogDomain>::new(Peers::new(settings(&[node.address]))));
+
+    assert!(ask.ask(Tail::default()).await.is_err());
 }

@@ -1,12 +1,14 @@
 //! `portico certs init|issue|renew`: a private authority, for people who have none, and the certificates of their nodes.
 //!
-//! A certificate names the roles of its node, as DNS names: by these nodes tell what another one is, wherever it runs.
+//! A certificate names the roles of its node, as DNS names: by these nodes tell what another one is, wherever it runs. An
+//! operator's names that.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
+use portico_bus::grpc::OPERATOR;
 use portico_config::Role;
 use portico_kernel::{Clock as _, SystemClock};
 use rcgen::{
@@ -36,9 +38,9 @@ const CLOCK_SKEW: Duration = Duration::HOUR;
 pub(crate) fn run(command: &CertsCommand) -> Result<(), Failure> {
     match command {
         CertsCommand::Init { dir, days } => init(dir, *days),
-        CertsCommand::Issue { dir, roles, name, days } => {
-            let name = name.clone().unwrap_or_else(|| names(roles).join("-"));
-            issue(dir, &name, roles, *days)
+        CertsCommand::Issue { dir, roles, operator, name, days } => {
+            let names = if *operator { vec![OPERATOR.to_owned()] } else { names(roles) };
+            issue(dir, name.as_deref().unwrap_or(&names.join("-")), &names, *days)
         }
         CertsCommand::Renew { dir, within_days, days } => renew(dir, *within_days, *days),
     }
@@ -61,14 +63,14 @@ fn init(dir: &Path, days: u32) -> Result<(), Failure> {
     print(&format!("{}\n", certificate.display()))
 }
 
-fn issue(dir: &Path, name: &str, roles: &[Role], days: u32) -> Result<(), Failure> {
+fn issue(dir: &Path, name: &str, names: &[String], days: u32) -> Result<(), Failure> {
     if name.is_empty()
         || name == AUTHORITY
         || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     {
         return Err(Failure::usage("--name: must be letters, digits, dots, dashes and underscores, and not ca"));
     }
-    sign(dir, name, &names(roles), days)?;
+    sign(dir, name, names, days)?;
     print(&format!("{}\n", file(dir, name, CERTIFICATE).display()))
 }
 

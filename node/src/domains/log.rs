@@ -16,6 +16,8 @@ use portico_schema::log::{LogFiles, LogSettings};
 use super::{World, unopened};
 use crate::exit::Failure;
 
+/// Where files of records lie in the data directory.
+pub(crate) const DIRECTORY: &str = "logs";
 /// The most bytes of records that may wait for the disk.
 const QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -67,7 +69,7 @@ pub(super) fn start(world: &mut World, journal: Journal) -> Result<Domain, Failu
 
 /// Opens the files that records are kept in.
 fn files(world: &mut World) -> Result<LogFiles, Failure> {
-    let (directory, config) = (world.data("logs"), &world.config.log);
+    let (directory, config) = (world.data(DIRECTORY), &world.config.log);
     let settings = LogSettings {
         dir: directory.clone(),
         rotate_bytes: config.rotate_bytes,

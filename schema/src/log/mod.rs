@@ -11,7 +11,7 @@
 //! - `shelf` is the open file of each service, and when the next one begins; `recover` opens after a crash.
 //! - `tidy` compresses and deletes; `name` is the grammar of file names.
 //! - `positions` is how far the streams were read that records came by; [`SpoolFiles`] has them wait that leave by one.
-//! - [`reader`] merges, filters, follows and prints: `portico logs`.
+//! - [`reader`] merges, filters, follows and prints: `portico logs`. [`LogTails`] does so for whoever sits elsewhere.
 //!
 //! All of it blocks, and so runs on the runtime's blocking threads; `tidy`, which may take long, on one of its own.
 
@@ -23,6 +23,7 @@ mod recover;
 mod segment;
 mod shelf;
 mod spool;
+mod tails;
 mod tidy;
 
 use std::{
@@ -36,7 +37,10 @@ use async_trait::async_trait;
 use portico_kernel::{Clock, Pool, StoreError};
 use portico_log::{Record, Store};
 
-pub use self::spool::SpoolFiles;
+pub use self::{
+    spool::SpoolFiles,
+    tails::{LogTails, READERS_MAX},
+};
 
 use self::shelf::Shelf;
 use crate::data_dir;

@@ -1,7 +1,7 @@
 //! Any words as a filter of `portico logs`. `./just fuzz` searches on from the corpus.
 
 use portico_log::testkit::contract::NOW;
-use portico_schema::log::reader::{Filter, Words};
+use portico_schema::log::reader::Words;
 
 #[test]
 fn words_are_refused_by_their_name_or_make_a_filter() {
@@ -12,7 +12,7 @@ fn words_are_refused_by_their_name_or_make_a_filter() {
         let mut word = || words.next().flatten();
         let words = Words { services: &services, level: word(), trace: word(), since: word(), until: word() };
 
-        match Filter::parse(&words, NOW) {
+        match words.filter(NOW) {
             Ok(filter) => {
                 assert_eq!(filter.services.len(), services.len());
                 assert_eq!(

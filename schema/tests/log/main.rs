@@ -9,3 +9,4 @@ mod positions;
 mod reader;
 mod spool;
 mod support;
+mod tails;

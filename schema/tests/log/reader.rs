@@ -3,10 +3,10 @@
 use std::{fs, io, io::Write};
 
 use portico_log::{
-    Severity, Store as _,
+    Filter, Severity, Store as _,
     testkit::{contract::NOW, origin, record},
 };
-use portico_schema::log::reader::{Entry, Filter, PrintOptions, Reader, Words, print};
+use portico_schema::log::reader::{Entry, PrintOptions, Reader, Words, print};
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
@@ -69,7 +69,7 @@ async fn records_are_filtered_by_service_and_time() {
     let words =
         Words { services: &services, since: Some("8h"), until: Some("2026-01-02T00:00:00Z"), ..Words::default() };
 
-    let read = world.read(&Filter::parse(&words, NOW + Duration::hours(12)).unwrap());
+    let read = world.read(&words.filter(NOW + Duration::hours(12)).unwrap());
 
     assert_eq!(read, ["hour 6", "hour 9"]);
 }

@@ -1,11 +1,11 @@
 //! A call, as it is made of one node or another.
 
 use portico_kernel::FieldError;
-use tonic::{Request, Response, Status, client::Grpc, codegen::http::uri::PathAndQuery};
+use tonic::{Request, Response, Status, Streaming, client::Grpc, codegen::http::uri::PathAndQuery};
 use tonic_prost::ProstCodec;
 
 use super::link::Sending;
-use crate::grpc::{Answer as _, Domain, Rpc};
+use crate::grpc::{Answer as _, Domain, Rpc, Streamed};
 
 /// What comes back of a call, before it is read.
 pub(in crate::grpc) type Returned<C> = Result<Response<<C as Call>::Response>, Status>;
@@ -70,5 +70,33 @@ impl<M: Rpc> Call for Unary<M> {
 
     fn read(response: M::Response) -> Result<M::Answer, FieldError> {
         response.read()
+    }
+}
+
+/// One message, and many parts back.
+pub(in crate::grpc) struct ServerStreaming<M: Streamed>(M::Wire);
+
+impl<M: Streamed> ServerStreaming<M> {
+    pub(in crate::grpc) fn new(message: M) -> Self {
+        Self(message.write())
+    }
+}
+
+impl<M: Streamed> Call for ServerStreaming<M> {
+    type Domain = M::Domain;
+    type Response = Streaming<M::Part>;
+    type Answer = Streaming<M::Part>;
+
+    const PATH: &'static str = M::PATH;
+    const CARRIES: bool = true;
+
+    fn make(&mut self, mut grpc: Grpc<Sending>, head: Request<()>) -> impl Future<Output = Returned<Self>> + Send {
+        let request = head.map(|()| self.0.clone());
+        let codec = ProstCodec::<M::Wire, M::Part>::default();
+        async move { grpc.server_streaming(request, PathAndQuery::from_static(M::PATH), codec).await }
+    }
+
+    fn read(response: Self::Response) -> Result<Self::Answer, FieldError> {
+        Ok(response)
     }
 }

@@ -8,49 +8,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use portico_kernel::{FieldError, StoreError};
-use portico_photo::{Error, Open};
+use portico_photo::Error;
 use tokio::time::timeout;
-use tonic::{Request, Status, Streaming, client::Grpc, codegen::http::uri::PathAndQuery};
-use tonic_prost::ProstCodec;
+use tonic::{Status, Streaming};
 
-use super::{
-    call::{Call, Returned},
-    link::Sending,
-    peer::InFlight,
-};
+use super::peer::InFlight;
 use crate::grpc::{
-    Form as _,
-    proto::photo::v1::{OpenPhotoRequest, OpenPhotoResponse},
-    wire::{Photos, Verdict, judge, photo},
+    proto::photo::v1::OpenPhotoResponse,
+    wire::{Verdict, judge, photo},
 };
-
-/// `OpenPhoto`.
-pub(in crate::grpc) struct Opening(OpenPhotoRequest);
-
-impl Opening {
-    pub(in crate::grpc) fn new(message: Open) -> Self {
-        Self(message.write())
-    }
-}
-
-impl Call for Opening {
-    type Domain = Photos;
-    type Response = Streaming<OpenPhotoResponse>;
-    type Answer = Streaming<OpenPhotoResponse>;
-
-    const PATH: &'static str = photo::OPEN;
-    const CARRIES: bool = true;
-
-    fn make(&mut self, mut grpc: Grpc<Sending>, head: Request<()>) -> impl Future<Output = Returned<Self>> + Send {
-        let request = head.map(|()| self.0.clone());
-        let codec = ProstCodec::<OpenPhotoRequest, OpenPhotoResponse>::default();
-        async move { grpc.server_streaming(request, PathAndQuery::from_static(Self::PATH), codec).await }
-    }
-
-    fn read(response: Self::Response) -> Result<Self::Answer, FieldError> {
-        Ok(response)
-    }
-}
 
 /// Content as it comes in. It holds its place among the calls in flight until it ends or is dropped, which ends it at the
 /// other node, too.

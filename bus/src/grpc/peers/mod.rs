@@ -4,12 +4,13 @@
 //! under the budget. Calls in flight, nodes and connections (one each) are bounded.
 //!
 //! `names` looks up where the nodes are, `peer` is one of them, `standing` whether it is asked (outlier ejection), `link` its
-//! connection, `dial` how that is made, `liveness` whether anybody is heard on it. `call` is what is asked, `upload` and `content`
+//! connection, `dial` how that is made, `liveness` whether anybody is heard on it. `call` is what is asked, `upload`, `content` and `lines`
 //! where bytes stream along, and `outcome` what became of it.
 
 mod call;
 mod content;
 mod dial;
+mod lines;
 mod link;
 mod liveness;
 mod names;
@@ -32,8 +33,9 @@ use tokio::{
 };
 
 pub(super) use self::{
-    call::{Call, CallOutcome, Unary},
-    content::{Incoming, Opening},
+    call::{Call, CallOutcome, ServerStreaming, Unary},
+    content::Incoming,
+    lines::lines,
     peer::InFlight,
     upload::Uploading,
 };

@@ -1,4 +1,4 @@
-//! Which nodes may ask a service: those whose certificates name one of its callers.
+//! Which nodes may ask a service: those whose certificates name one of its callers. One of its calls may be for others.
 //!
 //! Without TLS everybody on this machine may; whoever serves so was told to trust them.
 
@@ -28,16 +28,32 @@ pub(super) struct Guarded<S> {
     service: S,
     /// None: whoever was let in.
     callers: Option<Arc<[String]>>,
+    exception: Option<Exception>,
     refusals: Refusals,
 }
 
+/// One call of a service, and who alone may make it.
+#[derive(Clone)]
+pub(super) struct Exception {
+    /// `/portico.log.v1.Logs/Tail`.
+    pub(super) path: &'static str,
+    pub(super) callers: Arc<[String]>,
+}
+
 impl<S> Guarded<S> {
-    pub(super) fn new(service: S, callers: Option<Arc<[String]>>, refusals: Refusals) -> Self {
-        Self { service, callers, refusals }
+    pub(super) fn new(
+        service: S,
+        callers: Option<Arc<[String]>>,
+        exception: Option<Exception>,
+        refusals: Refusals,
+    ) -> Self {
+        Self { service, callers, exception, refusals }
     }
 
-    fn admits(&self, caller: Option<&Caller>) -> bool {
-        let Some(callers) = &self.callers else { return true };
+    fn admits(&self, caller: Option<&Caller>, path: &str) -> bool {
+        let exception = self.exception.as_ref().filter(|exception| exception.path == path);
+        let callers = exception.map(|exception| &exception.callers).or(self.callers.as_ref());
+        let Some(callers) = callers else { return true };
         caller.is_some_and(|caller| {
             caller.certificates.is_empty() || caller.names.iter().any(|name| callers.contains(name))
         })
@@ -62,7 +78,7 @@ where
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let caller = request.extensions().get::<Caller>();
-        if self.admits(caller) {
+        if self.admits(caller, request.uri().path()) {
             return Either::Left(self.service.call(request));
         }
         if let Some(caller) = caller {

@@ -1,11 +1,9 @@
 //! The services: which ask answers which call.
 
 use futures_util::stream::BoxStream;
-use portico_kernel::Ask;
-use portico_log::Append;
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
-use super::{Limits, content, serve::serve, upload};
+use super::{Limits, content, serve::serve, tail, upload};
 use crate::grpc::proto::{
     log::v1::{self as logs, logs_server},
     photo::v1::{self as photos, photos_server},
@@ -54,14 +52,24 @@ service! {
     get_user(GetUserRequest) -> GetUserResponse by get_user;
 }
 
-/// The log domain: what others ask of it.
-pub(super) struct Logs {
-    pub(super) append: Ask<Append>,
-}
-
 service! {
-    logs_server::Logs, Logs, logs:
-    append(AppendRequest) -> AppendResponse by append;
+    logs_server::Logs, portico_log::Asks, logs:
+    => {
+        type TailStream = tail::Parts;
+
+        async fn append(
+            &self,
+            request: Request<logs::AppendRequest>,
+        ) -> Result<Response<logs::AppendResponse>, Status> {
+            let Some(append) = &self.append else { return Err(Status::unimplemented("records of others come by Kafka")) };
+            serve(append, request).await
+        }
+
+        async fn tail(&self, request: Request<logs::TailRequest>) -> Result<Response<Self::TailStream>, Status> {
+            let Some(tail) = &self.tail else { return Err(Status::unimplemented("there are no log files")) };
+            tail::serve(tail, request).await
+        }
+    }
 }
 
 /// The photo domain, and what its streams of bytes may take.

@@ -12,13 +12,13 @@ mod listener;
 mod quota;
 mod refusals;
 mod serve;
+mod tail;
 mod upload;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use portico_kernel::Ask;
-use portico_log::Append;
 use rustls::ServerConfig;
+use portico_log::Tail;
 use tokio::net::TcpListener;
 use tonic::{
     body::Body,
@@ -30,19 +30,21 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::server::{Builder as Reflection, Error as ReflectionError};
 
 use self::{
-    admission::Guarded,
-    asks::{Logs, Photos},
+    admission::{Exception, Guarded},
+    asks::Photos,
     calls::Calls,
 };
 pub use self::{
     io::Caller,
     refusals::{Refusal, Refusals},
 };
-use super::proto::{
+use super::{Streamed as _, proto::{
     self, log::v1::logs_server::LogsServer, photo::v1::photos_server::PhotosServer,
     session::v1::sessions_server::SessionsServer, user::v1::users_server::UsersServer,
-};
+}};
 
+/// What the certificate of somebody names who reads what all nodes have logged.
+pub const OPERATOR: &str = "operator";
 /// The longest message, in bytes.
 pub(super) const MESSAGE_MAX: usize = 1024 * 1024;
 /// A peer that says nothing for so long is asked whether it is there,
@@ -170,14 +172,28 @@ impl Server {
         self.host(service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX))
     }
 
-    /// Hosts the log domain, as far as others ask it.
+    /// Hosts the log domain, as far as others ask it. Records are read by people alone: those whose certificates name
+    /// [`OPERATOR`].
     #[must_use]
-    pub fn logs(self, append: Ask<Append>) -> Self {
-        let service = LogsServer::new(Logs { append });
-        self.host(service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX))
+    pub fn logs(self, asks: portico_log::Asks) -> Self {
+        let service = LogsServer::new(asks);
+        let service = service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX);
+        self.host_but(service, Some(Exception { path: Tail::PATH, callers: Arc::new([OPERATOR.to_owned()]) }))
     }
 
-    fn host<S>(mut self, service: S) -> Self
+    fn host<S>(self, service: S) -> Self
+    where
+        S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible, Future: Send>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.host_but(service, None)
+    }
+
+    fn host_but<S>(mut self, service: S, exception: Option<Exception>) -> Self
     where
         S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible, Future: Send>
             + NamedService
@@ -187,7 +203,7 @@ impl Server {
             + 'static,
     {
         self.names.push(S::NAME);
-        self.routes.add_service(Guarded::new(service, self.callers.clone(), self.refusals.clone()));
+        self.routes.add_service(Guarded::new(service, self.callers.clone(), exception, self.refusals.clone()));
         self
     }
 

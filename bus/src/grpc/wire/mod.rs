@@ -3,7 +3,7 @@
 //! Invariant: what is read is what was written. It is parsed into the domain's own types again, so that nothing invalid gets
 //! in by this way; what cannot be parsed is the sender's fault, and names the field.
 //!
-//! [`Domain`], [`Rpc`], [`Form`], [`Answer`] and [`DomainError`] are what a domain's folder says of it: its service, its
+//! [`Domain`], [`Rpc`], [`Streamed`], [`Form`], [`Answer`] and [`DomainError`] are what a domain's folder says of it: its service, its
 //! messages, their requests, their responses and its errors.
 
 mod causes;
@@ -39,6 +39,18 @@ pub trait Rpc:
     /// How the answer travels.
     type Response: Answer<Self::Answer> + prost::Message + Default + 'static;
     /// The path of the call: `/portico.session.v1.Sessions/CreateSession`.
+    const PATH: &'static str;
+}
+
+/// A message that is answered with many parts, one after the other.
+pub trait Streamed:
+    Form<Wire: prost::Message + Default + Clone + 'static> + Message + Send + 'static
+{
+    /// Whose message it is.
+    type Domain: Domain;
+    /// One part.
+    type Part: prost::Message + Default + 'static;
+    /// The path of the call: `/portico.log.v1.Logs/Tail`.
     const PATH: &'static str;
 }
 

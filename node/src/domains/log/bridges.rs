@@ -10,10 +10,11 @@ use std::sync::{
 
 use portico_config::{Config, Role, Transport};
 use portico_kernel::{Ask, Supervisor};
-use portico_log::Append;
-use portico_schema::log::SpoolFiles;
+use portico_log::{Append, Asks};
+use portico_schema::log::{LogTails, SpoolFiles};
+use tokio_util::sync::CancellationToken;
 
-use super::{Domain, files};
+use super::{DIRECTORY, Domain, files};
 use crate::{
     domains::{World, unopened},
     exit::Failure,
@@ -57,15 +58,21 @@ impl Bridges {
 }
 
 impl Domain {
-    /// Keeps records of other nodes, and counts them; none where they are not to ask.
-    pub(crate) fn for_others(&self, config: &Config, metrics: &Metrics) -> Option<Ask<Append>> {
-        let are_to_ask = config.log.transport.kind == Transport::Grpc && config.node.hosts(Role::Log);
-        are_to_ask.then(|| {
+    /// Keeps records of other nodes where they ask for it, and counts them; and has all records read. None where this node has
+    /// no files.
+    pub(crate) fn for_others(&self, config: &Config, metrics: &Metrics, stop: CancellationToken) -> Option<Asks> {
+        if !config.node.hosts(Role::Log) {
+            return None;
+        }
+        let append = (config.log.transport.kind == Transport::Grpc).then(|| {
             let collected = Arc::<AtomicU64>::default();
             let observed = Arc::clone(&collected);
             metrics.observe_collected(move || observed.load(Relaxed));
             counted(self.actor.ask(), collected)
-        })
+        });
+        let tails = LogTails::new(config.data.dir.join(DIRECTORY), stop);
+        let tail = Ask::from_fn(move |tail| std::future::ready(tails.read(tail)));
+        Some(Asks { append, tail: Some(tail) })
     }
 }
 

@@ -9,9 +9,9 @@ use std::{
 };
 
 use flate2::bufread::GzDecoder;
-use portico_log::{Head, RECORD_BYTES_MAX, Service};
+use portico_log::{Filter, Head, RECORD_BYTES_MAX, Service};
 
-use super::{Entry, Filter, Part};
+use super::{Entry, Part};
 use crate::log::name::{FileName, Form};
 
 /// The files of one service.

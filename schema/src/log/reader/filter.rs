@@ -1,26 +1,11 @@
-//! Which records are wanted.
+//! Which records are wanted, in words, and where such may be.
 
 use std::borrow::Cow;
 
-use portico_log::{Head, Service, Severity};
+use portico_log::{Filter, Service, Severity};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::log::name::FileName;
-
-/// Which records are wanted; the default lets all pass.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Filter {
-    /// Those of one of these; of all when there is none.
-    pub services: Vec<Service>,
-    /// Those of this severity or above.
-    pub severity: Option<Severity>,
-    /// Those of this trace, 32 lower-case hexadecimal digits.
-    pub trace_id: Option<String>,
-    /// Those from this moment on.
-    pub since: Option<OffsetDateTime>,
-    /// Those before this moment.
-    pub until: Option<OffsetDateTime>,
-}
 
 /// A filter in words, as they come from a command line.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,44 +34,31 @@ pub struct BadFilter {
     pub rule: Cow<'static, str>,
 }
 
-impl Filter {
-    /// Understands `words`; ages count back from `now`.
+impl Words<'_> {
+    /// Understands them; ages count back from `now`.
     ///
     /// # Errors
     /// The operator's: a word is none of those that are known.
-    pub fn parse(words: &Words<'_>, now: OffsetDateTime) -> Result<Self, BadFilter> {
+    pub fn filter(&self, now: OffsetDateTime) -> Result<Filter, BadFilter> {
         let service =
             |name: &String| Service::parse(name).map_err(|_| bad("service", name, "must be 1 to 32 of a-z, 0-9 and _"));
-        Ok(Self {
-            services: words.services.iter().map(service).collect::<Result<_, _>>()?,
-            severity: words.level.map(severity).transpose()?,
-            trace_id: words.trace.map(trace_id).transpose()?,
-            since: words.since.map(|word| moment("since", word, now)).transpose()?,
-            until: words.until.map(|word| moment("until", word, now)).transpose()?,
+        Ok(Filter {
+            services: self.services.iter().map(service).collect::<Result<_, _>>()?,
+            severity: self.level.map(severity).transpose()?,
+            trace_id: self.trace.map(trace_id).transpose()?,
+            since: self.since.map(|word| moment("since", word, now)).transpose()?,
+            until: self.until.map(|word| moment("until", word, now)).transpose()?,
         })
     }
+}
 
-    /// Whether a record is wanted.
-    pub fn passes(&self, head: &Head<'_>) -> bool {
-        (self.services.is_empty() || self.services.iter().any(|service| service.as_str() == head.resource.service))
-            && self.severity.is_none_or(|least| head.severity >= least.number())
-            && self.trace_id.as_ref().is_none_or(|wanted| head.trace_id.as_deref() == Some(wanted))
-            && self.since.is_none_or(|since| head.time >= since)
-            && self.until.is_none_or(|until| head.time < until)
-    }
-
-    /// Whether a file may hold such records. A day is allowed for on either side, since a file may hold records that came
-    /// late, or from a clock that was ahead.
-    pub(super) fn may_be_in(&self, name: &FileName) -> bool {
-        let day = Duration::DAY;
-        (self.services.is_empty() || self.services.contains(&name.service))
-            && self
-                .since
-                .is_none_or(|since| name.date.saturating_add(day) >= since.to_offset(time::UtcOffset::UTC).date())
-            && self
-                .until
-                .is_none_or(|until| name.date.saturating_sub(day) <= until.to_offset(time::UtcOffset::UTC).date())
-    }
+/// Whether a file may hold such records. A day is allowed for on either side, since a file may hold records that came
+/// late, or from a clock that was ahead.
+pub(super) fn may_hold(name: &FileName, wanted: &Filter) -> bool {
+    let day = Duration::DAY;
+    (wanted.services.is_empty() || wanted.services.contains(&name.service))
+        && wanted.since.is_none_or(|since| name.date.saturating_add(day) >= since.to_offset(time::UtcOffset::UTC).date())
+        && wanted.until.is_none_or(|until| name.date.saturating_sub(day) <= until.to_offset(time::UtcOffset::UTC).date())
 }
 
 fn severity(word: &str) -> Result<Severity, BadFilter> {
@@ -156,7 +128,7 @@ mod tests {
             ("since", Words { since: Some("-5m"), ..none }),
             ("until", Words { until: Some("5é"), ..none }),
         ] {
-            assert_eq!(Filter::parse(&words, NOW).unwrap_err().what, what);
+            assert_eq!(words.filter(NOW).unwrap_err().what, what);
         }
     }
 
@@ -165,7 +137,7 @@ mod tests {
         let words =
             Words { trace: Some("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"), ..Words::default() };
 
-        let filter = Filter::parse(&words, NOW).unwrap();
+        let filter = words.filter(NOW).unwrap();
 
         assert_eq!(filter.trace_id.as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
     }

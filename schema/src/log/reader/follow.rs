@@ -5,9 +5,9 @@
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 
-use portico_log::Service;
+use portico_log::{Filter, Service};
 
-use super::{Entry, Filter, Part, chain::Lines, parts};
+use super::{Entry, Part, chain::Lines, parts};
 use crate::log::name::FileName;
 
 /// The most bytes that are read of one service at a time.

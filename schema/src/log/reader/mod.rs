@@ -5,7 +5,7 @@
 //! record is seen once: by the one or by the other. [`print()`] does all of it for the command line:
 //!
 //! ```text
-//! let filter = Filter::parse(&Words { services, level, trace, since, until }, clock.now())?;
+//! let filter = Words { services, level, trace, since, until }.filter(clock.now())?;
 //! let options = PrintOptions { filter, last, json, follow };
 //! print(&dir, &options, &mut stdout().lock(), || { sleep(FOLLOW_INTERVAL); !stopped() })?;
 //! ```
@@ -25,15 +25,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use portico_log::RECORD_BYTES_MAX;
+use portico_log::{Filter, RECORD_BYTES_MAX};
 use time::OffsetDateTime;
 
-use self::chain::Chain;
+use self::{chain::Chain, filter::may_hold};
 pub use self::{
-    filter::{BadFilter, Filter, Words},
+    filter::{BadFilter, Words},
     follow::Follow,
     human::Human,
-    print::{PrintError, PrintOptions, print},
+    print::{PrintError, PrintOptions, print, print_one},
 };
 use super::name::{FileName, Form, list};
 
@@ -113,7 +113,7 @@ impl Reader {
     }
 
     fn merged<'a>(&self, filter: &Filter, parts: impl Iterator<Item = &'a Part>) -> Records {
-        let wanted = parts.filter(|part| filter.may_be_in(&part.name)).cloned();
+        let wanted = parts.filter(|part| may_hold(&part.name, filter)).cloned();
         let mut chains: Vec<Chain> = Vec::new();
         for part in wanted {
             match chains.last_mut().filter(|chain| chain.service() == &part.name.service) {

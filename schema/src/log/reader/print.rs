@@ -5,7 +5,9 @@ use std::{
     path::Path,
 };
 
-use super::{Entry, Filter, Human, Reader};
+use portico_log::Filter;
+
+use super::{Entry, Human, Reader};
 
 /// What is printed, and how.
 #[derive(Debug, Clone, Default)]
@@ -61,12 +63,12 @@ fn print_all(
     let mut unread = Ok(());
     if let Some(count) = options.last {
         for entry in reader.last(&options.filter, count).map_err(PrintError::Unread)? {
-            print_one(&entry, options, out)?;
+            print_one(&entry, options, out).map_err(PrintError::Unwritten)?;
         }
     } else {
         for entry in reader.records(&options.filter) {
             match entry {
-                Ok(entry) => print_one(&entry, options, out)?,
+                Ok(entry) => print_one(&entry, options, out).map_err(PrintError::Unwritten)?,
                 Err(error) => unread = unread.and(Err(PrintError::Unread(error))),
             }
         }
@@ -91,17 +93,20 @@ fn follow(
             return Ok(());
         }
         for entry in &entries {
-            print_one(entry, options, out)?;
+            print_one(entry, options, out).map_err(PrintError::Unwritten)?;
         }
         out.flush().map_err(PrintError::Unwritten)?;
     }
 }
 
-fn print_one(entry: &Entry, options: &PrintOptions, out: &mut impl Write) -> Result<(), PrintError> {
-    let written = if options.json {
+/// Prints one record.
+///
+/// # Errors
+/// `out` cannot be written.
+pub fn print_one(entry: &Entry, options: &PrintOptions, out: &mut impl Write) -> io::Result<()> {
+    if options.json {
         out.write_all(&entry.line).and_then(|()| out.write_all(b"\n"))
     } else {
         writeln!(out, "{}", Human(entry))
-    };
-    written.map_err(PrintError::Unwritten)
+    }
 }

@@ -5,14 +5,14 @@ mod messages;
 mod streams;
 mod values;
 
-use portico_photo::{ApplyUserEvent, Delete, Error, Get, List, Page, Photo, Summarize, Summary};
+use portico_photo::{ApplyUserEvent, Delete, Error, Get, List, Open, Page, Photo, Summarize, Summary};
 
 pub(in crate::grpc) use self::streams::{Head, Part, UploadPart};
-use super::{Domain, empty, holding, rpcs};
+use super::{Domain, Streamed, empty, holding, rpcs};
 use crate::grpc::{
     proto::photo::v1::{
         ApplyUserEventResponse, DeletePhotoResponse, GetPhotoResponse, GetPhotosResponse, LoadPhotoResponse,
-        SummarizePhotosResponse,
+        OpenPhotoResponse, SummarizePhotosResponse,
     },
     wire::Form as _,
 };
@@ -33,8 +33,12 @@ impl Domain for Photos {
 
 /// The path of the call that streams an upload.
 pub(in crate::grpc) const LOAD: &str = concat!("/", service!(), "/LoadPhoto");
-/// The path of the call that streams a photo's bytes.
-pub(in crate::grpc) const OPEN: &str = concat!("/", service!(), "/OpenPhoto");
+
+impl Streamed for Open {
+    type Domain = Photos;
+    type Part = OpenPhotoResponse;
+    const PATH: &'static str = concat!("/", service!(), "/OpenPhoto");
+}
 
 rpcs! {
     Photos:
