@@ -281,7 +281,9 @@ mod tests {
         assert!(certs::run(&CertsCommand::Init { dir: dir.clone(), days: 10 }).is_err());
         for name in ["ca", "../session", "a b", ""] {
             let (roles, name) = (vec![Role::User], Some(name.to_owned()));
-            assert!(certs::run(&CertsCommand::Issue { dir: dir.clone(), roles, operator: false, name, days: 5 }).is_err());
+            assert!(
+                certs::run(&CertsCommand::Issue { dir: dir.clone(), roles, operator: false, name, days: 5 }).is_err()
+            );
         }
     }
 }

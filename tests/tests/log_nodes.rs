@@ -136,7 +136,8 @@ async fn an_operator_follows_from_elsewhere_what_all_nodes_log() {
 
     assert_eq!(signed_up.status, 201);
     let trace = signed_up.header("traceparent").split('-').nth(1).unwrap().to_owned();
-    let told = tokio::task::spawn_blocking(move || lines.find_map(|line| line.ok().filter(|line| line.contains("regist"))));
+    let told =
+        tokio::task::spawn_blocking(move || lines.find_map(|line| line.ok().filter(|line| line.contains("regist"))));
     assert!(told.await.unwrap().is_some());
     reader.kill().unwrap();
     reader.wait().unwrap();
@@ -147,7 +148,9 @@ async fn an_operator_follows_from_elsewhere_what_all_nodes_log() {
 #[tokio::test]
 async fn records_are_read_by_an_operators_certificate_and_by_none_of_a_node() {
     let home = Home::new().set("log.transport.kind", "grpc").set("node.tls.ca_file", "certs/ca.pem");
-    for arguments in [&["init"][..], &["issue", "--role", "log"], &["issue", "--role", "user"], &["issue", "--operator"]] {
+    for arguments in
+        [&["init"][..], &["issue", "--role", "log"], &["issue", "--role", "user"], &["issue", "--operator"]]
+    {
         let made = home.run(&[&["certs"], arguments].concat());
         assert!(made.status.success(), "{made:?}");
     }
@@ -158,7 +161,8 @@ async fn records_are_read_by_an_operators_certificate_and_by_none_of_a_node() {
     let listen = ("node.listen".to_owned(), "127.0.0.1:0".to_owned());
     let keeper = Member::start(&home, "keeper", &["log"], &[&own("log")[..], &[listen]].concat()).await;
     let read = |name: &str| {
-        let (certificate, address) = (own(name).map(|(key, value)| format!("{key}={value}")), keeper.address().to_string());
+        let (certificate, address) =
+            (own(name).map(|(key, value)| format!("{key}={value}")), keeper.address().to_string());
         home.run(&["logs", "--json", "--from", &address, "--set", &certificate[0], "--set", &certificate[1]])
     };
 

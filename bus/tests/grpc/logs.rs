@@ -176,7 +176,10 @@ async fn records_that_break_off_say_why_and_more_than_may_be_asked_for_are_refus
     let mut lines = ask.ask(Tail::default()).await.unwrap();
     assert_eq!(lines.0.next().await.unwrap().unwrap(), "one\n");
     let failure = lines.0.next().await.unwrap().unwrap_err();
-    assert!(matches!(&failure, StoreError::Unavailable(why) if why.to_string().contains("the disk has failed")), "{failure:?}");
+    assert!(
+        matches!(&failure, StoreError::Unavailable(why) if why.to_string().contains("the disk has failed")),
+        "{failure:?}"
+    );
     assert!(lines.0.next().await.is_none());
 
     assert!(ask.ask(Tail { last: Some(TAIL_LAST_MAX + 1), ..Tail::default() }).await.is_err());

@@ -2,10 +2,7 @@
 
 use futures_util::StreamExt as _;
 use portico_kernel::AskError;
-use portico_log::{
-    Error, Filter, Lines, Service, Tail,
-    testkit::contract::NOW,
-};
+use portico_log::{Error, Filter, Lines, Service, Tail, testkit::contract::NOW};
 use portico_schema::log::{LogTails, READERS_MAX};
 use tokio_util::sync::CancellationToken;
 

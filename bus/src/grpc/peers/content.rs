@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use portico_kernel::{FieldError, StoreError};
+use portico_kernel::StoreError;
 use portico_photo::Error;
 use tokio::time::timeout;
 use tonic::{Status, Streaming};
 
 use super::peer::InFlight;
 use crate::grpc::{
+    Form as _,
     proto::photo::v1::OpenPhotoResponse,
     wire::{Verdict, judge, photo},
 };

@@ -17,8 +17,8 @@ mod upload;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use rustls::ServerConfig;
 use portico_log::Tail;
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tonic::{
     body::Body,
@@ -38,10 +38,13 @@ pub use self::{
     io::Caller,
     refusals::{Refusal, Refusals},
 };
-use super::{Streamed as _, proto::{
-    self, log::v1::logs_server::LogsServer, photo::v1::photos_server::PhotosServer,
-    session::v1::sessions_server::SessionsServer, user::v1::users_server::UsersServer,
-}};
+use super::{
+    Streamed as _,
+    proto::{
+        self, log::v1::logs_server::LogsServer, photo::v1::photos_server::PhotosServer,
+        session::v1::sessions_server::SessionsServer, user::v1::users_server::UsersServer,
+    },
+};
 
 /// What the certificate of somebody names who reads what all nodes have logged.
 pub const OPERATOR: &str = "operator";

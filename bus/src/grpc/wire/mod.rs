@@ -43,9 +43,7 @@ pub trait Rpc:
 }
 
 /// A message that is answered with many parts, one after the other.
-pub trait Streamed:
-    Form<Wire: prost::Message + Default + Clone + 'static> + Message + Send + 'static
-{
+pub trait Streamed: Form<Wire: prost::Message + Default + Clone + 'static> + Message + Send + 'static {
     /// Whose message it is.
     type Domain: Domain;
     /// One part.

@@ -1,8 +1,8 @@
 //! `portico logs --from`: records of nodes elsewhere, by asking them.
 
-use std::{collections::VecDeque, io, pin::pin};
+use std::{collections::VecDeque, future::ready, io, pin::pin};
 
-use bytes::Bytes;
+use actix_web::web::Bytes;
 use futures_util::{
     StreamExt as _,
     stream::{self, BoxStream},
@@ -18,12 +18,12 @@ use crate::{domains::chain, exit::Failure, output::unwritten, trust::Trust};
 /// Records of one node in their order, or why there are no more.
 type Records = BoxStream<'static, Result<Entry, Failure>>;
 
-/// Prints what the nodes at `addresses` keep. What one of them fails to tell keeps the others from nothing; it is the answer.
+/// Prints what the nodes at `addresses` keep. What one of them fails to tell is told at once, and keeps the others from nothing.
 ///
 /// # Errors
-/// The operator's: a node cannot be asked, or stopped telling; or the output cannot be written.
+/// The operator's: a node could not be asked, or stopped telling; or the output cannot be written.
 pub(super) async fn run(config: &Config, addresses: &[String], options: PrintOptions) -> Result<(), Failure> {
-    let last = options.last.map(|last| within_bound(last)).transpose()?;
+    let last = options.last.map(within_bound).transpose()?;
     let trust = Trust::open(&config.node.tls)?;
     if trust.is_none() && !config.node.plaintext {
         let told = "node.tls: must name an operator's certificate (portico certs issue --operator) to ask a node by";
@@ -32,7 +32,8 @@ pub(super) async fn run(config: &Config, addresses: &[String], options: PrintOpt
     let tail = Tail { filter: options.filter.clone(), last, follow: options.follow };
     let mut nodes = Vec::new();
     for address in addresses {
-        nodes.push(ask(address, trust.as_ref(), tail.clone()).await?);
+        let asked = ask(address, trust.as_ref(), tail.clone()).await;
+        nodes.push(asked.unwrap_or_else(|failure| stream::once(ready(Err(failure))).boxed()));
     }
     let records = if options.follow { stream::select_all(nodes).boxed() } else { merged(nodes, options.last).await };
     print_all(records, &options).await
@@ -53,7 +54,8 @@ async fn ask(address: &str, trust: Option<&Trust>, tail: Tail) -> Result<Records
     let address = address.to_owned();
     let tailed = Ask::<Tail>::new(Bridge::<Logs>::new(Peers::new(settings))).ask(tail).await;
     let lines = tailed.map_err(|error| Failure::unavailable(format!("{address}: {}", chain(&error))))?;
-    let chunks = lines.0.map(move |read| read.map_err(|error| Failure::unavailable(format!("{address}: {}", chain(&error)))));
+    let chunks =
+        lines.0.map(move |read| read.map_err(|error| Failure::unavailable(format!("{address}: {}", chain(&error)))));
     Ok(chunks.flat_map(|chunk| stream::iter(entries(chunk))).boxed())
 }
 
@@ -77,7 +79,8 @@ async fn merged(nodes: Vec<Records>, last: Option<usize>) -> Records {
     }
     let by_time = stream::unfold(heads, |mut heads| async {
         // What failed has no time, and is told at once.
-        let time = |head: &Option<Result<Entry, _>>| head.as_ref().and_then(|told| told.as_ref().ok()).map(|entry| entry.time);
+        let time =
+            |head: &Option<Result<Entry, _>>| head.as_ref().and_then(|told| told.as_ref().ok()).map(|entry| entry.time);
         let (head, records) = heads.iter_mut().filter(|(head, _)| head.is_some()).min_by_key(|(head, _)| time(head))?;
         let told = head.take()?;
         *head = records.next().await;
@@ -98,14 +101,15 @@ async fn merged(nodes: Vec<Records>, last: Option<usize>) -> Records {
     stream::iter(failed.into_iter().chain(kept.into_iter().map(Ok))).boxed()
 }
 
-/// Prints all of them, until nobody reads any more. What could not be told is the answer, once the others have been printed.
+/// Prints all of them, until nobody reads any more.
 async fn print_all(mut records: Records, options: &PrintOptions) -> Result<(), Failure> {
-    let mut told = Ok(());
+    let mut is_whole = true;
     while let Some(record) = records.next().await {
         let printed = match record {
             Ok(entry) => print_one(&entry, options, &mut io::stdout().lock()),
             Err(failure) => {
-                told = told.and(Err(failure));
+                is_whole = false;
+                failure.tell();
                 continue;
             }
         };
@@ -114,5 +118,56 @@ async fn print_all(mut records: Records, options: &PrintOptions) -> Result<(), F
             printed => printed.map_err(|error| unwritten(&error))?,
         }
     }
-    told
+    if is_whole { Ok(()) } else { Err(Failure::unavailable("not all records were told")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::{Duration, OffsetDateTime};
+
+    use super::*;
+
+    fn node(seconds: &[i64]) -> Records {
+        let entry = |second: &i64| {
+            let time = OffsetDateTime::UNIX_EPOCH + Duration::seconds(*second);
+            Ok(Entry { time, line: second.to_string().into() })
+        };
+        stream::iter(seconds.iter().map(entry).collect::<Vec<_>>()).boxed()
+    }
+
+    /// Told, and nothing after it.
+    fn failed() -> Records {
+        stream::once(ready(Err(Failure::unavailable("it is away")))).boxed()
+    }
+
+    async fn told(nodes: Vec<Records>, last: Option<usize>) -> Vec<String> {
+        let line = |told: Result<Entry, Failure>| told.map_or_else(|failure| failure.to_string(), text);
+        merged(nodes, last).await.map(line).collect().await
+    }
+
+    fn text(entry: Entry) -> String {
+        String::from_utf8(entry.line).unwrap()
+    }
+
+    #[tokio::test]
+    async fn records_of_several_nodes_come_by_time_and_so_do_the_last_few() {
+        let nodes = || vec![node(&[1, 4, 5]), node(&[2, 3, 9]), node(&[])];
+
+        assert_eq!(told(nodes(), None).await, ["1", "2", "3", "4", "5", "9"]);
+        assert_eq!(told(nodes(), Some(2)).await, ["5", "9"]);
+    }
+
+    #[tokio::test]
+    async fn a_node_that_fails_is_told_and_keeps_the_others_from_nothing() {
+        for last in [None, Some(3)] {
+            let nodes = vec![node(&[1, 3]), failed(), node(&[2])];
+
+            assert_eq!(told(nodes, last).await, ["it is away", "1", "2", "3"]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_record_is_passed_over() {
+        assert!(entries(Ok(Bytes::from_static(b"{}\nno record\n\n"))).is_empty());
+    }
 }

@@ -57,8 +57,12 @@ impl Words<'_> {
 pub(super) fn may_hold(name: &FileName, wanted: &Filter) -> bool {
     let day = Duration::DAY;
     (wanted.services.is_empty() || wanted.services.contains(&name.service))
-        && wanted.since.is_none_or(|since| name.date.saturating_add(day) >= since.to_offset(time::UtcOffset::UTC).date())
-        && wanted.until.is_none_or(|until| name.date.saturating_sub(day) <= until.to_offset(time::UtcOffset::UTC).date())
+        && wanted
+            .since
+            .is_none_or(|since| name.date.saturating_add(day) >= since.to_offset(time::UtcOffset::UTC).date())
+        && wanted
+            .until
+            .is_none_or(|until| name.date.saturating_sub(day) <= until.to_offset(time::UtcOffset::UTC).date())
 }
 
 fn severity(word: &str) -> Result<Severity, BadFilter> {
