@@ -26,7 +26,11 @@ use portico_config::Telemetry;
 use portico_gateway::LimitCount;
 use portico_kernel::{Deadline, Node, Pool, PoolLoad, StoreError, TreeHandle};
 use portico_log::Stats;
-use prometheus::{Registry, TextEncoder};
+use prometheus::{
+    Registry, TextEncoder,
+    proto::{Metric, MetricFamily, MetricType},
+};
+use serde::Serialize;
 use tokio::time::MissedTickBehavior;
 
 pub(crate) use self::http::HttpInstruments;
@@ -104,6 +108,16 @@ impl Metrics {
     pub(crate) async fn render(&self) -> String {
         self.count_backlogs().await;
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+
+    /// What waits, runs and was refused, as it is now: all that is counted of the node itself but of its actors.
+    pub(crate) async fn numbers(&self) -> Vec<Number> {
+        self.count_backlogs().await;
+        let families = self.registry.gather();
+        let wanted = |family: &&MetricFamily| {
+            family.name().starts_with("portico_") && !family.name().starts_with("portico_actor_")
+        };
+        families.iter().filter(wanted).flat_map(Number::of).collect()
     }
 
     async fn count_backlogs(&self) {
@@ -269,6 +283,32 @@ impl Metrics {
             .with_description(description)
             .with_callback(move |observer| read().iter().for_each(|(labels, value)| observer.observe(*value, labels)))
             .build();
+    }
+}
+
+/// One number that is counted.
+#[derive(Debug, Serialize)]
+pub(crate) struct Number {
+    /// `portico_outbox_depth`.
+    name: String,
+    /// What it counts, in words.
+    help: String,
+    /// What tells it from others of that name: `address` and the like, several with commas between them.
+    of: String,
+    value: f64,
+}
+
+impl Number {
+    fn of(family: &MetricFamily) -> impl Iterator<Item = Self> {
+        let number = |metric: &Metric| {
+            let labels: Vec<_> = metric.get_label().iter().map(|label| label.value()).collect();
+            let value = match family.get_field_type() {
+                MetricType::COUNTER => metric.get_counter().value(),
+                _ => metric.get_gauge().value(),
+            };
+            Self { name: family.name().to_owned(), help: family.help().to_owned(), of: labels.join(", "), value }
+        };
+        family.get_metric().iter().map(number)
     }
 }
 

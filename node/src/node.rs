@@ -150,6 +150,16 @@ impl Node {
         self.trust.as_ref()
     }
 
+    /// What records and metrics know it by.
+    pub(crate) fn name(&self) -> String {
+        name(&self.config)
+    }
+
+    /// The last warnings and errors.
+    pub(crate) fn faults(&self) -> Faults {
+        self.domains.log.faults()
+    }
+
     /// The supervision tree.
     pub(crate) fn root(&self) -> &Supervisor {
         &self.root

@@ -1,17 +1,22 @@
-//! The operator's listener: `/livez`, `/readyz`, `/metrics`, `/tree`. It has no authentication and stays on loopback; the
-//! first three may be had elsewhere as well, from a listener that has nothing else.
+//! The operator's listener: `/livez`, `/readyz`, `/metrics`, `/tree`, and a page at `/` that shows the node as it lives. It has
+//! no authentication and stays on loopback; the first three may be had elsewhere as well, from a listener that has nothing else.
+
+mod live;
+mod page;
 
 use std::{io, net::SocketAddr};
 
 use actix_web::{
     App, HttpResponse, HttpServer,
     dev::ServerHandle,
+    guard,
     http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ContentType, HeaderName, X_CONTENT_TYPE_OPTIONS},
     middleware::DefaultHeaders,
     web::{self, Data, Json, ServiceConfig},
 };
 use portico_kernel::{Tree, TreeHandle};
 
+pub(crate) use self::live::Live;
 use crate::{metrics::Metrics, readiness::Readiness};
 
 /// A browser shows these answers as text, alone.
@@ -26,6 +31,8 @@ pub(crate) struct Operator {
     pub(crate) readiness: Readiness,
     /// What the node counts.
     pub(crate) metrics: Metrics,
+    /// What only the page shows.
+    pub(crate) live: Live,
 }
 
 impl Operator {
@@ -75,7 +82,10 @@ impl Listener {
 /// All that there is to see.
 pub(crate) fn everything(routes: &mut ServiceConfig) {
     monitoring(routes);
-    routes.route("/tree", web::get().to(tree));
+    page::routes(routes);
+    routes
+        .route("/tree", web::get().guard(guard::fn_guard(page::is_of_this_machine)).to(tree))
+        .route("/live", web::get().guard(guard::fn_guard(page::is_of_this_machine)).to(live::stream));
 }
 
 /// What probes and Prometheus ask for.

@@ -18,7 +18,7 @@ use tracing_subscriber::{layer::Context, registry::LookupSpan};
 
 use self::fields::Fields;
 use crate::{
-    Origin, Service,
+    Faults, Origin, Service,
     line::{FINISH_BYTES_MAX, OriginJson, Parts, current_trace},
     queue::{Offer, Sender},
 };
@@ -42,11 +42,12 @@ pub struct Layer {
     sender: Sender,
     clock: Arc<dyn Clock>,
     origin: OriginJson,
+    faults: Faults,
 }
 
 impl Layer {
-    pub(crate) fn new(sender: Sender, clock: Arc<dyn Clock>, origin: &Origin) -> Self {
-        Self { sender, clock, origin: OriginJson::new(origin) }
+    pub(crate) fn new(sender: Sender, clock: Arc<dyn Clock>, origin: &Origin, faults: Faults) -> Self {
+        Self { sender, clock, origin: OriginJson::new(origin), faults }
     }
 
     fn offer<S>(&self, event: &Event<'_>, context: &Context<'_, S>, scratch: &mut Scratch)
@@ -65,9 +66,10 @@ impl Layer {
         let service = Service::of_target(metadata.target());
         let current = current_trace();
         let trace = current.as_ref().map(|(trace, span)| (&**trace, &**span)).or_else(|| fields.trace());
+        let severity = (*metadata.level()).into();
         let parts = Parts {
             time,
-            severity: (*metadata.level()).into(),
+            severity,
             trace,
             body_json: fields.body_json(),
             attributes_json: fields.attributes_json(),
@@ -77,6 +79,7 @@ impl Layer {
         parts.write(&self.origin, &mut scratch.line);
         let mut line = Vec::with_capacity(scratch.line.len() + FINISH_BYTES_MAX);
         line.extend_from_slice(&scratch.line);
+        self.faults.note(severity, &line);
         self.sender.offer(Offer { service, time, line });
     }
 }

@@ -12,6 +12,7 @@
 //! - Where records are carried to another node, the store is a [`Spool`] that gives them out again, oldest first; the node
 //!   that keeps them has a [`Logs`] without an inbox, and knows by its [`Positions`] how far it has come.
 //! - [`Tail`] reads the files for whoever may not look into them, such as an operator who sits elsewhere.
+//! - [`Faults`] are the last warnings and errors, for whoever watches the node.
 //! - [`Record`] is a line with the names that decide where it goes and whether it was seen before.
 //! - [`is_secret`] knows the field names whose values are never written, for whatever else prints records.
 //!
@@ -33,6 +34,7 @@
 
 mod actor;
 mod error;
+mod faults;
 mod filter;
 mod layer;
 mod line;
@@ -49,6 +51,7 @@ pub mod testkit;
 
 pub use actor::Logs;
 pub use error::Error;
+pub use faults::{Fault, Faults};
 pub use filter::Filter;
 pub use layer::Layer;
 pub use messages::*;

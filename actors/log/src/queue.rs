@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
-    Error, Layer, Origin, Record, Service, Severity, Stats, Store,
+    Error, Faults, Layer, Origin, Record, Service, Severity, Stats, Store,
     line::{OriginJson, Parts, finish, json},
 };
 
@@ -49,9 +49,10 @@ impl Default for Limits {
 pub fn channel(origin: Origin, limits: Limits, clock: Arc<dyn Clock>) -> (Layer, Inbox) {
     let (queue, receiver) = mpsc::channel(limits.records_max);
     let gauge = Arc::new(Gauge::new(limits));
-    let layer = Layer::new(Sender { queue: queue.clone(), gauge: Arc::clone(&gauge) }, Arc::clone(&clock), &origin);
+    let (sender, faults) = (Sender { queue: queue.clone(), gauge: Arc::clone(&gauge) }, Faults::default());
+    let layer = Layer::new(sender, Arc::clone(&clock), &origin, faults.clone());
     let hand = Mutex::new(Hand { receiver, sequence: 0, batch: None });
-    (layer, Inbox(Arc::new(Shared { queue, gauge, hand, origin, clock })))
+    (layer, Inbox(Arc::new(Shared { queue, gauge, hand, origin, clock, faults })))
 }
 
 /// A line without its end, on its way to the inbox.
@@ -165,6 +166,7 @@ struct Shared {
     hand: Mutex<Hand>,
     origin: Origin,
     clock: Arc<dyn Clock>,
+    faults: Faults,
 }
 
 /// What was taken from the queue and is not settled yet.
@@ -182,6 +184,11 @@ struct Batch {
 }
 
 impl Inbox {
+    /// The last warnings and errors of this process.
+    pub fn faults(&self) -> Faults {
+        self.0.faults.clone()
+    }
+
     /// What became of the records that were offered.
     pub fn stats(&self) -> Stats {
         let (gauge, now) = (&*self.0.gauge, self.0.clock.now());

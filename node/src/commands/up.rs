@@ -22,7 +22,7 @@ use crate::{
     metrics::HttpInstruments,
     node::Node,
     nodes::Nodes,
-    operator::{self, Listener, Operator},
+    operator::{self, Listener, Live, Operator},
     output, shutdown,
 };
 
@@ -180,7 +180,9 @@ fn serve_gateway(node: &Node, asks: Asks, draining: Arc<AtomicBool>) -> Result<S
 
 /// What operators see, and what of it is for probes and Prometheus elsewhere.
 fn serve_operator(node: &Node) -> Result<(Listener, Option<Listener>), Failure> {
-    let shown = Operator { tree: node.root().tree(), readiness: node.readiness.clone(), metrics: node.metrics.clone() };
+    let live = Live::new(node.name(), node.faults());
+    let shown =
+        Operator { tree: node.root().tree(), readiness: node.readiness.clone(), metrics: node.metrics.clone(), live };
     let cannot = |key: &str, listen, error| Failure::unavailable(format!("{key}: cannot listen on {listen}: {error}"));
     let portico_config::Operator { listen, monitoring } = node.config().operator;
     let all = shown.serve(listen, operator::everything).map_err(|error| cannot("operator.listen", listen, error))?;

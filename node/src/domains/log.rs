@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use portico_config::{Log, Role, Transport};
 use portico_kernel::{Clock, Ref, Spec, Supervisor};
-use portico_log::{Flush, Inbox, Layer, Limits, Logs, Origin, Store, channel};
+use portico_log::{Faults, Flush, Inbox, Layer, Limits, Logs, Origin, Store, channel};
 use portico_schema::log::{LogFiles, LogSettings};
 
 use super::{World, unopened};
@@ -102,6 +102,11 @@ impl Domain {
             Some(bridges) => bridges.check().await,
             None => Ok(()),
         }
+    }
+
+    /// The last warnings and errors.
+    pub(crate) fn faults(&self) -> Faults {
+        self.inbox.faults()
     }
 
     /// Has everything that was logged until now written down.
