@@ -10,6 +10,9 @@ need_component clippy clippy
 need_package strace strace
 # What tests/tests/servers speaks with RabbitMQ by.
 need_package amqp-get amqp-tools
+# What tests/tests/live.rs looks at the operator's page with.
+need_package chromium chromium
+need_package chromedriver chromium-driver
 # What librdkafka is compiled with.
 need_package make make
 need_header openssl/ssl.h libssl-dev

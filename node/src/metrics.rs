@@ -28,7 +28,7 @@ use portico_kernel::{Deadline, Node, Pool, PoolLoad, StoreError, TreeHandle};
 use portico_log::Stats;
 use prometheus::{
     Registry, TextEncoder,
-    proto::{Metric, MetricFamily, MetricType},
+    proto::{LabelPair, Metric, MetricFamily, MetricType},
 };
 use serde::Serialize;
 use tokio::time::MissedTickBehavior;
@@ -295,18 +295,18 @@ pub(crate) struct Number {
     help: String,
     /// What tells it from others of that name: `address` and the like, several with commas between them.
     of: String,
+    /// Whether it counts what happened since the process began, and not what is there now.
+    total: bool,
     value: f64,
 }
 
 impl Number {
     fn of(family: &MetricFamily) -> impl Iterator<Item = Self> {
         let number = |metric: &Metric| {
-            let labels: Vec<_> = metric.get_label().iter().map(|label| label.value()).collect();
-            let value = match family.get_field_type() {
-                MetricType::COUNTER => metric.get_counter().value(),
-                _ => metric.get_gauge().value(),
-            };
-            Self { name: family.name().to_owned(), help: family.help().to_owned(), of: labels.join(", "), value }
+            let labels: Vec<_> = metric.get_label().iter().map(LabelPair::value).collect();
+            let total = family.get_field_type() == MetricType::COUNTER;
+            let value = if total { metric.get_counter().get_value() } else { metric.get_gauge().get_value() };
+            Self { name: family.name().to_owned(), help: family.help().to_owned(), of: labels.join(", "), total, value }
         };
         family.get_metric().iter().map(number)
     }

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use portico_config::{Config, Console, Role};
 use portico_gateway::Asks;
 use portico_kernel::{Clock, Deadline, Intensity, Strategy, Supervisor, SystemClock};
+use portico_log::Faults;
 use portico_schema::data_dir::{DataDir, Error as DataError};
 use tokio_util::sync::CancellationToken;
 

@@ -19,10 +19,11 @@ pub(super) fn routes(routes: &mut ServiceConfig) {
         ("/live.js", "text/javascript; charset=utf-8", include_str!("page/live.js")),
     ] {
         let answer = move || async move {
-            let headers = [(CONTENT_TYPE, kind), (CONTENT_SECURITY_POLICY, CSP), (REFERRER_POLICY, "no-referrer")];
-            let mut answer = HttpResponse::Ok();
-            headers.into_iter().for_each(|header| _ = answer.insert_header(header));
-            answer.body(text)
+            HttpResponse::Ok()
+                .insert_header((CONTENT_TYPE, kind))
+                .insert_header((CONTENT_SECURITY_POLICY, CSP))
+                .insert_header((REFERRER_POLICY, "no-referrer"))
+                .body(text)
         };
         routes.route(path, web::get().guard(guard::fn_guard(is_of_this_machine)).to(answer));
     }

@@ -135,9 +135,20 @@ fn collect(node: &Value, above: &str, found: &mut Vec<Actor>) {
 
 /// The sum of a metric over all its labels; none when the node does not answer.
 pub(super) async fn metric(node: &Node, name: &str) -> Option<u64> {
+    Some(sum(&metrics(node).await?, name))
+}
+
+/// How many requests a node has answered. What it tells a connection on which nobody has asked anything, as a client's pool may
+/// make one too many, is of no route.
+pub(super) async fn requests(node: &Node) -> Option<u64> {
+    let metrics = metrics(node).await?;
+    let of_routes: Vec<_> = metrics.lines().filter(|line| !line.contains(r#"http_route="""#)).collect();
+    Some(sum(&of_routes.join("\n"), "http_server_request_duration_seconds_count"))
+}
+
+async fn metrics(node: &Node) -> Option<String> {
     let answer = node.operator_client().get("/metrics").attempt().await?;
-    let text = String::from_utf8(answer.bytes).ok()?;
-    Some(sum(&text, name))
+    String::from_utf8(answer.bytes).ok()
 }
 
 fn sum(metrics: &str, name: &str) -> u64 {

@@ -17,7 +17,7 @@ const number = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const duration = (ms) => ms < 1 ? `${Math.round(ms * 1000)} µs` : ms < 1000 ? `${number.format(ms)} ms` : `${number.format(ms / 1000)} s`;
 
 const actors = new Map();
-const others = { checks: new Map(), numbers: new Map() };
+const others = { checks: new Map(), gauges: new Map(), totals: new Map() };
 
 function restarts(node) {
   return Object.values(node.restarts).reduce((sum, count) => sum + count, 0);
@@ -182,8 +182,13 @@ function show(moment) {
     const dependencies = checks.filter((check) => !check.name.startsWith("actor:")).map((check) => [check.name, check]);
     showAll(others.checks, at("checks"), dependencies, newCheck, showCheck);
   }
-  const numbers = moment.numbers.map((item) => [`${item.name} ${item.of}`, item]);
-  showAll(others.numbers, at("numbers").tBodies[0], numbers, newNumber, (shown, item) => set(shown.value, number.format(item.value)));
+  for (const [kind, items] of [
+    ["gauges", moment.numbers.filter((item) => !item.total)],
+    ["totals", moment.numbers.filter((item) => item.total && item.value > 0)],
+  ]) {
+    const keyed = items.map((item) => [`${item.name} ${item.of}`, item]);
+    showAll(others[kind], at(kind).tBodies[0], keyed, newNumber, (shown, item) => set(shown.value, number.format(item.value)));
+  }
   moment.faults.forEach(showFault);
   if (news.length) set(at("news"), news.join(", "));
 }
