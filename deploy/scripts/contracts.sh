@@ -1,16 +1,16 @@
 #!/bin/sh
 # Holds the contracts between nodes (bus/proto) to buf's rules, and against those of the last release, which is the last tag:
-# nodes of the one understand those of the other. buf is looked for on PATH, and else taken from npm into target/tools.
+# nodes of the one understand those of the other. buf is looked for on PATH, and else taken from PyPI into target/tools.
 set -eu
 cd "$(dirname "$0")/../.."
 tools=$PWD/target/tools/buf
 
 buf=$(command -v buf || true)
 if [ -z "$buf" ]; then
-    buf=$tools/node_modules/.bin/buf
+    buf=$tools/bin/buf
     [ -x "$buf" ] ||
-        npm install --silent --no-audit --no-fund --prefix "$tools" @bufbuild/buf@1.75.0 >&2 || {
-        echo "contracts: buf is not on PATH, and npm cannot get it: see https://buf.build/docs/installation" >&2
+        python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$tools" buf-bin==1.75.0 >&2 || {
+        echo "contracts: buf is not on PATH: install it (pip install buf-bin)" >&2
         exit 69
     }
 fi
