@@ -13,6 +13,8 @@ need_package amqp-get amqp-tools
 # What tests/tests/live.rs looks at the operator's page with.
 need_package chromium chromium
 need_package chromedriver chromium-driver
+# What tests/tests/dashboards.rs asks the queries of dashboards and alerts.
+need_package prometheus prometheus
 # What librdkafka is compiled with.
 need_package make make
 need_header openssl/ssl.h libssl-dev

@@ -1,8 +1,15 @@
 //! What the node counts, in OpenTelemetry's terms, shown in Prometheus' text format, and sent to a collector where there is one.
+//! What comes as a finished histogram is shown alone: OpenTelemetry's library has no observable one.
 //!
 //! Invariant: label values come from closed sets (actor names, route templates, codes), never from a request.
 
+mod actors;
 mod http;
+#[cfg(target_os = "linux")]
+mod process;
+#[cfg(not(target_os = "linux"))]
+#[path = "metrics/process/unbuilt.rs"]
+mod process;
 #[cfg(feature = "distributed")]
 mod push;
 
@@ -33,8 +40,9 @@ use prometheus::{
 use serde::Serialize;
 use tokio::time::MissedTickBehavior;
 
+use self::actors::ActorDurations;
 pub(crate) use self::http::HttpInstruments;
-use crate::exit::Failure;
+use crate::{exit::Failure, readiness::Readiness};
 
 /// How long a store may take to count what waits in it.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -44,18 +52,13 @@ const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) struct Metrics {
     registry: Registry,
     provider: Arc<SdkMeterProvider>,
-    backlogs: Arc<Mutex<Vec<Backlog>>>,
+    looks: Arc<Mutex<Vec<Look>>>,
 }
 
-/// What waits in a store: counted anew whenever everything is shown.
-#[derive(Clone)]
-struct Backlog {
-    count: Arc<dyn Fn() -> BoxFuture<'static, Result<u64, StoreError>> + Send + Sync>,
-    /// [`UNKNOWN`] when it could not be counted.
-    counted: Arc<AtomicU64>,
-}
+/// Looks at what must be asked for, whenever everything is shown.
+type Look = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// No store holds as many.
+/// A backlog that could not be counted. No store holds as many.
 const UNKNOWN: u64 = u64::MAX;
 
 impl Metrics {
@@ -74,20 +77,21 @@ impl Metrics {
         let provider = SdkMeterProvider::builder().with_resource(resource(node)).with_reader(exporter);
         #[cfg(feature = "distributed")]
         let provider = push::to(&telemetry.otlp, provider)?;
-        let metrics = Self { registry, provider: Arc::new(provider.build()), backlogs: Arc::default() };
+        let metrics = Self { registry, provider: Arc::new(provider.build()), looks: Arc::default() };
+        process::observe(&metrics.meter());
         if telemetry.otlp.endpoint.is_some() {
-            actix::spawn(metrics.clone().recount(Duration::from_secs(telemetry.otlp.every_s)));
+            actix::spawn(metrics.clone().look_again(Duration::from_secs(telemetry.otlp.every_s)));
         }
         Ok(metrics)
     }
 
-    /// Counts what waits in stores, again and again: whoever is sent it does not ask for it.
-    async fn recount(self, every: Duration) {
+    /// Looks again and again: whoever is sent what is seen does not ask for it.
+    async fn look_again(self, every: Duration) {
         let mut times = tokio::time::interval(every);
         times.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             times.tick().await;
-            self.count_backlogs().await;
+            self.look().await;
         }
     }
 
@@ -106,13 +110,13 @@ impl Metrics {
 
     /// Everything in Prometheus' text format.
     pub(crate) async fn render(&self) -> String {
-        self.count_backlogs().await;
+        self.look().await;
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
 
     /// What waits, runs and was refused, as it is now: all that is counted of the node itself but of its actors.
     pub(crate) async fn numbers(&self) -> Vec<Number> {
-        self.count_backlogs().await;
+        self.look().await;
         let families = self.registry.gather();
         let wanted = |family: &&MetricFamily| {
             family.name().starts_with("portico_") && !family.name().starts_with("portico_actor_")
@@ -120,9 +124,30 @@ impl Metrics {
         families.iter().filter(wanted).flat_map(Number::of).collect()
     }
 
-    async fn count_backlogs(&self) {
-        let backlogs = self.backlogs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        join_all(backlogs.iter().map(Backlog::refresh)).await;
+    async fn look(&self) {
+        let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        join_all(looks.iter().map(|look| look())).await;
+    }
+
+    fn looks_at(&self, look: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(look));
+    }
+
+    /// Shows whether the node is ready, and whether each dependency works.
+    pub(crate) fn observe_readiness(&self, readiness: &Readiness) {
+        let (looked, of_node, of_each) = (readiness.clone(), readiness.clone(), readiness.clone());
+        self.looks_at(move || {
+            let readiness = looked.clone();
+            Box::pin(async move { _ = readiness.report().await })
+        });
+        self.gauge("portico.ready", "Whether requests should be sent to the node", move || {
+            of_node.last().map(|report| (Vec::new(), report.ready.into())).into_iter().collect()
+        });
+        self.gauge("portico.dependency.works", "Whether what the node depends on works", move || {
+            let checks = of_each.last().map(|report| report.checks).unwrap_or_default();
+            let dependencies = checks.into_iter().filter(|check| !check.is_of_actor());
+            dependencies.map(|check| (labels("dependency", check.name), check.ok.into())).collect()
+        });
     }
 
     /// Shows every actor of a supervision tree.
@@ -141,11 +166,16 @@ impl Metrics {
         self.counter("portico.actor.crashed", "Calls that died in a crash", each_actor(|node| node.crashed));
         self.counter("portico.actor.overloaded", "Calls refused at the bound", each_actor(|node| node.overloaded));
         self.counter("portico.actor.late", "Calls past their deadline", each_actor(|node| node.late));
-        self.counter(
-            "portico.actor.restarts",
-            "Times an actor was restarted",
-            each_actor(|node| node.restarts.total()),
-        );
+        let restarted = tree.clone();
+        self.counter("portico.actor.restarts", "Times an actor was started again, by cause", move || {
+            let of_actor = |(path, node): (String, Node)| {
+                let labels = move |cause| vec![KeyValue::new("actor", path.clone()), KeyValue::new("cause", cause)];
+                node.restarts.by_cause().map(|(cause, count)| (labels(cause), count))
+            };
+            restarted.snapshot().actors().into_iter().flat_map(of_actor).collect()
+        });
+        let durations = ActorDurations::new(tree.clone());
+        self.registry.register(Box::new(durations)).expect("nothing else has that name");
         self.gauge("portico.actor.mailbox.depth", "Messages that wait", each_actor(|node| node.depth));
         self.gauge("portico.actor.mailbox.age_ms", "Age of the oldest message", each_actor(|node| node.oldest_ms));
         self.gauge("portico.actor.in_flight", "Calls accepted and not finished", each_actor(|node| node.in_flight));
@@ -238,8 +268,11 @@ impl Metrics {
         F: Future<Output = Result<u64, StoreError>> + Send + 'static,
     {
         let counted = Arc::new(AtomicU64::new(UNKNOWN));
-        let backlog = Backlog { count: Arc::new(move || Box::pin(count())), counted: Arc::clone(&counted) };
-        self.backlogs.lock().unwrap_or_else(PoisonError::into_inner).push(backlog);
+        let found = Arc::clone(&counted);
+        self.looks_at(move || {
+            let (counting, found) = (tokio::time::timeout(COUNT_TIMEOUT, count()), Arc::clone(&found));
+            Box::pin(async move { found.store(counting.await.ok().and_then(Result::ok).unwrap_or(UNKNOWN), Relaxed) })
+        });
         self.gauge(name, description, move || match counted.load(Relaxed) {
             UNKNOWN => Vec::new(),
             counted => vec![(Vec::new(), counted)],
@@ -320,13 +353,6 @@ fn resource(node: String) -> Resource {
         KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
     ];
     Resource::builder_empty().with_attributes(attributes).build()
-}
-
-impl Backlog {
-    async fn refresh(&self) {
-        let counted = tokio::time::timeout(COUNT_TIMEOUT, (self.count)()).await;
-        self.counted.store(counted.ok().and_then(Result::ok).unwrap_or(UNKNOWN), Relaxed);
-    }
 }
 
 /// Values beside the labels that tell them apart.

@@ -106,6 +106,7 @@ impl Node {
         metrics.observe_pools(pools);
         metrics.observe_tree(&root.tree());
         let readiness = Readiness::new(root.tree(), probes);
+        metrics.observe_readiness(&readiness);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "node started");
         Ok(Self {
             config,

@@ -21,6 +21,9 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an answer is kept, so that probes cost a busy node nothing.
 const KEPT: Duration = Duration::from_millis(500);
 
+/// What begins the name of a check that is an actor.
+const OF_ACTOR: &str = "actor:";
+
 /// Asks a dependency whether it works.
 pub(crate) type Probe = Box<dyn Fn() -> BoxFuture<'static, Result<(), StoreError>> + Send + Sync>;
 
@@ -69,6 +72,13 @@ pub(crate) struct Check {
     pub(crate) detail: String,
 }
 
+impl Check {
+    /// Whether it is an actor, of which the tree tells more.
+    pub(crate) fn is_of_actor(&self) -> bool {
+        self.name.starts_with(OF_ACTOR)
+    }
+}
+
 impl Readiness {
     /// Made of all actors of `tree` and of `dependencies`.
     pub(crate) fn new(tree: TreeHandle, dependencies: Vec<Dependency>) -> Self {
@@ -95,6 +105,12 @@ impl Readiness {
         report
     }
 
+    /// What was seen last; none until somebody has looked.
+    pub(crate) fn last(&self) -> Option<Report> {
+        let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().map(|(_, report)| report.clone())
+    }
+
     fn fresh(&self, draining: bool) -> Option<Report> {
         let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, report) = kept.as_ref()?;
@@ -103,7 +119,7 @@ impl Readiness {
 
     fn actors(&self) -> Vec<Check> {
         let actor = |(path, node): (String, Node)| Check {
-            name: format!("actor:{path}"),
+            name: format!("{OF_ACTOR}{path}"),
             ok: node.state.is_running(),
             needed: true,
             detail: node.state.to_string(),

@@ -3,20 +3,27 @@
 //! Pictures of it go to the directory that `PORTICO_TEST_PICTURES` names, to be looked at.
 
 use std::{
-    env,
+    env, fs,
     io::{BufRead as _, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use portico_tests::{Home, Node, PASSWORD, eventually};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use thirtyfour::{By, ChromiumLikeCapabilities as _, DesiredCapabilities, Key, WebDriver};
 
 /// Names where pictures go.
 const PICTURES: &str = "PORTICO_TEST_PICTURES";
+/// Keys, as WebDriver names them (<https://www.w3.org/TR/webdriver2/#keyboard-actions>).
+const TAB: &str = "\u{E004}";
+const ENTER: &str = "\u{E007}";
+
+/// Actors that do not run, or did not a moment ago.
+const RED: &str = "#tree tr.ill";
 
 /// What starts browsers. It ends with the test.
 struct Driver {
@@ -39,10 +46,9 @@ impl Driver {
     }
 
     /// Opens the page of `node` in a window as wide as that, for somebody who likes it dark or light.
-    async fn open(&self, node: &Node, width: u32, scheme: &str) -> WebDriver {
+    async fn open(&self, node: &Node, width: u32, scheme: &str) -> Browser {
         let profile = self.profiles.path().join(format!("{width}-{scheme}"));
-        let mut wanted = DesiredCapabilities::chrome();
-        for argument in [
+        let arguments = [
             "--headless",
             "--no-sandbox", // which a browser of root's cannot have
             "--disable-gpu",
@@ -52,15 +58,15 @@ impl Driver {
             "--disable-component-update",
             "--disable-sync",
             &format!("--user-data-dir={}", profile.display()),
-        ] {
-            wanted.add_arg(argument).unwrap();
-        }
-        let emulated = json!({"deviceMetrics": {"width": width, "height": 900, "pixelRatio": 1.0, "touch": false}});
-        wanted.add_experimental_option("mobileEmulation", emulated).unwrap();
-        let browser = WebDriver::new(&self.url, wanted).await.unwrap();
+        ];
+        let screen = json!({"deviceMetrics": {"width": width, "height": 900, "pixelRatio": 1.0, "touch": false}});
+        let wanted = json!({"goog:chromeOptions": {"args": arguments, "mobileEmulation": screen}});
+        let mut browser = Browser { http: reqwest::Client::new(), session: format!("{}/session", self.url) };
+        let session = browser.post("", &json!({"capabilities": {"alwaysMatch": wanted}})).await;
+        browser.session = format!("{}/{}", browser.session, session["sessionId"].as_str().unwrap());
         let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        browser.cdp().send_raw("Emulation.setEmulatedMedia", media).await.unwrap();
-        browser.goto(node.operator()).await.unwrap();
+        browser.post("/goog/cdp/execute", &json!({"cmd": "Emulation.setEmulatedMedia", "params": media})).await;
+        browser.post("/url", &json!({"url": node.operator()})).await;
         browser
     }
 }
@@ -72,27 +78,67 @@ impl Drop for Driver {
     }
 }
 
-/// What the page says now.
-async fn text(browser: &WebDriver, selector: &str) -> String {
-    browser.find(By::Css(selector)).await.unwrap().text().await.unwrap()
+/// A browser, by WebDriver: as little of it as is needed here, since libraries for it change features of others.
+struct Browser {
+    http: reqwest::Client,
+    /// The URL of the session.
+    session: String,
 }
 
-/// Evaluates an expression in the page.
-async fn value(browser: &WebDriver, expression: &str) -> Value {
-    browser.execute(format!("return {expression}"), Vec::new()).await.unwrap().json().clone()
-}
+impl Browser {
+    async fn post(&self, path: &str, body: &Value) -> Value {
+        self.call(Method::POST, path, Some(body)).await
+    }
 
-async fn ready(browser: &WebDriver) {
-    eventually("the page to tell that the node is ready", || async {
-        (text(browser, "#standing").await == "ready").then_some(())
-    })
-    .await;
-}
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
+        let call = self.http.request(method, format!("{}{path}", self.session));
+        let call = match body {
+            Some(body) => call.json(body),
+            None => call,
+        };
+        let mut answer: Value = call.send().await.unwrap().json().await.unwrap();
+        assert!(answer["value"]["error"].is_null(), "{path}: {answer}");
+        answer["value"].take()
+    }
 
-async fn picture(browser: &WebDriver, name: &str) {
-    let Some(directory) = env::var_os(PICTURES).map(PathBuf::from) else { return };
-    std::fs::create_dir_all(&directory).unwrap();
-    browser.screenshot(&directory.join(format!("{name}.png"))).await.unwrap();
+    /// Evaluates an expression in the page.
+    async fn value(&self, expression: &str) -> Value {
+        self.post("/execute/sync", &json!({"script": format!("return {expression}"), "args": []})).await
+    }
+
+    /// What an element of the page says.
+    async fn text(&self, id: &str) -> String {
+        self.value(&format!("document.getElementById('{id}').textContent")).await.as_str().unwrap().to_owned()
+    }
+
+    /// How many elements of the page there are.
+    async fn count(&self, selector: &str) -> u64 {
+        self.value(&format!("document.querySelectorAll('{selector}').length")).await.as_u64().unwrap()
+    }
+
+    async fn press(&self, key: &str) {
+        let actions = json!([{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]);
+        self.post("/actions", &json!({"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})).await;
+    }
+
+    async fn ready(&self) {
+        eventually("the page to tell that the node is ready", || async {
+            (self.text("standing").await == "ready").then_some(())
+        })
+        .await;
+    }
+
+    async fn picture(&self, name: &str) {
+        let Some(directory) = env::var_os(PICTURES).map(PathBuf::from) else { return };
+        let picture = self.call(Method::GET, "/screenshot", None).await;
+        fs::create_dir_all(&directory).unwrap();
+        let png = STANDARD.decode(picture.as_str().unwrap()).unwrap();
+        fs::write(directory.join(format!("{name}.png")), png).unwrap();
+    }
+
+    async fn quit(self) {
+        self.call(Method::DELETE, "", None).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,9 +149,8 @@ async fn an_actor_that_crashes_turns_red_and_back_and_its_fault_is_told_with_its
     // Rarely enough for the node to start.
     let node = home.up_in_chaos("crash_one_in=64,crashes=1000").await;
     let browser = driver.open(&node, 1280, "light").await;
-    ready(&browser).await;
+    browser.ready().await;
 
-    let mut reds = Vec::new();
     let crashed = loop {
         let new = json!({"name": "Ann", "email": format!("{}@example.com", fastrand::u64(..)), "password": PASSWORD});
         let answer = node.client().post("/reg?transport=bearer").json(&new).await;
@@ -114,23 +159,17 @@ async fn an_actor_that_crashes_turns_red_and_back_and_its_fault_is_told_with_its
         }
     };
     let began = Instant::now();
-    while reds.is_empty() && began.elapsed() < Duration::from_secs(1) {
-        reds = browser.find_all(By::Css("#tree tr.ill")).await.unwrap();
-        if !reds.is_empty() {
-            picture(&browser, "crashed").await;
-        }
+    while browser.count(RED).await == 0 {
+        assert!(began.elapsed() < Duration::from_secs(1), "nothing turned red within a second");
     }
+    browser.picture("crashed").await;
 
-    assert!(!reds.is_empty(), "nothing turned red within a second");
-    eventually("all of it to be as it was", || async {
-        browser.find_all(By::Css("#tree tr.ill")).await.unwrap().is_empty().then_some(())
-    })
-    .await;
-    let faults = text(&browser, "#faults").await;
+    eventually("all of it to be as it was", || async { (browser.count(RED).await == 0).then_some(()) }).await;
+    let faults = browser.text("faults").await;
     assert!(faults.contains(crashed["trace_id"].as_str().unwrap()), "{crashed}: {faults}");
-    let news = value(&browser, "document.getElementById('news').textContent").await;
-    assert!(news.as_str().unwrap().contains("was started again"), "readers of screens are told: {news}");
-    browser.quit().await.unwrap();
+    let news = browser.text("news").await;
+    assert!(news.contains("was started again"), "readers of screens are told: {news}");
+    browser.quit().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,28 +182,27 @@ async fn the_page_fits_a_phone_and_a_desk_dark_and_light_and_obeys_the_keyboard(
         [(390, "light", "rgb(251, 251, 250)"), (390, "dark", "rgb(22, 24, 27)"), (1280, "dark", "rgb(22, 24, 27)")]
     {
         let browser = driver.open(&node, width, scheme).await;
-        ready(&browser).await;
-        picture(&browser, &format!("{width}-{scheme}")).await;
+        browser.ready().await;
+        browser.picture(&format!("{width}-{scheme}")).await;
 
-        assert_eq!(value(&browser, "getComputedStyle(document.body).backgroundColor").await, ground);
-        let overflow = value(&browser, "document.documentElement.scrollWidth - innerWidth").await;
+        assert_eq!(browser.value("getComputedStyle(document.body).backgroundColor").await, ground);
+        let overflow = browser.value("document.documentElement.scrollWidth - innerWidth").await;
         assert!(overflow.as_i64().unwrap() <= 0, "{width} {scheme}: {overflow} pixels too wide");
-        browser.quit().await.unwrap();
+        browser.quit().await;
     }
     let browser = driver.open(&node, 1280, "light").await;
-    ready(&browser).await;
+    browser.ready().await;
     for (expected, standing) in [("Skip to actors", "live"), ("Pause", "live")] {
-        browser.action_chain().send_keys(Key::Tab).perform().await.unwrap();
-        assert_eq!(value(&browser, "document.activeElement.textContent").await, expected);
-        assert_eq!(text(&browser, "#connection").await, standing);
+        browser.press(TAB).await;
+        assert_eq!(browser.value("document.activeElement.textContent").await, expected);
+        assert_eq!(browser.text("connection").await, standing);
     }
-    browser.action_chain().send_keys(Key::Enter).perform().await.unwrap();
-    assert_eq!(text(&browser, "#connection").await, "paused");
-    browser.action_chain().send_keys(Key::Enter).perform().await.unwrap();
-    eventually("the page to live again", || async { (text(&browser, "#connection").await == "live").then_some(()) })
-        .await;
-    picture(&browser, "1280-light").await;
-    browser.quit().await.unwrap();
+    browser.press(ENTER).await;
+    assert_eq!(browser.text("connection").await, "paused");
+    browser.press(ENTER).await;
+    eventually("the page to live again", || async { (browser.text("connection").await == "live").then_some(()) }).await;
+    browser.picture("1280-light").await;
+    browser.quit().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,16 +211,16 @@ async fn a_node_that_ends_and_comes_back_is_seen_to() {
     let node = home.up().await;
     let listen = node.operator().trim_start_matches("http://").to_owned();
     let browser = driver.open(&node, 1280, "light").await;
-    ready(&browser).await;
+    browser.ready().await;
 
     node.stop().await;
     eventually("the page to tell that it is gone", || async {
-        (text(&browser, "#standing").await == "does not answer").then_some(())
+        (browser.text("standing").await == "does not answer").then_some(())
     })
     .await;
     let home = home.set("operator.listen", &listen);
     let _node = home.up().await;
 
-    ready(&browser).await;
-    browser.quit().await.unwrap();
+    browser.ready().await;
+    browser.quit().await;
 }

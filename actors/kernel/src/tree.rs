@@ -162,6 +162,19 @@ impl fmt::Display for State {
 impl Restarts {
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.panic + self.arbiter + self.blocked + self.stopped + self.escalated + self.sibling
+        self.by_cause().iter().map(|(_, count)| count).sum()
+    }
+
+    /// How often each cause was one, by its name.
+    pub fn by_cause(&self) -> [(&'static str, u64); 6] {
+        let Self { panic, arbiter, blocked, stopped, escalated, sibling } = *self;
+        [
+            ("panic", panic),
+            ("arbiter", arbiter),
+            ("blocked", blocked),
+            ("stopped", stopped),
+            ("escalated", escalated),
+            ("sibling", sibling),
+        ]
     }
 }
