@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 /// Names where pictures go.
 const PICTURES: &str = "PORTICO_TEST_PICTURES";
-/// Keys, as WebDriver names them (<https://www.w3.org/TR/webdriver2/#keyboard-actions>).
+/// Keys, as `WebDriver` names them (<https://www.w3.org/TR/webdriver2/#keyboard-actions>).
 const TAB: &str = "\u{E004}";
 const ENTER: &str = "\u{E007}";
 
@@ -78,7 +78,7 @@ impl Drop for Driver {
     }
 }
 
-/// A browser, by WebDriver: as little of it as is needed here, since libraries for it change features of others.
+/// A browser, by `WebDriver`: as little of it as is needed here, since libraries for it change features of others.
 struct Browser {
     http: reqwest::Client,
     /// The URL of the session.

@@ -29,7 +29,7 @@ pub use uploads::Uploads;
 use self::sweep::Sweeper;
 use crate::{
     ApplyUserEvent, Both, Content, ContentStore, Delete, Error, Get, Limits, List, Load, Move, Moved, Open, Page,
-    Photo, Rendition, Store, Summarize, Summary, Sweep, log::logged,
+    Photo, Store, Summarize, Summary, Sweep, log::logged,
 };
 
 /// What the photo domain stands on. It outlives the actor's restarts: uploads go on while a fresh actor takes over.
@@ -126,11 +126,8 @@ impl Handler<Open> for Photos {
     fn handle(&mut self, query: Open, _: &mut Context<Self>) -> Self::Result {
         let parts = Arc::clone(&self.parts);
         ResponseFuture::new(async move {
-            let size = match query.rendition {
-                Rendition::Original => query.photo.size_bytes,
-                Rendition::Thumb => query.photo.thumb_size_bytes,
-            };
-            let opened = parts.content.open(query.photo.key(query.rendition), query.range.unwrap_or(0..size)).await?;
+            let range = query.range.unwrap_or(0..query.photo.size_of(query.rendition));
+            let opened = parts.content.open(query.photo.key(query.rendition), range).await?;
             opened.map(Content).ok_or(Error::Unknown) // deleted since its row was read
         })
     }

@@ -71,6 +71,14 @@ pub struct Photo {
 }
 
 impl Photo {
+    /// How many bytes one of its renditions has.
+    pub const fn size_of(&self, rendition: Rendition) -> u64 {
+        match rendition {
+            Rendition::Original => self.size_bytes,
+            Rendition::Thumb => self.thumb_size_bytes,
+        }
+    }
+
     /// Names the bytes of one of its renditions.
     pub const fn key(&self, rendition: Rendition) -> ContentKey {
         ContentKey { owner: self.owner, photo: self.id, rendition }

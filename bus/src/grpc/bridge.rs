@@ -1,15 +1,18 @@
 //! Asks of a domain that other nodes host.
 
-use std::marker::PhantomData;
+mod content;
+
+use std::{marker::PhantomData, sync::Arc};
 
 use futures_util::{StreamExt as _, future::BoxFuture};
 use portico_kernel::{AskError, Callee, Deadline, TraceContext};
 use portico_log::{Lines, Tail};
 use portico_photo::{Content, Error, Load, Open, Photo};
 
+use self::content::Reading;
 use super::{
     Domain, Logs, Outcome, Peers, Photos, Rpc,
-    peers::{Call, CallOutcome, InFlight, Incoming, ServerStreaming, Unary, Uploading, lines},
+    peers::{Call, CallOutcome, InFlight, Incoming, Peer, ServerStreaming, Unary, Uploading, lines},
 };
 
 /// Answers every message of the domain `D` by asking the nodes that host it. Cheap to clone; clones share the nodes.
@@ -27,10 +30,12 @@ impl<D: Domain> Bridge<D> {
     fn ask<C: Call<Domain = D> + 'static>(
         &self,
         call: C,
+        trace: Option<TraceContext>,
         deadline: Deadline,
+        others: Vec<Arc<Peer>>,
     ) -> impl Future<Output = Result<(CallOutcome<C>, InFlight), AskError>> + Send + use<C, D> {
-        let (peers, trace) = (self.peers.clone(), TraceContext::current());
-        async move { peers.ask(call, deadline, trace).await }
+        let peers = self.peers.clone();
+        async move { peers.ask(call, deadline, trace, &others).await }
     }
 }
 
@@ -42,7 +47,7 @@ impl<D> Clone for Bridge<D> {
 
 impl<D: Domain, M: Rpc<Domain = D>> Callee<M> for Bridge<D> {
     fn call(&self, message: M, deadline: Deadline) -> BoxFuture<'static, Result<Outcome<M>, AskError>> {
-        let asked = self.ask(Unary::new(message), deadline);
+        let asked = self.ask(Unary::new(message), TraceContext::current(), deadline, Vec::new());
         Box::pin(async move { asked.await.map(|(outcome, _)| outcome) })
     }
 }
@@ -50,18 +55,37 @@ impl<D: Domain, M: Rpc<Domain = D>> Callee<M> for Bridge<D> {
 /// The deadline counts for the answer, which comes after the whole upload.
 impl Callee<Load> for Bridge<Photos> {
     fn call(&self, message: Load, deadline: Deadline) -> BoxFuture<'static, Result<Result<Photo, Error>, AskError>> {
-        let asked = self.ask(Uploading::new(message), deadline);
+        let asked = self.ask(Uploading::new(message), TraceContext::current(), deadline, Vec::new());
         Box::pin(async move { asked.await.map(|(outcome, _)| outcome) })
+    }
+}
+
+impl Bridge<Photos> {
+    /// Has a node that is not among `others` begin to tell content.
+    fn open(
+        &self,
+        message: Open,
+        trace: Option<TraceContext>,
+        deadline: Deadline,
+        others: Vec<Arc<Peer>>,
+    ) -> impl Future<Output = Result<Result<Incoming, Error>, AskError>> + Send + use<> {
+        let (asked, silence_max) =
+            (self.ask(ServerStreaming::new(message), trace, deadline, others), self.peers.silence_max());
+        async move {
+            let (outcome, place) = asked.await?;
+            Ok(outcome.map(|parts| Incoming::new(parts, place, silence_max)))
+        }
     }
 }
 
 /// The deadline counts for the answer, and not for the bytes that follow it.
 impl Callee<Open> for Bridge<Photos> {
     fn call(&self, message: Open, deadline: Deadline) -> BoxFuture<'static, Result<Result<Content, Error>, AskError>> {
-        let (asked, silence_max) = (self.ask(ServerStreaming::new(message), deadline), self.peers.silence_max());
+        let (bridge, trace) = (self.clone(), TraceContext::current());
+        let opening = self.open(message.clone(), trace, deadline, Vec::new());
         Box::pin(async move {
-            let (outcome, place) = asked.await?;
-            Ok(outcome.map(|parts| Content(Incoming::new(parts, place, silence_max).bytes().boxed())))
+            let opened = opening.await?;
+            Ok(opened.map(|incoming| Content(Reading::new(bridge, trace, message, incoming).bytes().boxed())))
         })
     }
 }
@@ -73,7 +97,7 @@ impl Callee<Tail> for Bridge<Logs> {
         message: Tail,
         deadline: Deadline,
     ) -> BoxFuture<'static, Result<Result<Lines, portico_log::Error>, AskError>> {
-        let asked = self.ask(ServerStreaming::new(message), deadline);
+        let asked = self.ask(ServerStreaming::new(message), TraceContext::current(), deadline, Vec::new());
         Box::pin(async move {
             let (outcome, place) = asked.await?;
             Ok(outcome.map(|parts| Lines(lines(parts, place).boxed())))

@@ -1,6 +1,10 @@
 //! Photos' bytes on their way from the node that keeps them.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, atomic::Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -13,7 +17,7 @@ use portico_kernel::{
     Ask, AskError, StoreError, UserId,
     testkit::{probe, until},
 };
-use portico_photo::{ByteStream, Error, Get, Open, Rendition};
+use portico_photo::{ByteStream, Content, Error, Get, Open, Photo, Rendition};
 use prost::Message as _;
 use tokio::time::Instant;
 use tonic::codegen::http::{HeaderMap, HeaderValue, Response};
@@ -147,6 +151,44 @@ async fn a_node_that_is_killed_in_the_middle_ends_the_bytes_with_an_error() {
 
     let (rest, error) = read(content).await;
     assert!(rest.is_empty() && matches!(error, Some(StoreError::Unavailable(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn where_a_node_is_killed_in_the_middle_another_one_tells_the_rest() {
+    const WHOLE: usize = 5 * MIB;
+    let opened = Arc::<Mutex<Vec<(usize, Option<Range<u64>>)>>>::default();
+    let node = |number| {
+        let opened = Arc::clone(&opened);
+        let open = Ask::from_fn(move |message: Open| {
+            opened.lock().unwrap().push((number, message.range.clone()));
+            let content: ByteStream = match message.range {
+                None => stream::iter([Ok(bytes(WHOLE).slice(..MIB))]).chain(stream::pending()).boxed(),
+                Some(rest) => {
+                    let [start, end] = [rest.start, rest.end].map(|place| usize::try_from(place).unwrap());
+                    stream::iter([Ok(bytes(WHOLE).slice(start..end))]).boxed()
+                }
+            };
+            std::future::ready(Ok(Content(content)))
+        });
+        Node::of(Server::new(Limits::default()).photos(portico_photo::Asks { open, ..photo_asks() }))
+    };
+    let mut nodes = [Some(node(0)), Some(node(1))];
+    let addresses = nodes.each_ref().map(|node| node.as_ref().unwrap().address);
+    let message = Open { photo: Photo { size_bytes: WHOLE as u64, ..photo() }, ..open() };
+    let mut content = asks(&photos(settings(&addresses))).open.ask(message).await.unwrap().0;
+    let mut begun = Vec::new();
+    while begun.len() < MIB {
+        begun.extend(content.try_next().await.unwrap().unwrap());
+    }
+
+    let killed = opened.lock().unwrap()[0].0;
+    let node = nodes[killed].take().unwrap();
+    tokio::task::spawn_blocking(move || node.kill()).await.unwrap();
+    let (rest, error) = read(content).await;
+
+    assert!(error.is_none(), "{error:?}");
+    assert!([begun, rest].concat() == bytes(WHOLE), "every byte comes once and in its place");
+    assert_eq!(opened.lock().unwrap()[1..], [(1 - killed, Some(MIB as u64..WHOLE as u64))]);
 }
 
 /// A part of content as it travels.

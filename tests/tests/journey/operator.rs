@@ -17,6 +17,22 @@ async fn the_operators_answers_are_neither_sniffed_nor_framed() {
 }
 
 #[tokio::test]
+async fn the_page_runs_what_this_listener_has_and_talks_to_nobody_else() {
+    let home = Home::new();
+    let node = home.up().await;
+    let page = node.operator_client().get("/").await;
+
+    let allowed: Vec<_> = page.header("content-security-policy").split("; ").collect();
+    assert_eq!(allowed[0], "default-src 'none'");
+    for rule in &allowed[1..] {
+        let (_, sources) = rule.split_once(' ').unwrap();
+        assert!(["'self'", "'none'", "data:"].contains(&sources), "{rule}");
+    }
+    assert!(allowed.contains(&"base-uri 'none'") && allowed.contains(&"frame-ancestors 'none'"), "{allowed:?}");
+    assert_eq!(page.header("x-content-type-options"), "nosniff");
+}
+
+#[tokio::test]
 async fn what_tells_of_the_node_is_told_to_nobody_who_came_by_another_name() {
     let home = Home::new();
     let node = home.up().await;

@@ -3,16 +3,14 @@
 //! Invariant: bytes that end without an error are whole: the node said so. Nothing is read before somebody wants it, but for
 //! what the connection's window lets the node send ahead.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use futures_util::{Stream, stream};
 use portico_kernel::StoreError;
 use portico_photo::Error;
 use tokio::time::timeout;
 use tonic::{Status, Streaming};
 
-use super::peer::InFlight;
+use super::peer::{InFlight, Peer};
 use crate::grpc::{
     Form as _,
     proto::photo::v1::OpenPhotoResponse,
@@ -32,22 +30,17 @@ impl Incoming {
         Self { parts, place, silence_max }
     }
 
-    /// The bytes; an error ends them.
-    pub(in crate::grpc) fn bytes(self) -> impl Stream<Item = Result<Bytes, StoreError>> + Send {
-        stream::unfold(Some(self), |incoming| async {
-            let mut incoming = incoming?;
-            match incoming.next().await {
-                Ok(photo::Part::Chunk(bytes)) => Some((Ok(bytes), Some(incoming))),
-                Ok(photo::Part::End) => None,
-                Err(error) => Some((Err(error), None)),
-            }
-        })
+    /// Who sends it.
+    pub(in crate::grpc) fn peer(&self) -> Arc<Peer> {
+        self.place.peer()
     }
 
-    async fn next(&mut self) -> Result<photo::Part, StoreError> {
+    /// What comes next: bytes, or their end.
+    pub(in crate::grpc) async fn next(&mut self) -> Result<photo::Part, Interrupted> {
         match timeout(self.silence_max, self.parts.message()).await {
             Ok(Ok(Some(part))) => photo::Part::read(part).map_err(|field| {
-                StoreError::Broken(format!("another node sends a {} that {}", field.field, field.detail).into())
+                let told = format!("another node sends a {} that {}", field.field, field.detail);
+                Interrupted { error: StoreError::Broken(told.into()), is_lost: false }
             }),
             Ok(Ok(None)) => Err(self.lost("another node's content ended before its end")),
             Ok(Err(status)) => Err(self.failed(&status)),
@@ -56,17 +49,25 @@ impl Incoming {
     }
 
     /// What the other node says of what ended its content, if it does.
-    fn failed(&self, status: &Status) -> StoreError {
-        match judge::<Error>(status) {
+    fn failed(&self, status: &Status) -> Interrupted {
+        let error = match judge::<Error>(status) {
             Verdict::Domain(Error::Store(error)) => error,
             Verdict::Domain(error) => StoreError::Broken(error.into()),
             Verdict::Call(error) => StoreError::Unavailable(error.into()),
-            Verdict::Unknown => self.lost("another node's content broke off on its way"),
-        }
+            Verdict::Unknown => return self.lost("another node's content broke off on its way"),
+        };
+        Interrupted { error, is_lost: false }
     }
 
-    fn lost(&self, reason: &'static str) -> StoreError {
+    fn lost(&self, reason: &'static str) -> Interrupted {
         self.place.lost(reason);
-        StoreError::Unavailable(reason.into())
+        Interrupted { error: StoreError::Unavailable(reason.into()), is_lost: true }
     }
+}
+
+/// Why content ended before its end.
+pub(in crate::grpc) struct Interrupted {
+    pub(in crate::grpc) error: StoreError,
+    /// Whether the node is, or the way to it: then another one may have the rest.
+    pub(in crate::grpc) is_lost: bool,
 }

@@ -32,14 +32,14 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+use self::names::Known;
 pub(super) use self::{
     call::{Call, CallOutcome, ServerStreaming, Unary},
-    content::Incoming,
+    content::{Incoming, Interrupted},
     lines::lines,
-    peer::InFlight,
+    peer::{InFlight, Peer},
     upload::Uploading,
 };
-use self::{names::Known, peer::Peer};
 pub use self::{peer::PeerState, settings::Settings};
 
 /// The nodes that host a domain. Cheap to clone; clones share connections and what is known of each node.
@@ -82,16 +82,19 @@ impl Peers {
         all.any(std::future::ready).await
     }
 
-    /// Has one of the nodes answer. The call's place among those in flight is whoever's who gets the answer.
+    /// Has one of the nodes answer that are not among `others`. The call's place among those in flight is whoever's who gets the
+    /// answer.
     pub(super) async fn ask<C: Call>(
         &self,
         mut call: C,
         deadline: Deadline,
         trace: Option<TraceContext>,
+        others: &[Arc<Peer>],
     ) -> Result<(CallOutcome<C>, InFlight), AskError> {
         let known = self.known(deadline).await?;
         self.0.budget.deposit();
-        let mut asked: Vec<&Arc<Peer>> = Vec::new();
+        let is_other = |peer: &&Arc<Peer>| others.iter().any(|other| Arc::ptr_eq(other, peer));
+        let mut asked: Vec<&Arc<Peer>> = known.iter().filter(is_other).collect();
         let mut refusal = AskError::Unavailable;
         loop {
             let Some(peer) = pick(&known, &asked, Instant::now()) else { return Err(refusal) };

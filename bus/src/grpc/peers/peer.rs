@@ -43,7 +43,7 @@ pub struct PeerState {
 }
 
 /// A node, with one connection at a time.
-pub(super) struct Peer {
+pub(in crate::grpc) struct Peer {
     address: SocketAddr,
     link: Link,
     pub(super) in_flight: AtomicUsize,
@@ -59,6 +59,11 @@ pub(in crate::grpc) struct InFlight {
 }
 
 impl InFlight {
+    /// Whose answer it is.
+    pub(super) fn peer(&self) -> Arc<Peer> {
+        Arc::clone(&self.peer)
+    }
+
     /// Notes that the node sends no more of what it had begun to send.
     pub(super) fn lost(&self, reason: &str) {
         self.peer.failed(reason);
