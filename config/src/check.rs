@@ -2,6 +2,8 @@
 
 mod node;
 
+pub use self::node::host_of;
+
 use url::Url;
 
 use crate::{

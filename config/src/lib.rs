@@ -15,6 +15,7 @@ mod sections;
 mod tls;
 mod yaml;
 
+pub use check::host_of;
 pub use load::{Sources, load};
 pub use mistake::{Mistake, Mistakes, Origin};
 pub use secret::Secret;

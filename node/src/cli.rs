@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+#[cfg(feature = "distributed")]
+use clap::ArgGroup;
 use clap::{Args, Parser, Subcommand};
 use portico_config::{Config, ContentAdapter, Mistakes, Role, Sources, load};
 
@@ -70,6 +72,11 @@ fn role(text: &str) -> Result<Role, String> {
     Role::named(text).ok_or_else(|| "must be gateway, user, session, photo or log".to_owned())
 }
 
+#[cfg(feature = "distributed")]
+fn address(text: &str) -> Result<String, String> {
+    portico_config::host_of(text).map(|_| text.to_owned()).ok_or_else(|| "must be HOST:PORT".to_owned())
+}
+
 fn pair(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').unwrap_or_default();
     let key = key.trim();
@@ -127,12 +134,13 @@ pub(crate) enum CertsCommand {
         days: u32,
     },
     /// Make a certificate and a key for nodes of some roles, or for an operator, in NAME.pem and NAME.key
+    #[command(group(ArgGroup::new("whose").args(["roles", "operator"]).required(true).multiple(true)))]
     Issue {
         /// The directory of the authority
         #[arg(long, value_name = "DIR", default_value = "certs")]
         dir: PathBuf,
         /// What the node hosts: gateway, user, session, photo or log; may be repeated
-        #[arg(long = "role", value_name = "ROLE", value_parser = role, required_unless_present = "operator")]
+        #[arg(long = "role", value_name = "ROLE", value_parser = role)]
         roles: Vec<Role>,
         /// For somebody who reads what all nodes have logged (`portico logs --from`), and no node
         #[arg(long, conflicts_with = "roles")]
@@ -202,7 +210,7 @@ pub(crate) struct Logs {
     /// `node.tls` must name an operator's certificate (`portico certs issue --operator`), unless the node is on this machine and
     /// both have `node.plaintext`. Records of several nodes are merged by time; followed, they come as they are written.
     #[cfg(feature = "distributed")]
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     pub(crate) from: Vec<String>,
 }
 

@@ -17,6 +17,10 @@ use tempfile::TempDir;
 /// What calls all nodes of one installation, as the rules expect it.
 const JOB: &str = "portico";
 
+/// What alerts go by, and a node tells only where it is one of many.
+const OF_MANY: [&str; 4] =
+    ["portico_node_healthy", "portico_node_refused_total", "portico_log_spool_bytes", "portico_log_lag"];
+
 /// A Prometheus of its own, which ends with the test.
 struct Prometheus {
     process: Child,
@@ -89,6 +93,25 @@ fn filled_in(expression: &str) -> String {
     expression.replace("$job", JOB).replace("$instance", ".*")
 }
 
+/// All alerts, as the rules have them.
+fn alerts() -> Vec<Value> {
+    let rules = fs::read_to_string(repository().join("deploy/prometheus/rules.yml")).unwrap();
+    let rules: Value = yaml_serde::from_str(&rules).unwrap();
+    let groups = rules["groups"].as_array().unwrap().iter();
+    let rules = groups.flat_map(|group| group["rules"].as_array().unwrap());
+    rules.filter(|rule| !rule["alert"].is_null()).cloned().collect()
+}
+
+/// The metrics that alerts go by, but for those that rules record.
+fn alerted() -> BTreeSet<String> {
+    let words = |rule: &Value| {
+        let text = rule["expr"].as_str().unwrap().to_owned();
+        let words = text.split(|letter: char| !letter.is_alphanumeric() && !"_:".contains(letter));
+        words.filter(|word| word.starts_with("portico_")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    alerts().iter().flat_map(words).collect()
+}
+
 #[test]
 fn each_panel_says_what_it_shows_and_in_what_unit_and_dashboards_lead_to_each_other() {
     let all = dashboards();
@@ -114,12 +137,9 @@ fn each_panel_says_what_it_shows_and_in_what_unit_and_dashboards_lead_to_each_ot
 fn each_alert_has_its_runbook_and_each_runbook_its_alert() {
     let runbooks = fs::read_to_string(repository().join("docs/runbooks.md")).unwrap();
     let entries: BTreeSet<_> = runbooks.lines().filter_map(|line| line.strip_prefix("### ")).collect();
-    let rules = fs::read_to_string(repository().join("deploy/prometheus/rules.yml")).unwrap();
-    let rules: Value = yaml_serde::from_str(&rules).unwrap();
-    let groups = rules["groups"].as_array().unwrap().iter();
-    let rules = groups.flat_map(|group| group["rules"].as_array().unwrap());
+    let rules = alerts();
     let mut alerts = BTreeSet::new();
-    for rule in rules.filter(|rule| !rule["alert"].is_null()) {
+    for rule in &rules {
         let name = rule["alert"].as_str().unwrap();
         let runbook = format!("docs/runbooks.md#{}", name.to_lowercase());
         assert_eq!(rule["annotations"]["runbook"], runbook, "{name}");
@@ -167,6 +187,9 @@ async fn no_panel_is_empty_and_no_alert_fires_at_a_node_that_is_used() {
                 .await;
             }
         }
+    }
+    for metric in alerted().difference(&OF_MANY.map(str::to_owned).into()) {
+        assert!(!prometheus.answers(metric).await.is_empty(), "an alert goes by {metric}, which nobody tells");
     }
     assert_eq!(prometheus.answers("ALERTS").await, Vec::<Value>::new());
 }

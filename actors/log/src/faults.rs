@@ -29,7 +29,7 @@ struct Kept {
 pub struct Fault {
     /// Its place among those of this process, from 1.
     pub number: u64,
-    /// A JSON object of OpenTelemetry's log data model, without what tells it from a repetition of itself.
+    /// A JSON object of OpenTelemetry's log data model: the record as it stands in a file, without its `sequence`.
     pub json: Arc<str>,
 }
 
@@ -57,5 +57,36 @@ impl Faults {
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_few_warnings_and_errors_are_kept_and_told_from_where_one_was() {
+        let faults = Faults::default();
+        faults.note(Severity::Info, br#"{"Body":"all is well""#);
+        for number in 1..=KEPT + 2 {
+            faults.note(Severity::Warn, format!(r#"{{"Body":"{number}""#).as_bytes());
+        }
+
+        let kept = faults.after(0);
+
+        assert_eq!(kept.iter().map(|fault| fault.number).collect::<Vec<_>>(), (3..=52).collect::<Vec<_>>());
+        assert_eq!(&*kept[0].json, r#"{"Body":"3"}"#);
+        assert_eq!(faults.after(51), kept[49..]);
+        assert!(faults.after(52).is_empty());
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_or_no_text_is_not_kept() {
+        let faults = Faults::default();
+
+        faults.note(Severity::Error, &vec![b'x'; LINE_BYTES_MAX + 1]);
+        faults.note(Severity::Error, &[0xff]);
+
+        assert!(faults.after(0).is_empty());
     }
 }

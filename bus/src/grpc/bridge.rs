@@ -32,10 +32,10 @@ impl<D: Domain> Bridge<D> {
         call: C,
         trace: Option<TraceContext>,
         deadline: Deadline,
-        others: Vec<Arc<Peer>>,
+        excluded: Vec<Arc<Peer>>,
     ) -> impl Future<Output = Result<(CallOutcome<C>, InFlight), AskError>> + Send + use<C, D> {
         let peers = self.peers.clone();
-        async move { peers.ask(call, deadline, trace, &others).await }
+        async move { peers.ask(call, deadline, trace, &excluded).await }
     }
 }
 
@@ -61,16 +61,16 @@ impl Callee<Load> for Bridge<Photos> {
 }
 
 impl Bridge<Photos> {
-    /// Has a node that is not among `others` begin to tell content.
+    /// Has a node that is not `excluded` begin to tell content.
     fn open(
         &self,
         message: Open,
         trace: Option<TraceContext>,
         deadline: Deadline,
-        others: Vec<Arc<Peer>>,
+        excluded: Vec<Arc<Peer>>,
     ) -> impl Future<Output = Result<Result<Incoming, Error>, AskError>> + Send + use<> {
         let (asked, silence_max) =
-            (self.ask(ServerStreaming::new(message), trace, deadline, others), self.peers.silence_max());
+            (self.ask(ServerStreaming::new(message), trace, deadline, excluded), self.peers.silence_max());
         async move {
             let (outcome, place) = asked.await?;
             Ok(outcome.map(|parts| Incoming::new(parts, place, silence_max)))

@@ -41,8 +41,7 @@ fn peers(config: &Config, broken: &mut Broken) {
     for role in Role::ASKED {
         let key = format!("node.peers.{role}");
         for (index, address) in node.peers_of(role).iter().enumerate() {
-            let is_address = host(address).is_some_and(|host| !host.is_empty());
-            broken.unless(is_address, &format!("{key}.{index}"), "must be host:port");
+            broken.unless(host_of(address).is_some(), &format!("{key}.{index}"), "must be host:port");
         }
         let is_needed = !node.hosts(role) || node.peers_of(role).is_empty();
         broken.unless(is_needed, &key, "must be empty where this process hosts it itself");
@@ -94,14 +93,14 @@ fn is_on_this_machine(node: &Node) -> bool {
 
 /// Names are looked up anew all the time: none but that of this machine is sure to stay on it.
 fn is_loopback(address: &str) -> bool {
-    host(address).is_some_and(|host| {
+    host_of(address).is_some_and(|host| {
         host == "localhost"
             || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     })
 }
 
-/// The host of a `host:port`.
-fn host(address: &str) -> Option<&str> {
+/// The host of a `host:port`, as nodes are named by; none if it is none.
+pub fn host_of(address: &str) -> Option<&str> {
     let (host, port) = address.rsplit_once(':')?;
-    port.parse::<u16>().is_ok_and(|port| port > 0).then_some(host)
+    (!host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)).then_some(host)
 }

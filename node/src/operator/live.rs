@@ -71,13 +71,13 @@ struct Moment<'a> {
 }
 
 /// Dependencies and queues.
-type Look = (Report, Vec<Number>);
+type Seen = (Option<Report>, Vec<Number>);
 
 struct Telling {
     operator: Data<Operator>,
     times: Interval,
-    looking: LocalBoxFuture<'static, Look>,
-    seen: Option<Look>,
+    looking: LocalBoxFuture<'static, Seen>,
+    seen: Option<Seen>,
     /// The number of the last fault that was told.
     told: u64,
     _place: OwnedSemaphorePermit,
@@ -112,7 +112,7 @@ impl Telling {
             node: &live.name,
             version: env!("CARGO_PKG_VERSION"),
             tree: tree.snapshot(),
-            readiness: self.seen.as_ref().map(|(report, _)| report),
+            readiness: self.seen.as_ref().and_then(|(report, _)| report.as_ref()),
             numbers: self.seen.as_ref().map_or(&[], |(_, numbers)| numbers),
             faults: faults.iter().filter_map(|fault| serde_json::from_str(&fault.json).ok()).collect(),
         };
@@ -124,7 +124,8 @@ impl Telling {
 }
 
 /// Looks at what may take a while, after a while.
-async fn look(operator: Data<Operator>, after: Duration) -> Look {
+async fn look(operator: Data<Operator>, after: Duration) -> Seen {
     sleep(after).await;
-    (operator.readiness.report().await, operator.metrics.numbers().await)
+    let numbers = operator.metrics.numbers().await; // for which dependencies are looked at, too
+    (operator.readiness.last(), numbers)
 }

@@ -82,19 +82,19 @@ impl Peers {
         all.any(std::future::ready).await
     }
 
-    /// Has one of the nodes answer that are not among `others`. The call's place among those in flight is whoever's who gets the
+    /// Has one of the nodes answer that are not `excluded`. The call's place among those in flight is whoever's who gets the
     /// answer.
     pub(super) async fn ask<C: Call>(
         &self,
         mut call: C,
         deadline: Deadline,
         trace: Option<TraceContext>,
-        others: &[Arc<Peer>],
+        excluded: &[Arc<Peer>],
     ) -> Result<(CallOutcome<C>, InFlight), AskError> {
         let known = self.known(deadline).await?;
         self.0.budget.deposit();
-        let is_other = |peer: &&Arc<Peer>| others.iter().any(|other| Arc::ptr_eq(other, peer));
-        let mut asked: Vec<&Arc<Peer>> = known.iter().filter(is_other).collect();
+        let is_excluded = |peer: &&Arc<Peer>| excluded.iter().any(|other| Arc::ptr_eq(other, peer));
+        let mut asked: Vec<&Arc<Peer>> = known.iter().filter(is_excluded).collect();
         let mut refusal = AskError::Unavailable;
         loop {
             let Some(peer) = pick(&known, &asked, Instant::now()) else { return Err(refusal) };

@@ -158,21 +158,21 @@ impl Server {
     #[must_use]
     pub fn sessions(self, asks: portico_session::Asks) -> Self {
         let service = SessionsServer::new(asks);
-        self.host(service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX))
+        self.host(service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX), None)
     }
 
     /// Hosts the user domain.
     #[must_use]
     pub fn users(self, asks: portico_user::Asks) -> Self {
         let service = UsersServer::new(asks);
-        self.host(service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX))
+        self.host(service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX), None)
     }
 
     /// Hosts the photo domain.
     #[must_use]
     pub fn photos(self, asks: portico_photo::Asks) -> Self {
         let service = PhotosServer::new(Photos { asks, limits: self.limits });
-        self.host(service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX))
+        self.host(service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX), None)
     }
 
     /// Hosts the log domain, as far as others ask it. Records are read by people alone: those whose certificates name
@@ -181,22 +181,10 @@ impl Server {
     pub fn logs(self, asks: portico_log::Asks) -> Self {
         let service = LogsServer::new(asks);
         let service = service.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX);
-        self.host_but(service, Some(Exception { path: Tail::PATH, callers: Arc::new([OPERATOR.to_owned()]) }))
+        self.host(service, Some(Exception { path: Tail::PATH, callers: Arc::new([OPERATOR.to_owned()]) }))
     }
 
-    fn host<S>(self, service: S) -> Self
-    where
-        S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible, Future: Send>
-            + NamedService
-            + Clone
-            + Send
-            + Sync
-            + 'static,
-    {
-        self.host_but(service, None)
-    }
-
-    fn host_but<S>(mut self, service: S, exception: Option<Exception>) -> Self
+    fn host<S>(mut self, service: S, exception: Option<Exception>) -> Self
     where
         S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible, Future: Send>
             + NamedService

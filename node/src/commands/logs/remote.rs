@@ -9,8 +9,8 @@ use futures_util::{
 };
 use portico_bus::grpc::{Bridge, Logs, Peers, Settings};
 use portico_config::{Config, Role};
-use portico_kernel::Ask;
-use portico_log::{Head, TAIL_LAST_MAX, Tail};
+use portico_kernel::{Ask, AskError};
+use portico_log::{Error, Head, TAIL_LAST_MAX, Tail};
 use portico_schema::log::reader::{Entry, PrintOptions, print_one};
 
 use crate::{domains::chain, exit::Failure, output::unwritten, trust::Trust};
@@ -53,7 +53,12 @@ async fn ask(address: &str, trust: Option<&Trust>, tail: Tail) -> Result<Records
     };
     let address = address.to_owned();
     let tailed = Ask::<Tail>::new(Bridge::<Logs>::new(Peers::new(settings))).ask(tail).await;
-    let lines = tailed.map_err(|error| Failure::unavailable(format!("{address}: {}", chain(&error))))?;
+    let lines = tailed.map_err(|error| match error {
+        Error::Ask(AskError::Unavailable) => Failure::unavailable(format!(
+            "{address}: cannot be asked: nobody is there, or lets in this certificate (the log of the node says which)"
+        )),
+        error => Failure::unavailable(format!("{address}: {}", chain(&error))),
+    })?;
     let chunks =
         lines.0.map(move |read| read.map_err(|error| Failure::unavailable(format!("{address}: {}", chain(&error)))));
     Ok(chunks.flat_map(|chunk| stream::iter(entries(chunk))).boxed())
