@@ -55,7 +55,7 @@ async fn ask(address: &str, trust: Option<&Trust>, tail: Tail) -> Result<Records
     let tailed = Ask::<Tail>::new(Bridge::<Logs>::new(Peers::new(settings))).ask(tail).await;
     let lines = tailed.map_err(|error| match error {
         Error::Ask(AskError::Unavailable) => Failure::unavailable(format!(
-            "{address}: cannot be asked: nobody is there, or lets in this certificate (the log of the node says which)"
+            "{address}: cannot be asked: nobody answers there, or this certificate is not let in (the log of the node says so)"
         )),
         error => Failure::unavailable(format!("{address}: {}", chain(&error))),
     })?;
