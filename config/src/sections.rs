@@ -124,7 +124,7 @@ pub struct Store {
     pub tls: StoreTls,
     /// The most connections.
     pub pool_max: u32,
-    /// How long a request waits for one.
+    /// How long a request waits for its turn to use one, and then for the server to open it.
     pub acquire_timeout_ms: u64,
     /// How long the server may work on a statement.
     pub statement_timeout_ms: u64,

@@ -14,6 +14,8 @@ use portico_kernel::StoreError;
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr};
 use sea_orm_migration::MigratorTrait;
 
+#[cfg(feature = "postgres")]
+pub(crate) use self::reader::Remote;
 pub(crate) use self::{
     error::{meaning, store_error},
     reader::Reader,
@@ -80,7 +82,7 @@ impl Database {
     #[cfg(feature = "postgres")]
     pub(crate) async fn postgres(settings: &Settings, kind: Kind) -> Result<Self, Unopened> {
         let postgres = Postgres::open(settings, kind).await?;
-        Ok(Self { reader: Reader::remote(postgres.reads()), engine: Engine::Postgres(postgres) })
+        Ok(Self { reader: postgres.reader(), engine: Engine::Postgres(postgres) })
     }
 
     /// Which database it is, for what each does in a way of its own.

@@ -4,17 +4,28 @@ use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 #[cfg(feature = "postgres")]
 use {
+    crate::postgres::{Turns, is_silence},
     sea_orm::{RuntimeErr, SqlxError},
-    std::{io, time::Duration},
+    std::{io, sync::Arc, time::Duration},
     tokio::{runtime::Handle, time::timeout},
 };
 
 /// Runs queries on any of a few connections.
 pub(crate) struct Reader {
     connection: DatabaseConnection,
-    /// Where queries to a server run, and how long they may.
     #[cfg(feature = "postgres")]
-    bound: Option<(Handle, Duration)>,
+    remote: Option<Remote>,
+}
+
+/// How queries are put to a server.
+#[cfg(feature = "postgres")]
+pub(crate) struct Remote {
+    /// What each waits for.
+    pub(crate) turns: Arc<Turns>,
+    /// Where they run.
+    pub(crate) runtime: Handle,
+    /// How long they may.
+    pub(crate) within: Duration,
 }
 
 impl Reader {
@@ -23,15 +34,15 @@ impl Reader {
         Self {
             connection,
             #[cfg(feature = "postgres")]
-            bound: None,
+            remote: None,
         }
     }
 
     /// Queries run on a runtime, which reads the answers even if whoever asked has gone, and fail when they take longer
     /// than they may.
     #[cfg(feature = "postgres")]
-    pub(super) fn remote((connection, runtime, within): (DatabaseConnection, Handle, Duration)) -> Self {
-        Self { connection, bound: Some((runtime, within)) }
+    pub(crate) fn remote(connection: DatabaseConnection, remote: Remote) -> Self {
+        Self { connection, remote: Some(remote) }
     }
 
     pub(super) async fn close(&self) -> Result<(), DbErr> {
@@ -45,15 +56,29 @@ impl Reader {
     {
         let query = query(self.connection.clone());
         #[cfg(feature = "postgres")]
-        if let Some((runtime, within)) = &self.bound {
-            return match runtime.spawn(timeout(*within, query)).await {
-                Ok(Ok(answer)) => answer,
-                Ok(Err(_)) => Err(late()),
-                Err(ended) => Err(DbErr::Custom(ended.to_string())),
-            };
+        if let Some(remote) = &self.remote {
+            let asking = ask(Arc::clone(&remote.turns), remote.within, query);
+            let answer = remote.runtime.spawn(asking).await;
+            return answer.unwrap_or_else(|ended| Err(DbErr::Custom(ended.to_string())));
         }
         query.await
     }
+}
+
+#[cfg(feature = "postgres")]
+async fn ask<T>(
+    turns: Arc<Turns>,
+    within: Duration,
+    query: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, DbErr> {
+    let turn = turns.take().await?;
+    let answer = timeout(within, query).await.unwrap_or_else(|_| Err(late()));
+    if answer.as_ref().is_err_and(is_silence) {
+        turn.missed();
+    } else {
+        turn.reached();
+    }
+    answer
 }
 
 #[cfg(feature = "postgres")]

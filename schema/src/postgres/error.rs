@@ -35,6 +35,11 @@ pub(super) fn is_lost(error: &DbErr) -> bool {
     matches!(driver(error), Some(SqlxError::Io(_))) || matches!(told(error), Some("57P01" | "57P02"))
 }
 
+/// Whether an error says that the server did not answer, rather than what it answered.
+pub(crate) fn is_silence(error: &DbErr) -> bool {
+    matches!(error, DbErr::ConnectionAcquire(_)) || matches!(driver(error), Some(SqlxError::Io(_) | SqlxError::Tls(_)))
+}
+
 /// Whether an error of COMMIT says that nothing was kept: a constraint that is checked there, or a rollback. After any
 /// other the transaction may have been committed.
 pub(super) fn denies_commit(error: &DbErr) -> bool {

@@ -8,20 +8,24 @@ mod error;
 mod migrate;
 mod open;
 mod settings;
+mod turns;
 mod write;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use portico_kernel::StoreError;
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
 use sea_orm_migration::MigratorTrait;
 use tokio::{runtime::Handle, sync::Notify, time::timeout};
 
-pub(crate) use self::error::of_server;
 pub use self::settings::{Settings, Tls};
+pub(crate) use self::{
+    error::{is_silence, of_server},
+    turns::Turns,
+};
 use crate::{
     Unopened,
-    database::{Work, store_error},
+    database::{Reader, Remote, Work, store_error},
     sqlite::Kind,
 };
 
@@ -34,6 +38,7 @@ const OTHERS_COMMIT: Duration = Duration::from_secs(1);
 pub(crate) struct Postgres {
     kind: Kind,
     pool: DatabaseConnection,
+    turns: Arc<Turns>,
     runtime: Handle,
     /// What work, a commit or a read may take at the most: more than the server allows a statement.
     bound: Duration,
@@ -48,12 +53,14 @@ impl Postgres {
     pub(crate) async fn open(settings: &Settings, kind: Kind) -> Result<Self, Unopened> {
         let pool = open::pool(settings).await?;
         let bound = settings.statement_timeout + settings::MARGIN;
-        Ok(Self { kind, pool, runtime: Handle::current(), bound, committed: Notify::new() })
+        let turns = Arc::new(Turns::new(settings.few(), settings.pool_max as usize, settings.acquire_timeout));
+        Ok(Self { kind, pool, turns, runtime: Handle::current(), bound, committed: Notify::new() })
     }
 
-    /// What queries run on, with the runtime and the bound that they run under.
-    pub(crate) fn reads(&self) -> (DatabaseConnection, Handle, Duration) {
-        (self.pool.clone(), self.runtime.clone(), self.bound)
+    /// What queries run on.
+    pub(crate) fn reader(&self) -> Reader {
+        let (turns, runtime) = (Arc::clone(&self.turns), self.runtime.clone());
+        Reader::remote(self.pool.clone(), Remote { turns, runtime, within: self.bound })
     }
 
     /// Runs `command` in a transaction of its own, again if another made it fail, and answers once it is committed.
@@ -70,9 +77,9 @@ impl Postgres {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, T> + Clone + Send + 'static,
     {
-        let pool = self.pool.clone();
+        let (pool, turns) = (self.pool.clone(), Arc::clone(&self.turns));
         // A task of its own: cancelling the wait does not undo a command that has begun.
-        let answer = self.runtime.spawn(async move { write::run(&pool, bound, command).await }).await;
+        let answer = self.runtime.spawn(async move { write::run(&pool, &turns, bound, command).await }).await;
         let answer = answer.unwrap_or_else(|_| Err(StoreError::Broken("a command panicked".into())));
         if matches!(answer, Ok(_) | Err(StoreError::Uncertain(_))) {
             self.committed.notify_one();

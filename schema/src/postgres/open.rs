@@ -21,10 +21,6 @@ const FIRST_ANSWERS: Duration = Duration::from_secs(5);
 /// How long a connection that comes back may take to answer before it is given up.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Connections that a node has before it serves: it may be asked at once for all that another one leaves to it, and handshakes
-/// would make those wait who come first.
-const READY: u32 = 4;
-
 /// A pool of connections to a server that was seen to be the right one. A few are open, others are opened as they are needed.
 pub(super) async fn pool(settings: &Settings) -> Result<DatabaseConnection, Unopened> {
     let options = settings.options()?;
@@ -41,7 +37,7 @@ pub(super) async fn pool(settings: &Settings) -> Result<DatabaseConnection, Unop
             })
         })
         .connect_lazy_with(options);
-    let _fewer_if_it_went_away = join_all((0..READY.min(settings.pool_max)).map(|_| pool.acquire())).await;
+    let _fewer_if_it_went_away = join_all((0..settings.few()).map(|_| pool.acquire())).await;
     Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
 }
 

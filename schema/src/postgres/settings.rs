@@ -20,7 +20,7 @@ pub struct Settings {
     pub url: SecretString,
     /// The most connections.
     pub pool_max: u32,
-    /// How long a command or a query waits for one of them, and for the server to take it.
+    /// How long a command or a query waits for its turn to use one of them, and then for the server to open it.
     pub acquire_timeout: Duration,
     /// How long the server may work on a statement.
     pub statement_timeout: Duration,
@@ -39,7 +39,16 @@ pub enum Tls {
     VerifyFull(Option<PathBuf>),
 }
 
+/// Connections that a node has before it serves, and that it opens at once when a server comes back: it may be asked at once
+/// for all that another one leaves to it, and more handshakes would make those wait who come first.
+const FEW: u32 = 4;
+
 impl Settings {
+    /// How many connections are opened at once.
+    pub(super) fn few(&self) -> usize {
+        FEW.min(self.pool_max) as usize
+    }
+
     /// What the driver makes of it.
     pub(super) fn options(&self) -> Result<PgConnectOptions, Unopened> {
         // The driver's own words could repeat a part of the URL.

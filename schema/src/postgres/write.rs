@@ -9,7 +9,10 @@ use portico_kernel::StoreError;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait as _};
 use tokio::time::{sleep, timeout};
 
-use super::error::{denies_commit, is_lost, is_lost_to_others};
+use super::{
+    error::{denies_commit, is_lost, is_lost_to_others, is_silence},
+    turns::{Turn, Turns},
+};
 use crate::database::{Rollback, Work, store_error};
 
 /// How often a command is run at the most.
@@ -25,14 +28,19 @@ enum Failed {
     Finally(StoreError),
 }
 
-pub(super) async fn run<T, F>(pool: &DatabaseConnection, bound: Duration, command: F) -> Result<T, StoreError>
+pub(super) async fn run<T, F>(
+    pool: &DatabaseConnection,
+    turns: &Turns,
+    bound: Duration,
+    command: F,
+) -> Result<T, StoreError>
 where
     T: Send + 'static,
     F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, T> + Clone + Send + 'static,
 {
     let mut attempts = 1;
     loop {
-        match attempt(pool, bound, command.clone()).await {
+        match attempt(pool, turns, bound, command.clone()).await {
             Ok(answer) => return Ok(answer),
             Err(Failed::Passing(error)) if attempts == ATTEMPTS_MAX => return Err(store_error(error)),
             Err(Failed::Passing(_)) => {}
@@ -44,16 +52,11 @@ where
     }
 }
 
-async fn attempt<T, F>(pool: &DatabaseConnection, bound: Duration, command: F) -> Result<T, Failed>
+async fn attempt<T, F>(pool: &DatabaseConnection, turns: &Turns, bound: Duration, command: F) -> Result<T, Failed>
 where
     F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, T>,
 {
-    let tx = match within(bound, pool.begin()).await {
-        Some(Ok(tx)) => tx,
-        Some(Err(error)) if is_lost(&error) => return Err(Failed::Passing(error)),
-        Some(Err(error)) => return Err(Failed::Finally(store_error(error))),
-        None => return Err(late()),
-    };
+    let (_turn, tx) = begin(pool, turns, bound).await?;
     // A transaction that is dropped is rolled back, and so is one whose connection is lost.
     match within(bound, command(&tx)).await {
         None => Err(late()),
@@ -62,6 +65,30 @@ where
         Some(Err(Rollback::Refused(error))) => Err(Failed::Finally(error)),
         Some(Err(Rollback::Failed(error))) if is_lost_to_others(&error) => Err(Failed::Passing(error)),
         Some(Err(Rollback::Failed(error))) => Err(Failed::Finally(store_error(error))),
+    }
+}
+
+async fn begin<'a>(
+    pool: &DatabaseConnection,
+    turns: &'a Turns,
+    bound: Duration,
+) -> Result<(Turn<'a>, DatabaseTransaction), Failed> {
+    let turn = turns.take().await.map_err(|error| Failed::Finally(store_error(error)))?;
+    match within(bound, pool.begin()).await {
+        Some(Ok(tx)) => {
+            turn.reached();
+            Ok((turn, tx))
+        }
+        Some(Err(error)) => {
+            if is_silence(&error) {
+                turn.missed();
+            }
+            Err(if is_lost(&error) { Failed::Passing(error) } else { Failed::Finally(store_error(error)) })
+        }
+        None => {
+            turn.missed();
+            Err(late())
+        }
     }
 }
 

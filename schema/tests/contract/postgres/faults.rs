@@ -8,12 +8,16 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use portico_kernel::{StoreError, UserId};
 use portico_schema::{postgres::Settings, user::Users};
 use portico_tests::{Servers, eventually};
 use portico_user::{Inserted, Store as _, registered};
 use sea_orm::sqlx::{self, postgres::PgConnection};
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout},
+};
 
 use super::support::{Database, execute};
 use crate::values::{NOW, account};
@@ -189,6 +193,39 @@ async fn a_server_that_is_away_is_unavailable() {
 
     assert!(matches!(written, Err(StoreError::Unavailable(_))), "{written:?}");
     assert!(matches!((read, ready), (Err(StoreError::Unavailable(_)), Err(StoreError::Unavailable(_)))));
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_tried_by_a_few_and_the_others_hear_so_at_once() {
+    let servers = Servers::own(&["postgres"]);
+    let users = opened(&servers).await;
+    servers.kill("postgres");
+    crowd(&users).await;
+
+    let waited = crowd(&users).await;
+
+    let (at_once, tried) = waited.split_at(CROWD - FEW);
+    assert!(at_once[at_once.len() - 1] < tried[0] / 2, "{waited:?}");
+    servers.up("postgres");
+    eventually("an answer", || async { users.find(UserId::new()).await.ok() }).await;
+}
+
+/// How many ask at once.
+const CROWD: usize = 20;
+/// How many of them try to open a connection.
+const FEW: usize = 4;
+
+/// How long each of a crowd waited in vain, the shortest first.
+async fn crowd(users: &Users) -> Vec<Duration> {
+    let asked = std::iter::repeat_with(|| async {
+        let began = Instant::now();
+        let answer = users.find(UserId::new()).await;
+        assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+        began.elapsed()
+    });
+    let mut waited = join_all(asked.take(CROWD)).await;
+    waited.sort_unstable();
+    waited
 }
 
 #[tokio::test]
