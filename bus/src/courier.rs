@@ -9,10 +9,15 @@ use actix::{
     Actor, ActorContext as _, ActorFuture, ActorFutureExt as _, Addr, AsyncContext as _, Context, Handler, Message,
     Running, WrapFuture as _,
 };
-use portico_kernel::{AskError, AtomicResponse, Blame, Event, Fault, Outbox, Server, Source, StoreError};
+use portico_kernel::{
+    AskError, AtomicResponse, Blame, Event, Fault, Outbox, Server, Source, Span, SpanKind, StoreError,
+};
 use tokio::time::sleep;
 
-use crate::{Broker, Reason, Refused};
+use crate::{
+    Broker, Reason, Refused,
+    subscribers::{cause_of, end},
+};
 
 /// The most events that are read and published together.
 const BATCH_MAX: u32 = 100;
@@ -160,7 +165,7 @@ async fn deliver(outbox: &dyn Outbox, broker: &dyn Broker, progress: &Cell<bool>
         if batch.is_empty() {
             return Ok(());
         }
-        let Err(Refused { confirmed, reason }) = broker.publish(&batch).await else {
+        let Err(Refused { confirmed, reason }) = publish(broker, &batch).await else {
             forget(outbox, &batch, progress).await?;
             continue;
         };
@@ -172,6 +177,19 @@ async fn deliver(outbox: &dyn Outbox, broker: &dyn Broker, progress: &Cell<bool>
             (Reason::Unavailable(source), _) => return Err(Error::Broker(source)),
         }
     }
+}
+
+/// Publishes a batch, each event as a part of the request that caused it.
+async fn publish(broker: &dyn Broker, batch: &[Event]) -> Result<(), Refused> {
+    let span =
+        |event: &Event| Span::within(cause_of(event)?, SpanKind::Producer, || format!("publish {}", event.kind).into());
+    let spans: Vec<_> = batch.iter().map(span).collect();
+    let published = broker.publish(batch).await;
+    let refused = published.as_ref().err();
+    for (position, span) in spans.into_iter().enumerate() {
+        end(span, refused.filter(|refused| position >= refused.confirmed).map(|refused| &refused.reason));
+    }
+    published
 }
 
 /// After the confirm: a crash before this repeats events, and loses none.

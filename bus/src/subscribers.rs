@@ -6,8 +6,8 @@
 use std::{fmt, sync::Arc};
 
 use actix::Message;
-use futures_util::future::{BoxFuture, FutureExt as _, join_all};
-use portico_kernel::{Ask, AskError, Blame, Event, Fault, TraceContext};
+use futures_util::future::{BoxFuture, join_all};
+use portico_kernel::{Ask, AskError, Blame, Event, Fault, Span, SpanKind, TraceContext};
 
 use crate::Reason;
 
@@ -48,7 +48,14 @@ impl Subscribers {
     /// Why one of them did not; that it should be repeated outweighs that it never can be.
     pub fn apply(&self, event: &Event) -> BoxFuture<'static, Result<(), Reason>> {
         let applied = join_all(self.0.iter().map(|subscriber| (subscriber.apply)(event.clone())));
-        trace_of(event).scope(applied).map(worst).boxed()
+        let cause = cause_of(event);
+        let trace = cause.map_or_else(TraceContext::new_root, TraceContext::child);
+        let span = Span::at(trace, cause, SpanKind::Consumer, || format!("process {}", event.kind).into());
+        Box::pin(async move {
+            let outcome = worst(trace.scope(applied).await);
+            end(span, outcome.as_ref().err());
+            outcome
+        })
     }
 }
 
@@ -72,7 +79,17 @@ fn judge(name: &str, error: impl Blame) -> Reason {
     }
 }
 
-fn trace_of(event: &Event) -> TraceContext {
-    let cause = event.traceparent.as_deref().and_then(|text| text.parse::<TraceContext>().ok());
-    cause.map_or_else(TraceContext::new_root, TraceContext::child)
+/// The request that caused an event, if it says.
+pub(crate) fn cause_of(event: &Event) -> Option<TraceContext> {
+    event.traceparent.as_deref()?.parse().ok()
+}
+
+/// Ends the span of an event that was handed on, or taken, by what came of it.
+pub(crate) fn end(span: Option<Span>, failed: Option<&Reason>) {
+    match (span, failed) {
+        (None, _) => {}
+        (Some(span), None) => span.end(),
+        (Some(span), Some(Reason::Poison(_))) => span.fail("poison"),
+        (Some(span), Some(Reason::Unavailable(_))) => span.fail("unavailable"),
+    }
 }

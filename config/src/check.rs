@@ -116,6 +116,7 @@ fn otlp(otlp: &Otlp, broken: &mut Broken) {
     let can_be_asked = otlp.endpoint.as_ref().is_none_or(|url| Url::parse(url).is_ok_and(|url| is_web(&url)));
     broken.unless(can_be_asked, "telemetry.otlp.endpoint", "must be a URL such as http://127.0.0.1:4318");
     broken.unless((1..=3600).contains(&otlp.every_s), "telemetry.otlp.every_s", "must be 1 to 3600");
+    broken.unless((0.0..=1.0).contains(&otlp.trace_ratio), "telemetry.otlp.trace_ratio", "must be 0 to 1");
 }
 
 /// A mistyped level would be taken for the name of a module, and turn the log off without a word.

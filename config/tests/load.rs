@@ -312,7 +312,11 @@ fn a_collector_is_named_by_a_url_and_told_now_and_then() {
     for every_s in ["0", "3601"] {
         assert_eq!(mistakes(&format!("every_s: {every_s}")), ["telemetry.otlp.every_s"], "{every_s}");
     }
-    assert_eq!(mistakes("endpoint: 'https://collector.example.org', every_s: 3600"), <[&str; 0]>::default());
+    for ratio in ["-0.1", "1.1", ".nan"] {
+        assert_eq!(mistakes(&format!("trace_ratio: {ratio}")), ["telemetry.otlp.trace_ratio"], "{ratio}");
+    }
+    let good = "endpoint: 'https://collector.example.org', every_s: 3600, trace_ratio: 0.25";
+    assert_eq!(mistakes(good), <[&str; 0]>::default());
 }
 
 #[test]

@@ -20,6 +20,8 @@ mod operator;
 mod output;
 mod readiness;
 mod shutdown;
+#[cfg(feature = "distributed")]
+mod spans;
 mod telemetry;
 #[cfg(feature = "distributed")]
 mod threads;

@@ -42,7 +42,7 @@ use tokio::time::MissedTickBehavior;
 
 use self::actors::ActorDurations;
 pub(crate) use self::http::HttpInstruments;
-use crate::{exit::Failure, readiness::Readiness};
+use crate::{exit::Failure, readiness::Readiness, telemetry};
 
 /// How long a store may take to count what waits in it.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -62,19 +62,19 @@ type Look = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 const UNKNOWN: u64 = u64::MAX;
 
 impl Metrics {
-    /// Counts nothing yet. `node` is what it is told from others by.
+    /// Counts nothing yet. `resource` is whose it is.
     ///
     /// # Errors
     /// The operator's: nothing can be sent to the collector of `telemetry`.
     #[cfg_attr(not(feature = "distributed"), expect(clippy::unnecessary_wraps, reason = "the other build sends"))]
-    pub(crate) fn new(telemetry: &Telemetry, node: String) -> Result<Self, Failure> {
+    pub(crate) fn new(telemetry: &Telemetry, resource: Resource) -> Result<Self, Failure> {
         let registry = Registry::new();
         let exporter = opentelemetry_prometheus::exporter()
             .with_registry(registry.clone())
             .scope_info_enabled(false)
             .build()
             .expect("a new registry has no metric that could clash");
-        let provider = SdkMeterProvider::builder().with_resource(resource(node)).with_reader(exporter);
+        let provider = SdkMeterProvider::builder().with_resource(resource).with_reader(exporter);
         #[cfg(feature = "distributed")]
         let provider = push::to(&telemetry.otlp, provider)?;
         let metrics = Self { registry, provider: Arc::new(provider.build()), looks: Arc::default() };
@@ -97,10 +97,8 @@ impl Metrics {
 
     /// Sends what was counted since the last time, where there is a collector that takes it before `deadline`.
     pub(crate) async fn close(self, deadline: Deadline) {
-        let (provider, (sender, sent)) = (self.provider, tokio::sync::oneshot::channel());
-        // A thread that nobody waits for any longer: one of the runtime's would hold up the end of the process.
-        let _nothing_is_sent_without = std::thread::Builder::new().spawn(move || sender.send(provider.shutdown()));
-        let _a_collector_that_is_away_misses_it = tokio::time::timeout(deadline.remaining(), sent).await;
+        let provider = self.provider;
+        telemetry::closed(deadline, move || provider.shutdown()).await;
     }
 
     /// The meter that instruments of the node are made with.
@@ -345,8 +343,9 @@ impl Number {
     }
 }
 
-/// What all that is counted here is of (OpenTelemetry semantic conventions for services).
-fn resource(node: String) -> Resource {
+/// What all that a node tells is of (OpenTelemetry semantic conventions for services). `node` is what it is told from others
+/// by.
+pub(crate) fn resource(node: String) -> Resource {
     let attributes = [
         KeyValue::new("service.name", "portico"),
         KeyValue::new("service.instance.id", node),
@@ -369,8 +368,8 @@ mod tests {
     use super::*;
 
     fn metrics() -> Metrics {
-        let told_to_nobody = Telemetry { otlp: Otlp { endpoint: None, every_s: 15 } };
-        Metrics::new(&told_to_nobody, "test".into()).unwrap()
+        let told_to_nobody = Telemetry { otlp: Otlp { endpoint: None, every_s: 15, trace_ratio: 1.0 } };
+        Metrics::new(&told_to_nobody, resource("test".into())).unwrap()
     }
 
     #[tokio::test]

@@ -15,12 +15,12 @@ use crate::{
     control::Control,
     domains::{Domains, Journal, World},
     exit::Failure,
-    metrics::Metrics,
+    metrics::{self, Metrics},
     readiness::Readiness,
     telemetry,
 };
 #[cfg(feature = "distributed")]
-use crate::{domains::Hosted, threads::Threads, trust::Trust};
+use crate::{domains::Hosted, spans::Spans, threads::Threads, trust::Trust};
 
 /// More crashes than this bring the node down, for whoever runs it to start it afresh.
 const INTENSITY: Intensity = Intensity { restarts: 30, within: Duration::from_mins(1) };
@@ -41,6 +41,8 @@ pub(crate) struct Node {
     pub(crate) readiness: Readiness,
     /// What it counts.
     pub(crate) metrics: Metrics,
+    #[cfg(feature = "distributed")]
+    spans: Spans,
 }
 
 impl Node {
@@ -73,7 +75,10 @@ impl Node {
         let (layer, journal) = Journal::new(&config.log, name.clone(), Arc::clone(&clock));
         telemetry::install(&config.log, layer)?;
         let root = Supervisor::root("portico", Strategy::OneForOne, INTENSITY);
-        let metrics = Metrics::new(&config.telemetry, name)?;
+        let resource = metrics::resource(name);
+        #[cfg(feature = "distributed")]
+        let spans = Spans::sent_to(&config.telemetry.otlp, &resource)?;
+        let metrics = Metrics::new(&config.telemetry, resource)?;
         let (pools, probes, closers) = (Vec::new(), Vec::new(), Vec::new());
         let secret = secret(&config, &data)?;
         #[cfg(feature = "distributed")]
@@ -121,6 +126,8 @@ impl Node {
             closers,
             readiness,
             metrics,
+            #[cfg(feature = "distributed")]
+            spans,
         })
     }
 
@@ -216,7 +223,10 @@ impl Node {
             close.await;
         }
         self.domains.log.close().await;
-        self.metrics.close(deadline).await;
+        let told = self.metrics.close(deadline);
+        #[cfg(feature = "distributed")]
+        let told = async { tokio::join!(told, self.spans.close(deadline)) };
+        told.await;
         drop(self.data);
         if drained.is_clean() {
             return Ok(());

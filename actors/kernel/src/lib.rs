@@ -9,6 +9,8 @@
 //! - [`ResponseFuture`] and [`AtomicResponse`]: what a handler returns; they carry deadline, trace and span into the work.
 //! - [`Blame`]: every error says whose fault it is and under which stable code.
 //! - [`Event`], [`Clock`], [`TraceContext`], typed ids: the vocabulary that domains share.
+//! - [`Span`]: a piece of work within a trace; every call of an actor and every job of a [`Pool`] is one, where a
+//!   [`SpanCollector`] takes them.
 //! - [`Pool`]: a bounded pool of low-priority threads for work that burns CPU.
 //! - `testkit` (a feature, for dev-dependencies): a clock moved by hand, actors in one line, probes, recorders.
 //!
@@ -64,7 +66,10 @@ pub use retry::RetryBudget;
 pub use store::{Source, StoreError};
 pub use supervision::{Backoff, Cut, CutBecause, Drained, Intensity, Placement, Spec, Strategy, Supervisor};
 pub use threads::Watchdog;
-pub use trace::{Hex, TraceContext, Traceparent, TraceparentError};
+pub use trace::{
+    EndedSpan, Hex, Span, SpanCollector, SpanKind, SpanValue, TraceContext, Traceparent, TraceparentError,
+    collect_spans,
+};
 pub use tree::{Kind, Node, Restarts, State, Tree, TreeHandle};
 
 // What the exported macros name.

@@ -77,7 +77,8 @@ impl<A: Actor> Mailbox<A> {
         M::Result: Send,
     {
         let (answer, answered) = oneshot::channel();
-        let letter: Arc<dyn Envelope<A>> = Arc::new(Letter::new(message, answer, Ticket::new(deadline, now)));
+        let letter = Letter::new(message, answer, Ticket::new(deadline, now), self.node.path());
+        let letter: Arc<dyn Envelope<A>> = Arc::new(letter);
         self.push(&letter).inspect_err(|error| {
             if *error == AskError::Overloaded {
                 self.node.overloaded();

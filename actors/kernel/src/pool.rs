@@ -17,7 +17,7 @@ use rustix::process::{getpriority_process, setpriority_process};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use crate::{Blame, Fault, Server, panics::survive, scope::Scope};
+use crate::{Blame, Fault, Server, Span, SpanKind, panics::survive, scope::Scope};
 
 /// How nice the threads are at least (`setpriority(2)`, 0 to 19): a storm of hashes gives way to everything else.
 const NICENESS: i32 = 10;
@@ -56,11 +56,12 @@ impl Pool {
     /// # Panics
     /// When the system has no thread left.
     pub fn new(name: &str, threads: usize, queue_capacity: usize) -> Self {
-        let shared = Arc::new(Shared { queue: Mutex::default(), queue_capacity, threads: threads.max(1) });
+        let (name, threads) = (name.to_owned(), threads.max(1));
+        let shared = Arc::new(Shared { name, queue: Mutex::default(), queue_capacity, threads });
         for index in 0..shared.threads {
             let shared = Arc::clone(&shared);
             thread::Builder::new()
-                .name(format!("{name}-{index}"))
+                .name(format!("{}-{index}", shared.name))
                 .spawn(move || shared.work())
                 .expect("the system has a thread left for the pool");
         }
@@ -74,11 +75,17 @@ impl Pool {
     /// The server's: [`PoolError`].
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PoolError> {
         let (answer, answered) = oneshot::channel();
-        let scope = Scope::current();
+        let span = Span::of_current(SpanKind::Internal, || self.0.0.name.clone().into());
+        let scope = Scope::current().within(span.as_ref());
         self.0.0.push(Box::new(move |busy| {
             let skipped = answer.is_closed();
             // The panic hook has reported a panic; the caller learns of it because the sender is gone.
             let result = if skipped { None } else { survive(|| scope.enter(work)).ok() };
+            match (span, &result) {
+                (Some(span), Some(_)) => span.end(),
+                (Some(span), None) if !skipped => span.fail("crashed"),
+                _ => {}
+            }
             drop(busy); // before the answer: whoever has it finds a free thread
             if let Some(result) = result {
                 let _gone = answer.send(result);
@@ -131,6 +138,7 @@ impl Drop for Busy<'_> {
 }
 
 struct Shared {
+    name: String,
     queue: Mutex<Queue>,
     queue_capacity: usize,
     threads: usize,

@@ -29,6 +29,11 @@ impl Scope {
         Self { deadline: Some(deadline), trace: TraceContext::current(), span: Span::current() }
     }
 
+    /// The same within `part` of the work, where it is one of its own.
+    pub(crate) fn within(self, part: Option<&crate::Span>) -> Self {
+        Self { trace: part.map(crate::Span::context).or(self.trace), ..self }
+    }
+
     /// Runs a synchronous `work` in these surroundings.
     pub(crate) fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
         let _span = self.span.enter();

@@ -1,8 +1,12 @@
 //! W3C trace context (<https://www.w3.org/TR/trace-context/>): which request a piece of work belongs to.
 
+mod span;
+
 use std::{fmt, future::Future, ops::Deref, str::FromStr};
 
 use tokio::task_local;
+
+pub use self::span::{EndedSpan, Span, SpanCollector, SpanKind, SpanValue, collect_spans};
 
 task_local! {
     static CURRENT: TraceContext;
@@ -16,15 +20,19 @@ pub struct TraceContext {
     flags: u8,
 }
 
+/// The flag of a trace whose spans are to be kept (section 3.2.2.5.1).
+const SAMPLED: u8 = 1;
+
 /// A `traceparent` that does not follow the W3C grammar; it is ignored and a new trace begins, as the standard says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("traceparent is not version-traceid-spanid-flags in lower-case hexadecimal")]
 pub struct TraceparentError;
 
 impl TraceContext {
-    /// A new, sampled trace with random ids.
+    /// A new trace with random ids, sampled unless [`collect_spans`] was told to leave it out.
     pub fn new_root() -> Self {
-        Self { trace_id: fastrand::u128(1..), span_id: fastrand::u64(1..), flags: 1 }
+        let trace_id = fastrand::u128(1..);
+        Self { trace_id, span_id: fastrand::u64(1..), flags: u8::from(span::is_sampled(trace_id)) * SAMPLED }
     }
 
     /// A new span in the same trace.
@@ -56,6 +64,16 @@ impl TraceContext {
     /// The span id as 16 lower-case hexadecimal digits.
     pub fn span_id(&self) -> Hex<16> {
         Hex::of(&self.span_id.to_be_bytes())
+    }
+
+    /// The ids as numbers: the trace's and the span's.
+    pub fn ids(&self) -> (u128, u64) {
+        (self.trace_id, self.span_id)
+    }
+
+    /// Whether spans of the trace are to be kept.
+    pub fn is_sampled(&self) -> bool {
+        self.flags & SAMPLED != 0
     }
 
     /// The header's value.

@@ -7,7 +7,7 @@
 //!
 //! `proto` is what the contracts in `bus/proto` become, `wire` how the domains' values travel. [`Server`] turns calls into
 //! asks; [`Bridge`] is what an [`Ask`](portico_kernel::Ask) is made of where a domain is elsewhere, over [`Peers`], the
-//! nodes that host it. Deadline and trace travel along. Pictures go in chunks, and no faster than they are taken.
+//! nodes that host it. Deadline and trace travel along, and `span` says of each call what became of it. Pictures go in chunks, and no faster than they are taken.
 //!
 //! ```text
 //! let server = Server::new(limits).sessions(asks);              // on the node that hosts sessions
@@ -22,6 +22,7 @@ mod bridge;
 mod peers;
 pub mod proto;
 mod server;
+mod span;
 mod wire;
 
 pub use self::{

@@ -7,6 +7,7 @@ mod faults;
 mod logs;
 mod peers;
 mod serving;
+mod spans;
 mod strangers;
 mod support;
 mod tls;

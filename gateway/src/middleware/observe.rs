@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use actix_web::{HttpMessage as _, dev::ServiceRequest, web::Data};
-use portico_kernel::{TraceContext, UserId};
+use portico_kernel::{Span, SpanKind, TraceContext, UserId};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -24,7 +24,9 @@ use crate::{
 pub(super) async fn observe(request: ServiceRequest, within: impl AsyncFnOnce(ServiceRequest) -> Answered) -> Answered {
     let began = Instant::now();
     let metrics = request.app_data::<Data<Arc<dyn HttpMetrics>>>().cloned();
-    let (trace, id, method) = (trace(&request), RequestId::new(), known_method(&request));
+    let (caller, id, method) = (caller(&request), RequestId::new(), known_method(&request));
+    let trace = caller.map_or_else(TraceContext::new_root, TraceContext::child);
+    let span = Span::at(trace, caller, SpanKind::Server, || method.into());
     let exchange = async {
         let answer = within(request).await;
         if let Ok(answer) = &answer {
@@ -34,6 +36,7 @@ pub(super) async fn observe(request: ServiceRequest, within: impl AsyncFnOnce(Se
             let user = answer.request().extensions().get::<UserId>().copied(); // of the session or the sign-in, once it is known
             let problem = answer.response().extensions().get::<Code>().copied();
             record(&exchange, &id, user, problem);
+            end(span, &exchange, problem);
             if let Some(metrics) = metrics {
                 metrics.record(exchange);
             }
@@ -45,12 +48,29 @@ pub(super) async fn observe(request: ServiceRequest, within: impl AsyncFnOnce(Se
     Ok(answer)
 }
 
-/// A span of the caller's trace, or of a new one.
-fn trace(request: &ServiceRequest) -> TraceContext {
+/// The span of the caller's that the request is a part of, if it says.
+fn caller(request: &ServiceRequest) -> Option<TraceContext> {
     let mut given = request.headers().get_all(TRACEPARENT);
-    let only = given.next().filter(|_| given.next().is_none());
-    let parent = only.and_then(|value| value.to_str().ok()?.parse::<TraceContext>().ok());
-    parent.map_or_else(TraceContext::new_root, TraceContext::child)
+    given.next().filter(|_| given.next().is_none())?.to_str().ok()?.parse().ok()
+}
+
+/// Ends the span of a request by its answer. Who asked for what is not said: it leaves the node.
+fn end(span: Option<Span>, exchange: &Exchange, problem: Option<Code>) {
+    let Some(mut span) = span else { return };
+    if let Some(route) = &exchange.route {
+        span.rename(format!("{} {route}", exchange.method));
+        span.set("http.route", route.clone());
+    }
+    span.set("http.request.method", exchange.method);
+    span.set("http.response.status_code", exchange.status);
+    match problem.map(Code::name) {
+        problem if exchange.status >= 500 => span.fail(problem.unwrap_or("internal")),
+        Some(problem) => {
+            span.set("error.type", problem);
+            span.end();
+        }
+        None => span.end(),
+    }
 }
 
 /// Ids are given as texts: what has to be formatted takes the log a good deal longer.

@@ -138,7 +138,7 @@ fn servers_can_be_reached_by_those_alone_who_use_them() {
     assert_eq!(on("public"), ["gateway"]);
     assert_eq!(on("operators"), ["grafana"]);
     assert_eq!(on("telemetry"), ["collector", "gateway", "log", "photo", "session", "user"]);
-    assert_eq!(on("monitoring"), ["collector", "grafana", "prometheus"]);
+    assert_eq!(on("monitoring"), ["collector", "grafana", "prometheus", "tempo"]);
     assert_eq!(on("nodes"), ["gateway", "photo", "session", "user"]);
     assert_eq!(on("postgres"), ["photo", "postgres", "user"]);
     assert_eq!(on("redis"), ["redis", "session", "user"]);

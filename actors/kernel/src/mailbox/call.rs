@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{Works, ticket::Ticket};
-use crate::chaos;
+use crate::{Span, chaos};
 
 thread_local! {
     /// The call whose handler is on this thread's stack, until the handler's answer claims it.
@@ -19,13 +19,23 @@ thread_local! {
 pub(crate) struct Call {
     sent: Instant,
     works: Arc<Works>,
+    span: Option<Span>,
     finished: bool,
 }
 
 impl Call {
     pub(crate) fn begin(ticket: &Ticket, works: Arc<Works>) -> Self {
         works.begin();
-        Self { sent: ticket.sent(), works, finished: false }
+        Self { sent: ticket.sent(), works, span: None, finished: false }
+    }
+
+    /// The same as a span, which ends with it.
+    pub(crate) fn traced(mut self, span: Option<Span>) -> Self {
+        self.span = span;
+        if let Some(span) = &mut self.span {
+            span.set("portico.actor.waited_s", self.sent.elapsed());
+        }
+        self
     }
 
     /// Runs a handler. Unless its answer claims the call, the call ends with it.
@@ -79,6 +89,9 @@ impl Call {
     fn finish(mut self) {
         self.finished = true;
         self.works.node().handled(self.sent.elapsed());
+        if let Some(span) = self.span.take() {
+            span.end();
+        }
     }
 }
 
@@ -86,6 +99,9 @@ impl Drop for Call {
     fn drop(&mut self) {
         if !self.finished {
             self.works.node().crashed();
+            if let Some(span) = self.span.take() {
+                span.fail("crashed");
+            }
         }
         self.works.end();
     }

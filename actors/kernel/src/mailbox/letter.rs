@@ -11,7 +11,7 @@ use actix::{Actor, Handler, Message, dev::MessageResponse as _};
 use tokio::{sync::oneshot, time::timeout_at};
 
 use super::{Call, Mailbox, ticket::Ticket};
-use crate::{AskError, Deadline, Tracked, chaos, scope::Scope};
+use crate::{AskError, Deadline, Span, SpanKind, Tracked, chaos, scope::Scope};
 
 /// A message of any type for actors of type `A`, shared by the queue and the caller who waits.
 pub(crate) trait Envelope<A: Actor>: Send + Sync {
@@ -36,17 +36,28 @@ struct Contents<M: Message> {
     message: M,
     answer: oneshot::Sender<M::Result>,
     scope: Scope,
+    span: Option<Span>,
 }
 
 impl<M: Message> Letter<M> {
-    pub(crate) fn new(message: M, answer: oneshot::Sender<M::Result>, ticket: Ticket) -> Self {
-        let scope = Scope::with_deadline(Deadline::at(ticket.deadline()));
-        Self { ticket, contents: Mutex::new(Some(Contents { message, answer, scope })) }
+    /// A letter to `actor`.
+    pub(crate) fn new(message: M, answer: oneshot::Sender<M::Result>, ticket: Ticket, actor: &str) -> Self {
+        let span = span::<M>(actor);
+        let scope = Scope::with_deadline(Deadline::at(ticket.deadline())).within(span.as_ref());
+        Self { ticket, contents: Mutex::new(Some(Contents { message, answer, scope, span })) }
     }
 
     fn take(&self) -> Option<Contents<M>> {
         self.contents.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+}
+
+/// A call, from being sent to being answered; one that never begins was cancelled.
+fn span<M>(actor: &str) -> Option<Span> {
+    let name = || std::any::type_name::<M>().rsplit("::").next().unwrap_or_default().into();
+    let mut span = Span::of_current(SpanKind::Internal, name)?;
+    span.set("portico.actor", actor.to_owned());
+    Some(span)
 }
 
 impl<A, M> Envelope<A> for Letter<M>
@@ -60,8 +71,8 @@ where
     }
 
     fn open(&self, actor: &mut A, context: &mut A::Context, call: Call) {
-        let Some(Contents { message, answer, scope }) = self.take() else { return };
-        call.during(|| {
+        let Some(Contents { message, answer, scope, span }) = self.take() else { return };
+        call.traced(span).during(|| {
             scope.enter(|| {
                 chaos::crash("before a handler");
                 let response = actor.handle(message, context);

@@ -9,12 +9,12 @@ use std::{
     time::Duration,
 };
 
-use portico_kernel::{AskError, Deadline, TraceContext};
+use portico_kernel::{AskError, Deadline, Span, SpanKind, TraceContext};
 use tokio::{
     runtime::Handle,
-    time::{Instant, timeout_at},
+    time::{Instant, error::Elapsed, timeout_at},
 };
-use tonic::{Request, metadata::MetadataValue};
+use tonic::{Code, Request, Status, metadata::MetadataValue};
 
 use super::{
     Settings,
@@ -23,6 +23,7 @@ use super::{
     outcome::{self, Answered, Seen},
     standing::Standing,
 };
+use crate::grpc::span;
 
 /// A call that misses its deadline tells something of the node when it had at least this long.
 const TELLING: Duration = Duration::from_millis(250);
@@ -151,7 +152,10 @@ impl Peer {
         let Ok(Ok(connection)) = connection else { return Err(Failed::Unreachable) };
         let begun = Instant::now();
         let is_telling = || is_telling::<C>(begun, deadline);
+        let span = trace.and_then(|trace| self.span::<C>(trace));
+        let trace = span.as_ref().map(Span::context).or(trace);
         let returned = timeout_at(deadline.instant(), call.make(connection.client(), head(deadline, trace))).await;
+        span::end(span, code(&returned), |_| true);
         let Ok(returned) = returned else {
             if is_telling() {
                 self.failed("it does not answer in time");
@@ -178,6 +182,13 @@ impl Peer {
                 Ok(answered)
             }
         }
+    }
+
+    /// A call of this node, as a part of `caller`'s work.
+    fn span<C: Call>(&self, caller: TraceContext) -> Option<Span> {
+        let mut span = Span::within(caller, SpanKind::Client, || span::name(C::PATH))?;
+        span.set("server.address", self.address.to_string());
+        Some(span)
     }
 
     /// Notes a failure. A connection that ejects its node is not used again: it may be what is broken.
@@ -228,4 +239,12 @@ fn head(deadline: Deadline, trace: Option<TraceContext>) -> Request<()> {
         head.metadata_mut().insert("traceparent", traceparent.expect("a traceparent is ASCII"));
     }
     head
+}
+
+/// The code of what came of a call.
+fn code<T>(returned: &Result<Result<T, Status>, Elapsed>) -> Code {
+    match returned {
+        Ok(answer) => answer.as_ref().map_or_else(Status::code, |_| Code::Ok),
+        Err(_elapsed) => Code::DeadlineExceeded,
+    }
 }

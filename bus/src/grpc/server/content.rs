@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 
 use super::serve::{on_behalf, patient};
 use crate::grpc::{
-    Form as _,
+    Form as _, Streamed as _,
     proto::photo::v1::{OpenPhotoRequest, OpenPhotoResponse},
     wire::{self, photo::Part},
 };
@@ -32,7 +32,7 @@ pub(super) async fn serve(
     pause_max: Duration,
 ) -> Result<Response<Parts>, Status> {
     let (metadata, _, request) = request.into_parts();
-    on_behalf(&metadata, open(ask, request, pause_max)).await
+    on_behalf(Open::PATH, &metadata, open(ask, request, pause_max)).await
 }
 
 async fn open(ask: &Ask<Open>, request: OpenPhotoRequest, pause_max: Duration) -> Result<Response<Parts>, Status> {

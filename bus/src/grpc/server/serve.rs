@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use actix::Message;
-use portico_kernel::{Ask, Deadline, TraceContext};
-use tonic::{Request, Response, Status, metadata::MetadataMap};
+use portico_kernel::{Ask, Deadline, Span, SpanKind, TraceContext};
+use tonic::{Code, Request, Response, Status, metadata::MetadataMap};
 
-use crate::grpc::{Answer as _, Domain, Rpc, wire};
+use crate::grpc::{Answer as _, Domain, Rpc, span, wire};
 
 /// Answers a call by asking `ask`.
 pub(super) async fn serve<M: Rpc>(ask: &Ask<M>, request: Request<M::Wire>) -> Result<Response<M::Response>, Status> {
     let (metadata, _, request) = request.into_parts();
-    on_behalf(&metadata, answer(ask, request)).await
+    on_behalf(M::PATH, &metadata, answer(ask, request)).await
 }
 
 async fn answer<M: Rpc>(ask: &Ask<M>, request: M::Wire) -> Result<Response<M::Response>, Status> {
@@ -23,13 +23,28 @@ async fn answer<M: Rpc>(ask: &Ask<M>, request: M::Wire) -> Result<Response<M::Re
     }
 }
 
-/// Does `work` by the deadline and in the trace of the caller.
-pub(super) async fn on_behalf<T>(metadata: &MetadataMap, work: impl Future<Output = T>) -> T {
-    let work = trace_of(metadata).scope(work);
-    match timeout_of(metadata) {
+/// Does the `work` of the call `path` by the deadline and in the trace of the caller.
+pub(super) async fn on_behalf<T>(
+    path: &'static str,
+    metadata: &MetadataMap,
+    work: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Status> {
+    let caller = caller_of(metadata);
+    let trace = caller.map_or_else(TraceContext::new_root, TraceContext::child);
+    let span = Span::at(trace, caller, SpanKind::Server, || span::name(path));
+    let work = trace.scope(work);
+    let answer = match timeout_of(metadata) {
         Some(timeout) => Deadline::within(timeout).scope(work).await,
         None => work.await,
-    }
+    };
+    span::end(span, answer.as_ref().map_or_else(Status::code, |_| Code::Ok), is_of_server);
+    answer
+}
+
+/// Whether it is this side that failed (OpenTelemetry semantic conventions for gRPC).
+fn is_of_server(code: Code) -> bool {
+    use Code::{DataLoss, DeadlineExceeded, Internal, Unavailable, Unimplemented, Unknown};
+    matches!(code, Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss)
 }
 
 /// Has the caller's deadline decide, where it has one, as it would of a local actor.
@@ -40,11 +55,9 @@ pub(super) fn patient<M: Message>(ask: &Ask<M>) -> Ask<M> {
     }
 }
 
-/// A span of the caller's trace, or a new trace.
-fn trace_of(metadata: &MetadataMap) -> TraceContext {
-    let traceparent = metadata.get("traceparent").and_then(|value| value.to_str().ok());
-    let caller = traceparent.and_then(|text| text.parse::<TraceContext>().ok());
-    caller.map_or_else(TraceContext::new_root, TraceContext::child)
+/// The caller's span, if it says.
+fn caller_of(metadata: &MetadataMap) -> Option<TraceContext> {
+    metadata.get("traceparent")?.to_str().ok()?.parse().ok()
 }
 
 /// `grpc-timeout`: at most 8 digits and a unit
@@ -90,14 +103,18 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_call_without_a_traceparent_begins_a_trace_and_one_with_it_a_span_in_it() {
+    #[tokio::test]
+    async fn a_call_without_a_traceparent_begins_a_trace_and_one_with_it_a_span_in_it() {
+        let trace_of = async |metadata: &MetadataMap| {
+            let within = on_behalf("/test.v1.Tests/Test", metadata, async { Ok(TraceContext::current().unwrap()) });
+            within.await.unwrap()
+        };
         let caller = TraceContext::new_root();
         let mut metadata = MetadataMap::new();
-        assert_ne!(trace_of(&metadata).trace_id(), caller.trace_id());
+        assert_ne!(trace_of(&metadata).await.trace_id(), caller.trace_id());
 
         metadata.insert("traceparent", caller.to_string().parse().unwrap());
-        let continued = trace_of(&metadata);
+        let continued = trace_of(&metadata).await;
 
         assert_eq!(continued.trace_id(), caller.trace_id());
         assert_ne!(continued.span_id(), caller.span_id());

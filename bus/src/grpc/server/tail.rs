@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 
 use super::serve::{on_behalf, patient};
 use crate::grpc::{
-    Form as _,
+    Form as _, Streamed as _,
     proto::log::v1::{TailRequest, TailResponse},
     wire,
 };
@@ -18,7 +18,7 @@ pub(super) type Parts = BoxStream<'static, Result<TailResponse, Status>>;
 /// Answers `Tail` by asking `ask`: once that has answered, and then with the records, for which no deadline counts.
 pub(super) async fn serve(ask: &Ask<Tail>, request: Request<TailRequest>) -> Result<Response<Parts>, Status> {
     let (metadata, _, request) = request.into_parts();
-    on_behalf(&metadata, read(ask, request)).await
+    on_behalf(Tail::PATH, &metadata, read(ask, request)).await
 }
 
 async fn read(ask: &Ask<Tail>, request: TailRequest) -> Result<Response<Parts>, Status> {

@@ -16,7 +16,7 @@ use crate::grpc::{
     proto::photo::v1::{LoadPhotoRequest, LoadPhotoResponse},
     wire::{
         self,
-        photo::{Head, Part, UploadPart},
+        photo::{Head, LOAD, Part, UploadPart},
     },
 };
 
@@ -27,7 +27,7 @@ pub(super) async fn serve(
     pause_max: Duration,
 ) -> Result<Response<LoadPhotoResponse>, Status> {
     let (metadata, _, parts) = request.into_parts();
-    let photo = on_behalf(&metadata, load(ask, Incoming { parts, pause_max })).await?;
+    let photo = on_behalf(LOAD, &metadata, load(ask, Incoming { parts, pause_max })).await?;
     Ok(Response::new(LoadPhotoResponse::write(photo)))
 }
 
