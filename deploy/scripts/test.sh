@@ -54,5 +54,5 @@ for nodes in apart mixed; do
         cargo test --workspace --locked --features "$distributed" \
         --test journey --test bad_input --test canary --test durability --test escalation
     step "tests over nodes $nodes and servers" env PORTICO_TEST_NODES=$nodes PORTICO_TEST_STORES=postgres,redis,s3,rabbitmq,kafka \
-        cargo test --workspace --locked --features "$distributed" --test journey --test bad_input --test durability
+        cargo test --workspace --locked --features "$distributed" --test journey --test bad_input --test durability --test dashboards --test traces
 done

@@ -23,6 +23,8 @@ pub struct Exchange {
     pub status: u16,
     /// From the request's head to the answer's.
     pub duration: Duration,
+    /// `error.type`: the problem that it was answered with.
+    pub problem: Option<&'static str>,
 }
 
 /// Counts nothing.

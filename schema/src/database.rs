@@ -5,15 +5,17 @@
 //! leaves nothing behind, whatever its neighbours do. No transaction is open across anything but its own statements.
 
 mod error;
+mod operations;
 mod reader;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use portico_kernel::StoreError;
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr};
 use sea_orm_migration::MigratorTrait;
 
+pub use self::operations::Operations;
 #[cfg(feature = "postgres")]
 pub(crate) use self::reader::Remote;
 pub(crate) use self::{
@@ -72,7 +74,9 @@ impl Database {
         sqlite::identify(path, kind).await?;
         // The writer first: it makes the file, which the readers expect.
         let writer = Writer::open(path).await?;
-        Ok(Self { reader: Reader::local(sqlite::readers(path)), engine: Engine::Sqlite(writer, kind) })
+        let operations = Arc::new(Operations::new("sqlite", kind.name()));
+        let reader = Reader::local(sqlite::readers(path), operations);
+        Ok(Self { reader, engine: Engine::Sqlite(writer, kind) })
     }
 
     /// Opens a database of a PostgreSQL server.
@@ -82,12 +86,19 @@ impl Database {
     #[cfg(feature = "postgres")]
     pub(crate) async fn postgres(settings: &Settings, kind: Kind) -> Result<Self, Unopened> {
         let postgres = Postgres::open(settings, kind).await?;
-        Ok(Self { reader: postgres.reader(), engine: Engine::Postgres(postgres) })
+        let operations = Arc::new(Operations::new("postgresql", kind.name()));
+        let reader = postgres.reader(operations);
+        Ok(Self { reader, engine: Engine::Postgres(postgres) })
     }
 
     /// Which database it is, for what each does in a way of its own.
     pub(crate) fn backend(&self) -> DbBackend {
         self.reader.get_database_backend()
+    }
+
+    /// What its operations are measured by.
+    pub(crate) fn operations(&self) -> Arc<Operations> {
+        Arc::clone(self.reader.operations())
     }
 
     /// What queries that change nothing run on. Each sees everything that was committed before it began.
@@ -104,11 +115,16 @@ impl Database {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, T> + Clone + Send + 'static,
     {
-        match &self.engine {
-            Engine::Sqlite(writer, _) => writer.run(command).await,
-            #[cfg(feature = "postgres")]
-            Engine::Postgres(postgres) => postgres.run(command).await,
-        }
+        self.reader
+            .operations()
+            .write(async {
+                match &self.engine {
+                    Engine::Sqlite(writer, _) => writer.run(command).await,
+                    #[cfg(feature = "postgres")]
+                    Engine::Postgres(postgres) => postgres.run(command).await,
+                }
+            })
+            .await
     }
 
     /// Brings the tables up to this version, all in one transaction. Nothing happens to those that are.

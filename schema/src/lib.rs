@@ -38,5 +38,6 @@ pub mod transfer;
 mod unopened;
 pub mod user;
 
+pub use database::Operations;
 #[cfg(any(feature = "mega", feature = "postgres", feature = "redis", feature = "s3"))]
 pub use unopened::Unopened;

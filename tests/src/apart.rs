@@ -80,6 +80,11 @@ impl Behind {
         self.0.clear();
     }
 
+    /// Where their operators' listeners are.
+    pub(crate) fn operators(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|process| process.told("operator listening on ").expect("every node has one"))
+    }
+
     /// What they printed.
     pub(crate) fn printed(&self) -> String {
         self.0.iter().map(Process::printed).collect()

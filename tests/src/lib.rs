@@ -10,6 +10,7 @@
 //! - [`Raw`]: a connection for what no well-behaved client sends.
 //! - [`SmallDisk`]: a disk that can be filled while a node runs on it.
 //! - [`Servers`]: real servers, to be shared or to be killed.
+//! - `Collector` (with the feature `distributed`): who is told what nodes count and trace.
 //! - [`Mega`]: a stand-in for Mega.nz, which cannot be reached.
 //! - [`Proxy`]: the way to a server, which can be blocked, slowed down and cut. [`TlsFront`]: one that begins with TLS.
 //! - [`records`]: log records, as they stand in files.
@@ -24,6 +25,8 @@ mod apart;
 mod binary;
 mod client;
 mod cluster;
+#[cfg(feature = "distributed")]
+mod collector;
 pub mod crash;
 pub mod histories;
 mod home;
@@ -46,6 +49,8 @@ mod tool;
 pub use binary::{beside, binary, driven};
 pub use client::{Account, Answer, Client, PASSWORD, http};
 pub use cluster::{Cluster, Links};
+#[cfg(feature = "distributed")]
+pub use collector::Collector;
 pub use home::Home;
 pub use mega::{Fault, Mega};
 pub use member::Member;

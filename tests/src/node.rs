@@ -82,6 +82,11 @@ impl Node {
         &self.operator
     }
 
+    /// The same of every process that the node is made of, this one first.
+    pub fn operators(&self) -> Vec<String> {
+        std::iter::once(self.operator.clone()).chain(self.behind.operators()).collect()
+    }
+
     /// Somebody who is not signed in, with a cookie jar.
     pub fn client(&self) -> Client {
         Client::new(self.gateway.clone())

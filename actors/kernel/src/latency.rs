@@ -37,14 +37,14 @@ pub const LATENCY_BOUNDS: [f64; BOUNDS.len()] = {
     seconds
 };
 
-/// A histogram of durations.
+/// A histogram of durations. Whoever counts never waits.
 #[derive(Debug, Default)]
-pub(crate) struct Histogram {
+pub struct Histogram {
     buckets: [AtomicU64; BOUNDS.len() + 1],
     sum_ns: AtomicU64,
 }
 
-/// How long calls took, from being accepted to being answered.
+/// How long things took: of an actor's calls, from being accepted to being answered.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Latency {
     /// Calls per bucket of [`LATENCY_BOUNDS`]; the last counts the slower ones. Not cumulative.
@@ -54,14 +54,16 @@ pub struct Latency {
 }
 
 impl Histogram {
-    pub(crate) fn record(&self, duration: Duration) {
+    /// Counts one that took so long.
+    pub fn record(&self, duration: Duration) {
         let bucket = BOUNDS.partition_point(|bound| *bound < duration);
         self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
         let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.sum_ns.fetch_add(ns, Ordering::Relaxed);
     }
 
-    pub(crate) fn snapshot(&self) -> Latency {
+    /// What was counted until now.
+    pub fn snapshot(&self) -> Latency {
         Latency {
             counts: std::array::from_fn(|bucket| self.buckets[bucket].load(Ordering::Relaxed)),
             sum_s: Duration::from_nanos(self.sum_ns.load(Ordering::Relaxed)).as_secs_f64(),

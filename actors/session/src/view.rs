@@ -26,7 +26,7 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
-use portico_kernel::{Ask, AskError, Callee, Clock, Deadline, Lease, UserId};
+use portico_kernel::{Ask, AskError, CacheLoad, Callee, Clock, Deadline, Lease, Lookups, UserId};
 use time::OffsetDateTime;
 
 pub use self::watch::Watch;
@@ -42,6 +42,7 @@ pub struct View(Arc<Shared>);
 
 struct Shared {
     entries: Recent<Entry>,
+    lookups: Lookups,
     drawn: AtomicU64,
     marks: Box<[AtomicU64]>,
     floors: Floors,
@@ -76,7 +77,8 @@ impl View {
     fn with_lease(entries_max: u64, lease: Option<Lease>) -> Self {
         let entries = Recent::new(entries_max);
         let marks = (0..MARKS).map(|_| AtomicU64::new(0)).collect();
-        Self(Arc::new(Shared { entries, drawn: AtomicU64::new(0), marks, floors: Floors::default(), lease }))
+        let (lookups, drawn, floors) = (Lookups::default(), AtomicU64::new(0), Floors::default());
+        Self(Arc::new(Shared { entries, lookups, drawn, marks, floors, lease }))
     }
 
     /// Answers [`Validate`] from `view` when it holds the session, else from the `actor`.
@@ -87,7 +89,12 @@ impl View {
         Ask::new(Validator { view, clock, actor })
     }
 
-    /// How many sessions the view holds; for metrics.
+    /// What the view holds, and how often it had the session that was asked for; for metrics.
+    pub fn load(&self) -> CacheLoad {
+        self.0.lookups.load(self.len() as u64)
+    }
+
+    /// How many sessions the view holds.
     pub fn len(&self) -> usize {
         self.0.entries.len()
     }
@@ -100,7 +107,7 @@ impl View {
     /// The session that `hash` opens at `now`, if that can be told without the store.
     pub(crate) fn get(&self, hash: TokenHash, now: OffsetDateTime) -> Option<Live> {
         let is_trusted = self.0.lease.as_ref().is_none_or(|lease| lease.holds(Instant::now()));
-        if is_trusted { self.look_up(hash, now) } else { None }
+        self.0.lookups.count(if is_trusted { self.look_up(hash, now) } else { None })
     }
 
     fn look_up(&self, hash: TokenHash, now: OffsetDateTime) -> Option<Live> {

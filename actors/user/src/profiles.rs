@@ -23,7 +23,7 @@ use std::{
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use moka::{ops::compute::Op, policy::EvictionPolicy, sync::Cache};
-use portico_kernel::{Ask, AskError, Callee, Deadline, Lease, UserId};
+use portico_kernel::{Ask, AskError, CacheLoad, Callee, Deadline, Lease, Lookups, UserId};
 
 pub use self::{
     shared::{Profile, SharedProfiles},
@@ -48,6 +48,7 @@ pub struct Profiles {
 /// What this process remembers.
 struct Own {
     entries: Cache<UserId, Entry>,
+    lookups: Lookups,
     changes: Box<[AtomicU64]>,
     /// How often anything may have changed untold.
     losses: AtomicU64,
@@ -98,7 +99,8 @@ impl Profiles {
             .eviction_policy(EvictionPolicy::lru())
             .time_to_live(KEPT);
         let changes = (0..STRIPES).map(|_| AtomicU64::new(0)).collect();
-        let own = Own { entries: cache.build(), changes, losses: AtomicU64::new(0), lease };
+        let (entries, lookups, losses) = (cache.build(), Lookups::default(), AtomicU64::new(0));
+        let own = Own { entries, lookups, changes, losses, lease };
         Self { own: Arc::new(own), shared: None }
     }
 
@@ -107,7 +109,12 @@ impl Profiles {
         Ask::new(Reader { profiles, actor })
     }
 
-    /// How many users are kept, about; for metrics.
+    /// What is kept here, and how often it had the user that was asked for; for metrics.
+    pub fn load(&self) -> CacheLoad {
+        self.own.lookups.load(self.len())
+    }
+
+    /// How many users are kept, about.
     pub fn len(&self) -> u64 {
         self.own.entries.entry_count()
     }
@@ -120,7 +127,7 @@ impl Profiles {
     /// The user, or that it is deleted, if this process can tell.
     pub(crate) fn get(&self, id: UserId) -> Option<Result<User, Error>> {
         let is_trusted = self.own.lease.as_ref().is_none_or(|lease| lease.holds(Instant::now()));
-        if is_trusted { self.own.look_up(id) } else { None }
+        self.own.lookups.count(if is_trusted { self.own.look_up(id) } else { None })
     }
 
     /// Begins a reading of a user. Call it before anybody is asked, and give it to [`Self::find`] and [`Self::keep`].

@@ -39,7 +39,8 @@ impl Observer {
     /// A client was answered before there was a request, so long after it had to send one.
     pub(super) fn refused(&self, code: Code, status: StatusCode, id: &str, waited: Duration) {
         let status = status.as_u16();
-        self.metrics.record(Exchange { method: "_OTHER", route: None, status, duration: waited });
+        let problem = Some(code.name());
+        self.metrics.record(Exchange { method: "_OTHER", route: None, status, duration: waited, problem });
         if let Some(left_out) = self.refusals.next() {
             tracing::info!(
                 http.response.status_code = status,

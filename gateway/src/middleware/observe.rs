@@ -32,11 +32,11 @@ pub(super) async fn observe(request: ServiceRequest, within: impl AsyncFnOnce(Se
         if let Ok(answer) = &answer {
             let route = answer.request().match_pattern();
             let status = answer.status().as_u16();
-            let exchange = Exchange { method, route, status, duration: began.elapsed() };
+            let problem = answer.response().extensions().get::<Code>().copied().map(Code::name);
+            let exchange = Exchange { method, route, status, duration: began.elapsed(), problem };
             let user = answer.request().extensions().get::<UserId>().copied(); // of the session or the sign-in, once it is known
-            let problem = answer.response().extensions().get::<Code>().copied();
-            record(&exchange, &id, user, problem);
-            end(span, &exchange, problem);
+            record(&exchange, &id, user);
+            end(span, &exchange);
             if let Some(metrics) = metrics {
                 metrics.record(exchange);
             }
@@ -55,7 +55,7 @@ fn caller(request: &ServiceRequest) -> Option<TraceContext> {
 }
 
 /// Ends the span of a request by its answer. Who asked for what is not said: it leaves the node.
-fn end(span: Option<Span>, exchange: &Exchange, problem: Option<Code>) {
+fn end(span: Option<Span>, exchange: &Exchange) {
     let Some(mut span) = span else { return };
     if let Some(route) = &exchange.route {
         span.rename(format!("{} {route}", exchange.method));
@@ -63,7 +63,7 @@ fn end(span: Option<Span>, exchange: &Exchange, problem: Option<Code>) {
     }
     span.set("http.request.method", exchange.method);
     span.set("http.response.status_code", exchange.status);
-    match problem.map(Code::name) {
+    match exchange.problem {
         problem if exchange.status >= 500 => span.fail(problem.unwrap_or("internal")),
         Some(problem) => {
             span.set("error.type", problem);
@@ -74,7 +74,7 @@ fn end(span: Option<Span>, exchange: &Exchange, problem: Option<Code>) {
 }
 
 /// Ids are given as texts: what has to be formatted takes the log a good deal longer.
-fn record(exchange: &Exchange, id: &str, user: Option<UserId>, problem: Option<Code>) {
+fn record(exchange: &Exchange, id: &str, user: Option<UserId>) {
     let mut buffer = Uuid::encode_buffer();
     let user: Option<&str> = user.map(|user| &*user.uuid().hyphenated().encode_lower(&mut buffer));
     tracing::info!(
@@ -84,7 +84,7 @@ fn record(exchange: &Exchange, id: &str, user: Option<UserId>, problem: Option<C
         http.server.request.duration_s = exchange.duration.as_secs_f64(),
         http.request.id = id,
         user.id = user,
-        error.type = problem.map(Code::name),
+        error.type = exchange.problem,
         "request answered",
     );
 }

@@ -32,6 +32,9 @@ pub(super) async fn start(world: &mut World) -> Result<Domain, Failure> {
     let content = Arc::clone(&contents.serving);
     let parts = parts(world, Arc::clone(&store) as Arc<dyn Store>, contents)?;
     let summarize = parts.summaries.ask();
+    let looked = parts.summaries.clone();
+    world.metrics.observe_cache("summaries", move || looked.load());
+    world.metrics.observe_database(store.operations());
     let actor = world.root.supervise(Spec::new("photo").capacity(4096).on("photo"), move || Photos::new(parts.clone()));
     let probed = Arc::clone(&store);
     world.probe("database:photo", move || {

@@ -21,6 +21,8 @@ pub(super) async fn start(world: &mut World) -> Result<Asks, Failure> {
         let (store, clock, view) = (Arc::clone(&store), Arc::clone(&world.clock), view.clone());
         move || Sessions::new(Arc::clone(&store), Arc::clone(&clock), limits, view.clone())
     });
+    let looked = view.clone();
+    world.metrics.observe_cache("sessions", move || looked.load());
     let validate = View::validator(view, Arc::clone(&world.clock), actor.ask());
     Ok(Asks { validate, ..Asks::of(&actor) })
 }

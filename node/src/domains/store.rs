@@ -146,6 +146,7 @@ pub(super) async fn sessions(world: &mut World) -> Result<(Arc<dyn Store>, View)
     }
     let store = Arc::new(open_sessions(&world.config).await?);
     refuse_unfinished(&*store.transfer()).await?;
+    world.metrics.observe_database(store.operations());
     let probed = Arc::clone(&store);
     world.probe("database:session", move || {
         let store = Arc::clone(&probed);

@@ -38,6 +38,9 @@ pub(super) struct Domain {
 pub(super) async fn start(world: &mut World, sessions: &portico_session::Asks) -> Result<Domain, Failure> {
     let store = Arc::new(store::users(world).await?);
     let profiles = store::profiles(world).await?;
+    world.metrics.observe_database(store.operations());
+    let looked = profiles.clone();
+    world.metrics.observe_cache("profiles", move || looked.load());
     let ports = Ports {
         store: Arc::clone(&store) as Arc<dyn Store>,
         create: sessions.create.clone(),

@@ -14,6 +14,7 @@ const LATENCY_BOUNDS_S: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
 /// Measures HTTP as OpenTelemetry's semantic conventions have it.
 pub(crate) struct HttpInstruments {
     duration: Histogram<f64>,
+    problems: Counter<u64>,
     cut_off: Counter<u64>,
 }
 
@@ -27,19 +28,27 @@ impl HttpInstruments {
             .with_description("Duration of HTTP requests, by route template")
             .with_boundaries(LATENCY_BOUNDS_S.to_vec())
             .build();
+        let problems = meter
+            .u64_counter("portico.http.problems")
+            .with_description("Requests that were answered with a problem, by its code and the route template")
+            .build();
         let cut_off = meter
             .u64_counter("portico.http.cut_off")
             .with_description("Clients cut off that took their answers too slowly")
             .build();
-        Self { duration, cut_off }
+        Self { duration, problems, cut_off }
     }
 }
 
 impl HttpMetrics for HttpInstruments {
     fn record(&self, exchange: Exchange) {
+        let route = exchange.route.unwrap_or_default();
+        if let Some(problem) = exchange.problem {
+            self.problems.add(1, &[KeyValue::new("http.route", route.clone()), KeyValue::new("error.type", problem)]);
+        }
         let labels = [
             KeyValue::new("http.request.method", exchange.method),
-            KeyValue::new("http.route", exchange.route.unwrap_or_default()),
+            KeyValue::new("http.route", route),
             KeyValue::new("http.response.status_code", i64::from(exchange.status)),
         ];
         self.duration.record(exchange.duration.as_secs_f64(), &labels);

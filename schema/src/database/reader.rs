@@ -1,18 +1,23 @@
 //! What queries that change nothing run on.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 #[cfg(feature = "postgres")]
 use {
     crate::postgres::{Turns, is_silence},
     sea_orm::{RuntimeErr, SqlxError},
-    std::{io, sync::Arc, time::Duration},
+    std::{io, time::Duration},
     tokio::{runtime::Handle, time::timeout},
 };
+
+use super::Operations;
 
 /// Runs queries on any of a few connections.
 pub(crate) struct Reader {
     connection: DatabaseConnection,
+    operations: Arc<Operations>,
     #[cfg(feature = "postgres")]
     remote: Option<Remote>,
 }
@@ -30,9 +35,10 @@ pub(crate) struct Remote {
 
 impl Reader {
     /// Queries run where they are asked for.
-    pub(super) fn local(connection: DatabaseConnection) -> Self {
+    pub(super) fn local(connection: DatabaseConnection, operations: Arc<Operations>) -> Self {
         Self {
             connection,
+            operations,
             #[cfg(feature = "postgres")]
             remote: None,
         }
@@ -41,8 +47,12 @@ impl Reader {
     /// Queries run on a runtime, which reads the answers even if whoever asked has gone, and fail when they take longer
     /// than they may.
     #[cfg(feature = "postgres")]
-    pub(crate) fn remote(connection: DatabaseConnection, remote: Remote) -> Self {
-        Self { connection, remote: Some(remote) }
+    pub(crate) fn remote(connection: DatabaseConnection, operations: Arc<Operations>, remote: Remote) -> Self {
+        Self { connection, operations, remote: Some(remote) }
+    }
+
+    pub(super) fn operations(&self) -> &Arc<Operations> {
+        &self.operations
     }
 
     pub(super) async fn close(&self) -> Result<(), DbErr> {
@@ -50,6 +60,14 @@ impl Reader {
     }
 
     async fn run<T, F>(&self, query: impl FnOnce(DatabaseConnection) -> F) -> Result<T, DbErr>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, DbErr>> + Send + 'static,
+    {
+        self.operations.read(self.put(query)).await
+    }
+
+    async fn put<T, F>(&self, query: impl FnOnce(DatabaseConnection) -> F) -> Result<T, DbErr>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, DbErr>> + Send + 'static,

@@ -9,7 +9,7 @@ mod entities;
 mod migrations;
 pub(crate) mod transfer;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use portico_kernel::{Idempotency, IdempotencyKey, StoreError, UserId};
@@ -25,7 +25,7 @@ use self::entities::{content_work, idempotency_key, owner, photo};
 #[cfg(feature = "postgres")]
 use crate::{Unopened, postgres::Settings};
 use crate::{
-    database::{Database, store_error},
+    database::{Database, Operations, store_error},
     lease::Lease,
     moment::to_nanos,
     purge,
@@ -71,6 +71,11 @@ impl Photos {
     /// The operator's, `Broken`, when a newer version made the database, or it holds something else.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         self.database.migrate::<migrations::Migrator>().await
+    }
+
+    /// What operations of the database are measured by.
+    pub fn operations(&self) -> Arc<Operations> {
+        self.database.operations()
     }
 
     /// Finishes every write that waits and closes the database.

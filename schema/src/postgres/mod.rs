@@ -25,7 +25,7 @@ pub(crate) use self::{
 };
 use crate::{
     Unopened,
-    database::{Reader, Remote, Work, store_error},
+    database::{Operations, Reader, Remote, Work, store_error},
     sqlite::Kind,
 };
 
@@ -58,9 +58,9 @@ impl Postgres {
     }
 
     /// What queries run on.
-    pub(crate) fn reader(&self) -> Reader {
+    pub(crate) fn reader(&self, operations: Arc<Operations>) -> Reader {
         let (turns, runtime) = (Arc::clone(&self.turns), self.runtime.clone());
-        Reader::remote(self.pool.clone(), Remote { turns, runtime, within: self.bound })
+        Reader::remote(self.pool.clone(), operations, Remote { turns, runtime, within: self.bound })
     }
 
     /// Runs `command` in a transaction of its own, again if another made it fail, and answers once it is committed.

@@ -8,7 +8,7 @@ mod entities;
 mod migrations;
 pub(crate) mod transfer;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use portico_kernel::{StoreError, UserId};
@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 
 use self::entities::session;
 use crate::{
-    database::{Database, store_error},
+    database::{Database, Operations, store_error},
     moment::to_nanos,
     sqlite::Kind,
 };
@@ -43,6 +43,11 @@ impl Sessions {
     /// The operator's, `Broken`, when a newer version made the database.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         self.database.migrate::<migrations::Migrator>().await
+    }
+
+    /// What operations of the database are measured by.
+    pub fn operations(&self) -> Arc<Operations> {
+        self.database.operations()
     }
 
     /// Finishes every write that waits and closes the database.

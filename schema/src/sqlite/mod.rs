@@ -51,7 +51,6 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// What it is called where a word serves better than a number.
-    #[cfg(feature = "postgres")]
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Users => "users",

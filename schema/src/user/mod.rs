@@ -11,7 +11,7 @@ mod outbox;
 mod positions;
 pub(crate) mod transfer;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use portico_kernel::{Event, Idempotency, IdempotencyKey, StoreError, UserId};
@@ -24,7 +24,7 @@ pub use self::leased::Leased;
 #[cfg(feature = "postgres")]
 use crate::{Unopened, postgres::Settings};
 use crate::{
-    database::{Database, store_error},
+    database::{Database, Operations, store_error},
     moment::to_nanos,
     purge,
     sqlite::Kind,
@@ -59,6 +59,11 @@ impl Users {
     /// The operator's, `Broken`, when a newer version made the database, or it holds something else.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         self.database.migrate::<migrations::Migrator>().await
+    }
+
+    /// What operations of the database are measured by.
+    pub fn operations(&self) -> Arc<Operations> {
+        self.database.operations()
     }
 
     /// Finishes every write that waits and closes the database.

@@ -34,6 +34,11 @@ impl Process {
         Exit { status, stdout: self.stdout.whole(), stderr: self.stderr.whole() }
     }
 
+    /// What it printed after `before`, in the same line, once it did.
+    pub(crate) fn told(&self, before: &str) -> Option<String> {
+        self.stdout.after(before).map(|text| text.trim().to_owned())
+    }
+
     /// What it printed.
     pub(crate) fn printed(&self) -> String {
         self.stdout.text() + &self.stderr.text()

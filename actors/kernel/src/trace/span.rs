@@ -30,7 +30,12 @@ pub trait SpanCollector: Send + Sync + 'static {
 /// this process the part `ratio` is sampled, 0 to 1, the same ones wherever that is decided by their ids; of others it was
 /// decided where they began. False if there is a collector already.
 pub fn collect_spans(collector: impl SpanCollector, ratio: f64) -> bool {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and all of them")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "between 0 and a power of two"
+    )]
     let below = (ratio.clamp(0.0, 1.0) * ALL as f64) as u64;
     let is_first = COLLECTOR.set(Box::new(collector)).is_ok();
     if is_first {
@@ -149,6 +154,7 @@ impl Span {
         is_collected(context).then(|| Self::begin(context, parent, kind, name()))
     }
 
+    #[expect(clippy::disallowed_methods, reason = "when work was done, whatever the clock of a test says")]
     fn begin(context: TraceContext, parent: Option<TraceContext>, kind: SpanKind, name: Cow<'static, str>) -> Self {
         let (began, took, attributes, error) = (SystemTime::now(), Duration::ZERO, Vec::new(), None);
         let span = EndedSpan { context, parent, kind, name, began, took, attributes, error };

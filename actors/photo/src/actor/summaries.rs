@@ -10,7 +10,7 @@ use std::{
 };
 
 use moka::sync::Cache;
-use portico_kernel::{Ask, UserId};
+use portico_kernel::{Ask, CacheLoad, Lookups, UserId};
 
 use crate::{Error, Store, Summarize, Summary};
 
@@ -27,6 +27,7 @@ pub struct Summaries(Arc<View>);
 struct View {
     store: Arc<dyn Store>,
     kept: Cache<UserId, Arc<Summary>>,
+    lookups: Lookups,
     generations: Box<[Mutex<u64>]>,
     hasher: RandomState,
 }
@@ -36,7 +37,12 @@ impl Summaries {
     pub fn new(store: Arc<dyn Store>, owners_max: u64) -> Self {
         let kept = Cache::builder().max_capacity(owners_max).time_to_live(KEPT).build();
         let generations = (0..STRIPES).map(|_| Mutex::default()).collect();
-        Self(Arc::new(View { store, kept, generations, hasher: RandomState::new() }))
+        Self(Arc::new(View { store, kept, lookups: Lookups::default(), generations, hasher: RandomState::new() }))
+    }
+
+    /// What is kept, and how often it had the summary that was asked for; for metrics.
+    pub fn load(&self) -> CacheLoad {
+        self.0.lookups.load(self.0.kept.entry_count())
     }
 
     /// Answers from this view on the caller's own thread: no actor is asked.
@@ -53,7 +59,7 @@ impl Summaries {
     /// # Errors
     /// The store's.
     pub async fn get(&self, owner: UserId) -> Result<Summary, Error> {
-        if let Some(summary) = self.0.kept.get(&owner) {
+        if let Some(summary) = self.0.lookups.count(self.0.kept.get(&owner)) {
             return Ok(Summary::clone(&summary));
         }
         let generation = *self.generation(owner);

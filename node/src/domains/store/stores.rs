@@ -16,7 +16,7 @@ pub(crate) struct Stores {
 
 /// Where sessions are.
 enum Kept {
-    Local(Sessions),
+    Local(Box<Sessions>),
     #[cfg(feature = "distributed")]
     Redis(portico_schema::redis::Sessions),
 }
@@ -57,7 +57,7 @@ impl Kept {
             #[cfg(not(feature = "distributed"))]
             unreachable!("{}", super::UNBUILT);
         }
-        open_sessions(config).await.map(Self::Local)
+        open_sessions(config).await.map(Box::new).map(Self::Local)
     }
 
     fn transfer(&self) -> Box<dyn Transfer + '_> {

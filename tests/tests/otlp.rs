@@ -1,14 +1,9 @@
-//! What a node counts and traces, told to a collector by OTLP over HTTP. The collector here takes whatever comes: what real ones
-//! make of it, `deploy/README.md` tells.
-
-mod collector;
-mod traces;
+//! What a node counts, told to a collector by OTLP over HTTP. The collector here takes whatever comes: what real ones make of
+//! it, `deploy/README.md` tells.
 
 use std::{net::TcpListener, time::Duration};
 
-use portico_tests::{Home, eventually};
-
-use crate::collector::Collector;
+use portico_tests::{Collector, Home, eventually};
 
 #[tokio::test]
 async fn a_collector_is_told_what_the_node_counts_and_whose_it_is() {

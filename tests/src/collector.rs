@@ -1,4 +1,4 @@
-//! Takes what comes by OTLP.
+//! A collector that takes whatever comes by OTLP over HTTP.
 
 use std::{
     net::TcpListener,
@@ -13,14 +13,20 @@ use prost::Message as _;
 /// Whatever was sent, as it came.
 type Sent = Arc<Mutex<Vec<(String, web::Bytes)>>>;
 
-pub(crate) struct Collector {
-    pub(crate) url: String,
+/// A collector of a test's own, until it is dropped.
+pub struct Collector {
+    /// What nodes are told as `telemetry.otlp.endpoint`.
+    pub url: String,
     sent: Sent,
     server: ServerHandle,
 }
 
 impl Collector {
-    pub(crate) fn start() -> Self {
+    /// Listens on loopback.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (sent, (sender, receiver)) = (Sent::default(), mpsc::channel());
@@ -40,7 +46,10 @@ impl Collector {
     }
 
     /// Whether all of `words` came in one message to where metrics go.
-    pub(crate) fn has(&self, words: &[&str]) -> bool {
+    ///
+    /// # Panics
+    /// When the collector has crashed.
+    pub fn has(&self, words: &[&str]) -> bool {
         let has = |body: &[u8], word: &str| body.windows(word.len()).any(|part| part == word.as_bytes());
         let sent = self.sent.lock().unwrap();
         sent.iter().any(|(path, body)| path == "/v1/metrics" && words.iter().all(|word| has(body, word)))
@@ -49,7 +58,10 @@ impl Collector {
 
 impl Collector {
     /// All spans that came, in the order of their ends, more or less.
-    pub(crate) fn spans(&self) -> Vec<Span> {
+    ///
+    /// # Panics
+    /// When what came is none.
+    pub fn spans(&self) -> Vec<Span> {
         let sent = self.sent.lock().unwrap();
         let traces = sent.iter().filter(|(path, _)| path == "/v1/traces");
         let requests = traces.map(|(_, body)| ExportTraceServiceRequest::decode(body.clone()).unwrap());
@@ -58,7 +70,10 @@ impl Collector {
     }
 
     /// Whether a text came, anywhere.
-    pub(crate) fn was_told(&self, text: &str) -> bool {
+    ///
+    /// # Panics
+    /// When the collector has crashed.
+    pub fn was_told(&self, text: &str) -> bool {
         let sent = self.sent.lock().unwrap();
         sent.iter().any(|(_, body)| body.windows(text.len()).any(|part| part == text.as_bytes()))
     }
