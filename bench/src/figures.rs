@@ -34,6 +34,8 @@ pub mod session_nodes;
 mod shared;
 pub mod sign_in;
 pub mod storm;
+#[cfg(feature = "distributed")]
+pub mod telemetry;
 pub mod thumbnail;
 
 use crate::{
@@ -82,6 +84,8 @@ pub const ALL: &[Group] = &[
         names: &["mixed_gateway", "mixed_user", "mixed_session", "mixed_photo", "mixed_postgres", "mixed_redis"],
         measure: mixed::measure,
     },
+    #[cfg(feature = "distributed")]
+    Group { names: &["telemetry_cpu", "telemetry_cpu_away", "telemetry_memory"], measure: telemetry::measure },
     Group { names: &["ask_local_other_thread", "ask_local_same_thread"], measure: ask_local::measure },
     Group { names: &["idle_memory", "memory_100k_sessions", "start_ms", "binary_mb"], measure: footprint::measure },
 ];

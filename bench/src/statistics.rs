@@ -27,6 +27,23 @@ impl Repeats {
         }
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Between what the mean lies with a confidence of 95 %, as far as there are two dozen of them, drawn from one normal
+    /// distribution; of fewer than two, nobody knows.
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    pub fn interval(&self) -> (f64, f64) {
+        const QUANTILE: f64 = 2.07; // Student's t with 23 degrees of freedom
+        let count = self.0.len() as f64;
+        let mean = self.0.iter().sum::<f64>() / count;
+        let variance = self.0.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
+        let margin = QUANTILE * (variance / count).sqrt();
+        (mean - margin, mean + margin)
+    }
+
     /// The least and the greatest: `31200 to 32900`.
     pub fn spread(&self) -> String {
         let least = self.0.iter().copied().fold(f64::INFINITY, f64::min);
@@ -45,6 +62,17 @@ impl FromIterator<f64> for Repeats {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interval_lies_about_the_mean_and_is_narrower_the_more_there_are() {
+        let few: Repeats = [1.0, 3.0].into_iter().collect();
+        let many: Repeats = std::iter::repeat_n([1.0, 3.0], 50).flatten().collect();
+
+        let ((few_least, few_most), (many_least, many_most)) = (few.interval(), many.interval());
+
+        assert!((few_least + 0.07).abs() < 1e-9 && (few_most - 4.07).abs() < 1e-9, "{few_least} to {few_most}");
+        assert!(many_least > 1.78 && many_most < 2.22, "{many_least} to {many_most}");
+    }
 
     #[test]
     fn the_median_is_the_middle_and_not_the_mean() {

@@ -87,6 +87,17 @@ fn a_short_run_measures_what_calls_between_nodes_cost() {
 
 #[cfg(feature = "distributed")]
 #[test]
+fn a_short_run_measures_what_telling_a_collector_costs() {
+    const NAMES: [&str; 3] = ["telemetry_cpu", "telemetry_cpu_away", "telemetry_memory"];
+
+    let (_, figures) = short_run(&NAMES, &std::env::var("PATH").unwrap_or_default());
+
+    assert_eq!(names(&figures), NAMES);
+    figures.iter().for_each(is_measured);
+}
+
+#[cfg(feature = "distributed")]
+#[test]
 fn a_short_run_holds_what_each_role_takes_against_what_was_foretold() {
     const NAMES: [&str; 6] =
         ["mixed_gateway", "mixed_user", "mixed_session", "mixed_photo", "mixed_postgres", "mixed_redis"];

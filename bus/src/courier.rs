@@ -187,7 +187,7 @@ async fn publish(broker: &dyn Broker, batch: &[Event]) -> Result<(), Refused> {
     let published = broker.publish(batch).await;
     let refused = published.as_ref().err();
     for (position, span) in spans.into_iter().enumerate() {
-        end(span, refused.filter(|refused| position >= refused.confirmed).map(|refused| &refused.reason));
+        end(span, "send", refused.filter(|refused| position >= refused.confirmed).map(|refused| &refused.reason));
     }
     published
 }

@@ -53,7 +53,7 @@ impl Subscribers {
         let span = Span::at(trace, cause, SpanKind::Consumer, || format!("process {}", event.kind).into());
         Box::pin(async move {
             let outcome = worst(trace.scope(applied).await);
-            end(span, outcome.as_ref().err());
+            end(span, "process", outcome.as_ref().err());
             outcome
         })
     }
@@ -84,12 +84,14 @@ pub(crate) fn cause_of(event: &Event) -> Option<TraceContext> {
     event.traceparent.as_deref()?.parse().ok()
 }
 
-/// Ends the span of an event that was handed on, or taken, by what came of it.
-pub(crate) fn end(span: Option<Span>, failed: Option<&Reason>) {
-    match (span, failed) {
-        (None, _) => {}
-        (Some(span), None) => span.end(),
-        (Some(span), Some(Reason::Poison(_))) => span.fail("poison"),
-        (Some(span), Some(Reason::Unavailable(_))) => span.fail("unavailable"),
+/// Ends the span of an event that was handed on, or taken, by what came of it. `operation` is what OpenTelemetry calls that:
+/// `send` or `process`.
+pub(crate) fn end(span: Option<Span>, operation: &'static str, failed: Option<&Reason>) {
+    let Some(mut span) = span else { return };
+    span.set("messaging.operation.type", operation);
+    match failed {
+        None => span.end(),
+        Some(Reason::Poison(_)) => span.fail("poison"),
+        Some(Reason::Unavailable(_)) => span.fail("unavailable"),
     }
 }

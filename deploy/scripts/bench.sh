@@ -15,8 +15,8 @@ for argument in "$@"; do
         --short | --help | -h | --list) measures=no ;;
         # They start servers, and want what librdkafka is compiled with.
         log_collect | session_check | outbox_publish) features="--features portico-bench/distributed" ;;
-        # They start nodes that ask each other.
-        *_remote | *_remote_* | *_two_hops | session_nodes_* | mixed_*)
+        # They start nodes that ask each other, or tell a collector.
+        *_remote | *_remote_* | *_two_hops | session_nodes_* | mixed_* | telemetry_*)
             features="--features portico-bench/distributed"
             node_features="--features portico-node/distributed"
             ;;

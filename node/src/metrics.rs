@@ -3,7 +3,7 @@
 //!
 //! Invariant: label values come from closed sets (actor names, route templates, codes), never from a request.
 
-mod histograms;
+mod actors;
 mod http;
 #[cfg(target_os = "linux")]
 mod process;
@@ -31,7 +31,7 @@ use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
 use portico_bus::grpc::PeerState;
 use portico_config::Telemetry;
 use portico_gateway::LimitCount;
-use portico_kernel::{CacheLoad, Deadline, Latency, Node, Pool, PoolLoad, StoreError, TreeHandle};
+use portico_kernel::{CacheLoad, Deadline, LATENCY_BOUNDS, Node, Pool, PoolLoad, StoreError, TreeHandle};
 use portico_log::Stats;
 use portico_schema::Operations;
 use prometheus::{
@@ -41,7 +41,7 @@ use prometheus::{
 use serde::Serialize;
 use tokio::time::MissedTickBehavior;
 
-use self::histograms::Histograms;
+use self::actors::ActorDurations;
 pub(crate) use self::http::HttpInstruments;
 use crate::{exit::Failure, readiness::Readiness, telemetry};
 
@@ -54,7 +54,6 @@ pub(crate) struct Metrics {
     registry: Registry,
     provider: Arc<SdkMeterProvider>,
     looks: Arc<Mutex<Vec<Look>>>,
-    databases: Arc<Mutex<Vec<Arc<Operations>>>>,
 }
 
 /// Looks at what must be asked for, whenever everything is shown.
@@ -79,10 +78,8 @@ impl Metrics {
         let provider = SdkMeterProvider::builder().with_resource(resource).with_reader(exporter);
         #[cfg(feature = "distributed")]
         let provider = push::to(&telemetry.otlp, provider)?;
-        let (provider, looks, databases) = (Arc::new(provider.build()), Arc::default(), Arc::default());
-        let metrics = Self { registry, provider, looks, databases };
+        let metrics = Self { registry, provider: Arc::new(provider.build()), looks: Arc::default() };
         process::observe(&metrics.meter());
-        metrics.show_databases();
         if telemetry.otlp.endpoint.is_some() {
             actix::spawn(metrics.clone().look_again(Duration::from_secs(telemetry.otlp.every_s)));
         }
@@ -176,52 +173,28 @@ impl Metrics {
             };
             restarted.snapshot().actors().into_iter().flat_map(of_actor).collect()
         });
-        let measured = tree.clone();
-        self.histograms(
-            "portico_actor_duration_seconds",
-            "How long calls took that an actor answered, from being accepted to being answered",
-            &["actor"],
-            move || {
-                let actors = measured.snapshot().actors();
-                actors.into_iter().map(|(path, node)| (vec![path], node.latency)).collect()
-            },
-        );
+        let durations = ActorDurations::new(tree.clone());
+        self.registry.register(Box::new(durations)).expect("nothing else has that name");
         self.gauge("portico.actor.mailbox.depth", "Messages that wait", each_actor(|node| node.depth));
         self.gauge("portico.actor.mailbox.age_ms", "Age of the oldest message", each_actor(|node| node.oldest_ms));
         self.gauge("portico.actor.in_flight", "Calls accepted and not finished", each_actor(|node| node.in_flight));
     }
 
     /// Shows how long operations of a database take.
-    pub(crate) fn observe_database(&self, operations: Arc<Operations>) {
-        self.databases.lock().unwrap_or_else(PoisonError::into_inner).push(operations);
-    }
-
-    fn show_databases(&self) {
-        let databases = Arc::clone(&self.databases);
-        self.histograms(
-            "db_client_operation_duration_seconds",
-            "How long operations of databases took, from being asked for to being answered",
-            &["db_system_name", "db_namespace", "db_operation_name"],
-            move || {
-                let databases = databases.lock().unwrap_or_else(PoisonError::into_inner);
-                let of_each = |operations: &Arc<Operations>| {
-                    let names = [operations.system(), operations.database()].map(str::to_owned);
-                    operations.latencies().map(|(kind, latency)| ([&names[..], &[kind.to_owned()]].concat(), latency))
-                };
-                databases.iter().flat_map(of_each).collect()
-            },
-        );
-    }
-
-    fn histograms(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-        read: impl Fn() -> Vec<(Vec<String>, Latency)> + Send + Sync + 'static,
-    ) {
-        let histograms = Histograms::new(name, help, labels, read);
-        self.registry.register(Box::new(histograms)).expect("nothing else has that name");
+    pub(crate) fn observe_database(&self, operations: &Operations) {
+        let durations = self
+            .meter()
+            .f64_histogram("db.client.operation.duration")
+            .with_unit("s")
+            .with_description("How long operations of databases took, from being asked for to being answered")
+            .with_boundaries(LATENCY_BOUNDS.to_vec())
+            .build();
+        let [system, database] = [("db.system.name", operations.system()), ("db.namespace", operations.database())]
+            .map(|(name, value)| KeyValue::new(name, value));
+        operations.observe(move |kind, took| {
+            let labels = [system.clone(), database.clone(), KeyValue::new("db.operation.name", kind)];
+            durations.record(took.as_secs_f64(), &labels);
+        });
     }
 
     /// Shows what a cache holds, and how often it had what was wanted.

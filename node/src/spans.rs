@@ -1,7 +1,7 @@
 //! Spans that are sent to a collector, by OTLP over HTTP. They have a thread of their own, which waits for the collector.
 //!
-//! Invariant: at most 2,048 spans wait to be sent (OpenTelemetry's `OTEL_BSP_MAX_QUEUE_SIZE`); those beyond are dropped, and
-//! whoever ends one never waits.
+//! Invariant: at most 2,048 spans wait to be sent beside those that are being sent (or as many as OpenTelemetry's
+//! `OTEL_BSP_MAX_QUEUE_SIZE` says); those beyond are dropped, and whoever ends one never waits.
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use opentelemetry_sdk::{
     trace::{BatchSpanProcessor, SpanData, SpanEvents, SpanLinks, SpanProcessor as _},
 };
 use portico_config::Otlp;
-use portico_kernel::{Deadline, EndedSpan, SpanCollector, SpanKind, SpanValue, collect_spans};
+use portico_kernel::{Deadline, EndedSpan, SpanCollector, SpanEnd, SpanKind, SpanValue, collect_spans};
 
 use crate::{exit::Failure, telemetry};
 
@@ -31,9 +31,7 @@ impl Spans {
     /// # Errors
     /// The operator's: they cannot be sent at all.
     pub(crate) fn sent_to(config: &Otlp, resource: &Resource) -> Result<Self, Failure> {
-        let Some(endpoint) = config.endpoint.as_ref().filter(|_| config.trace_ratio > 0.0) else {
-            return Ok(Self(None));
-        };
+        let Some(endpoint) = &config.endpoint else { return Ok(Self(None)) };
         let exporter = SpanExporter::builder()
             .with_http()
             .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
@@ -72,17 +70,21 @@ fn data(span: EndedSpan, instrumentation_scope: InstrumentationScope) -> SpanDat
     let (trace, id) = span.context.ids();
     let sampled = TraceFlags::SAMPLED;
     let span_context = SpanContext::new(TraceId::from(trace), SpanId::from(id), sampled, false, TraceState::default());
-    let error = span.error.map(|error| KeyValue::new("error.type", text(error)));
-    let failed = |error: &KeyValue| Status::error(error.value.to_string());
+    let (status, error) = match span.end {
+        SpanEnd::Done => (Status::Unset, None),
+        SpanEnd::Cancelled => (Status::Unset, Some("cancelled".into())),
+        SpanEnd::Failed(error) => (Status::error(error.clone()), Some(error)),
+    };
+    let error = error.map(|error| KeyValue::new("error.type", text(error)));
     SpanData {
         span_context,
         parent_span_id: span.parent.map_or(SpanId::INVALID, |parent| SpanId::from(parent.ids().1)),
-        parent_span_is_remote: matches!(span.kind, SpanKind::Server | SpanKind::Consumer),
+        parent_span_is_remote: span.parent.is_some() && !matches!(span.kind, SpanKind::Internal | SpanKind::Client),
         span_kind: kind(span.kind),
         name: span.name,
         start_time: span.began,
         end_time: span.began + span.took,
-        status: error.as_ref().map_or(Status::Unset, failed),
+        status,
         attributes: span.attributes.into_iter().map(attribute).chain(error).collect(),
         dropped_attributes_count: 0,
         events: SpanEvents::default(),

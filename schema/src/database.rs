@@ -8,7 +8,7 @@ mod error;
 mod operations;
 mod reader;
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use futures_util::future::BoxFuture;
 use portico_kernel::StoreError;
@@ -74,7 +74,7 @@ impl Database {
         sqlite::identify(path, kind).await?;
         // The writer first: it makes the file, which the readers expect.
         let writer = Writer::open(path).await?;
-        let operations = Arc::new(Operations::new("sqlite", kind.name()));
+        let operations = Operations::new("sqlite", kind.name());
         let reader = Reader::local(sqlite::readers(path), operations);
         Ok(Self { reader, engine: Engine::Sqlite(writer, kind) })
     }
@@ -86,7 +86,7 @@ impl Database {
     #[cfg(feature = "postgres")]
     pub(crate) async fn postgres(settings: &Settings, kind: Kind) -> Result<Self, Unopened> {
         let postgres = Postgres::open(settings, kind).await?;
-        let operations = Arc::new(Operations::new("postgresql", kind.name()));
+        let operations = Operations::new("postgresql", kind.name());
         let reader = postgres.reader(operations);
         Ok(Self { reader, engine: Engine::Postgres(postgres) })
     }
@@ -97,8 +97,8 @@ impl Database {
     }
 
     /// What its operations are measured by.
-    pub(crate) fn operations(&self) -> Arc<Operations> {
-        Arc::clone(self.reader.operations())
+    pub(crate) fn operations(&self) -> &Operations {
+        self.reader.operations()
     }
 
     /// What queries that change nothing run on. Each sees everything that was committed before it began.

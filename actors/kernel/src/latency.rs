@@ -37,14 +37,14 @@ pub const LATENCY_BOUNDS: [f64; BOUNDS.len()] = {
     seconds
 };
 
-/// A histogram of durations. Whoever counts never waits.
+/// A histogram of durations.
 #[derive(Debug, Default)]
-pub struct Histogram {
+pub(crate) struct Histogram {
     buckets: [AtomicU64; BOUNDS.len() + 1],
     sum_ns: AtomicU64,
 }
 
-/// How long things took: of an actor's calls, from being accepted to being answered.
+/// How long calls took, from being accepted to being answered.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Latency {
     /// Calls per bucket of [`LATENCY_BOUNDS`]; the last counts the slower ones. Not cumulative.
@@ -54,16 +54,14 @@ pub struct Latency {
 }
 
 impl Histogram {
-    /// Counts one that took so long.
-    pub fn record(&self, duration: Duration) {
+    pub(crate) fn record(&self, duration: Duration) {
         let bucket = BOUNDS.partition_point(|bound| *bound < duration);
         self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
         let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.sum_ns.fetch_add(ns, Ordering::Relaxed);
     }
 
-    /// What was counted until now.
-    pub fn snapshot(&self) -> Latency {
+    pub(crate) fn snapshot(&self) -> Latency {
         Latency {
             counts: std::array::from_fn(|bucket| self.buckets[bucket].load(Ordering::Relaxed)),
             sum_s: Duration::from_nanos(self.sum_ns.load(Ordering::Relaxed)).as_secs_f64(),

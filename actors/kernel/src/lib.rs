@@ -57,7 +57,7 @@ pub use deadline::Deadline;
 pub use event::Event;
 pub use id::UserId;
 pub use idempotency::{IDEMPOTENCY_KEPT, Idempotency, IdempotencyKey};
-pub use latency::{Histogram, LATENCY_BOUNDS, Latency};
+pub use latency::{LATENCY_BOUNDS, Latency};
 pub use lease::{LEASE, Lease};
 pub use lookups::{CacheLoad, Lookups};
 pub use outbox::Outbox;
@@ -69,7 +69,7 @@ pub use store::{Source, StoreError};
 pub use supervision::{Backoff, Cut, CutBecause, Drained, Intensity, Placement, Spec, Strategy, Supervisor};
 pub use threads::Watchdog;
 pub use trace::{
-    EndedSpan, Hex, Span, SpanCollector, SpanKind, SpanValue, TraceContext, Traceparent, TraceparentError,
+    EndedSpan, Hex, Span, SpanCollector, SpanEnd, SpanKind, SpanValue, TraceContext, Traceparent, TraceparentError,
     collect_spans,
 };
 pub use tree::{Kind, Node, Restarts, State, Tree, TreeHandle};

@@ -83,6 +83,7 @@ impl<A: Actor> Mailbox<A> {
             if *error == AskError::Overloaded {
                 self.node.overloaded();
             }
+            letter.refused(*error);
         })?;
         Ok(Waiting::new(answered, letter, Arc::clone(self)))
     }

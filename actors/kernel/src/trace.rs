@@ -6,7 +6,7 @@ use std::{fmt, future::Future, ops::Deref, str::FromStr};
 
 use tokio::task_local;
 
-pub use self::span::{EndedSpan, Span, SpanCollector, SpanKind, SpanValue, collect_spans};
+pub use self::span::{EndedSpan, Span, SpanCollector, SpanEnd, SpanKind, SpanValue, collect_spans};
 
 task_local! {
     static CURRENT: TraceContext;

@@ -7,8 +7,8 @@ use std::{
 
 use actix::{Actor, Context, Handler, Message, WrapFuture as _};
 use portico_kernel::{
-    Ask, AskError, AtomicResponse, EndedSpan, Pool, ResponseFuture, Span, SpanCollector, SpanKind, SpanValue,
-    TraceContext, collect_spans,
+    Ask, AskError, AtomicResponse, EndedSpan, Intensity, Pool, ResponseFuture, Span, SpanCollector, SpanEnd, SpanKind,
+    SpanValue, Spec, Strategy, Supervisor, TraceContext, collect_spans,
     testkit::{self, Recorder, probe},
 };
 
@@ -126,7 +126,7 @@ async fn calls_of_actors_and_jobs_of_pools_are_parts_of_what_asked_for_them() {
     let [job, inner, outer] = &ended[..] else { panic!("{ended:?}") };
     assert_eq!(outer.parent, Some(trace));
     assert_eq!((job.parent, inner.parent), (Some(outer.context), Some(outer.context)));
-    assert!(ended.iter().all(|span| span.error.is_none() && span.kind == SpanKind::Internal), "{ended:?}");
+    assert!(ended.iter().all(|span| span.end == SpanEnd::Done && span.kind == SpanKind::Internal), "{ended:?}");
     assert!(outer.took >= inner.took);
     let said: Vec<_> = outer.attributes.iter().map(|(key, _)| *key).collect();
     assert_eq!(said, ["portico.actor", "portico.actor.waited_s"]);
@@ -146,8 +146,24 @@ async fn a_call_that_crashes_and_one_that_never_begins_are_told_as_such() {
     assert_eq!((crashed, waited), (Err(Failed(AskError::Crashed)), Err(Failed(AskError::Unavailable))));
     testkit::until("what waited is dropped", || ended(trace).len() == 2).await;
     let ended = ended(trace);
-    let told: Vec<_> = ended.iter().map(|span| (&*span.name, span.error.as_deref())).collect();
-    assert_eq!(told, [("Crash", Some("crashed")), ("Outer", Some("cancelled"))]);
+    let told: Vec<_> = ended.iter().map(|span| (&*span.name, span.end.clone())).collect();
+    assert_eq!(told, [("Crash", SpanEnd::Failed("crashed".into())), ("Outer", SpanEnd::Cancelled)]);
+}
+
+#[actix::test]
+async fn a_call_that_is_refused_says_why() {
+    let trace = trace();
+    let (inner, _nobody_answers) = probe::<Inner>();
+    let root = Supervisor::root("root", Strategy::OneForOne, Intensity::UNLIMITED);
+    let alone = root.supervise(Spec::new("alone").here().capacity(1), move || Alone(inner.clone()));
+    let ask = || alone.ask::<Outer>().timeout(Duration::from_millis(100));
+
+    let (first, second) = (ask(), ask());
+    let (_, refused) = tokio::join!(first.ask(Outer), trace.scope(second.ask(Outer)));
+
+    assert_eq!(refused, Err(Failed(AskError::Overloaded)));
+    let told: Vec<_> = ended(trace).into_iter().map(|span| span.end).collect();
+    assert_eq!(told, [SpanEnd::Failed("overloaded".into())]);
 }
 
 #[actix::test]
@@ -163,8 +179,9 @@ async fn a_span_that_is_dropped_was_cancelled_and_one_that_failed_says_why() {
     span.end();
 
     let ended = ended(trace);
-    let told: Vec<_> = ended.iter().map(|span| (&*span.name, span.error.as_deref())).collect();
-    assert_eq!(told, [("dropped", Some("cancelled")), ("failed", Some("unavailable")), ("GET /me", None)]);
+    let told: Vec<_> = ended.iter().map(|span| (&*span.name, span.end.clone())).collect();
+    let failed = SpanEnd::Failed("unavailable".into());
+    assert_eq!(told, [("dropped", SpanEnd::Cancelled), ("failed", failed), ("GET /me", SpanEnd::Done)]);
     assert_eq!(ended[2].attributes, [("http.response.status_code", SpanValue::Number(200))]);
 }
 

@@ -89,7 +89,7 @@ impl View {
         Ask::new(Validator { view, clock, actor })
     }
 
-    /// What the view holds, and how often it had the session that was asked for; for metrics.
+    /// What the view holds, and how often it had the session that a [`validator`](Self::validator) was asked for; for metrics.
     pub fn load(&self) -> CacheLoad {
         self.0.lookups.load(self.len() as u64)
     }
@@ -107,7 +107,7 @@ impl View {
     /// The session that `hash` opens at `now`, if that can be told without the store.
     pub(crate) fn get(&self, hash: TokenHash, now: OffsetDateTime) -> Option<Live> {
         let is_trusted = self.0.lease.as_ref().is_none_or(|lease| lease.holds(Instant::now()));
-        self.0.lookups.count(if is_trusted { self.look_up(hash, now) } else { None })
+        if is_trusted { self.look_up(hash, now) } else { None }
     }
 
     fn look_up(&self, hash: TokenHash, now: OffsetDateTime) -> Option<Live> {
@@ -249,7 +249,8 @@ impl Callee<Validate> for Validator {
         validate: Validate,
         deadline: Deadline,
     ) -> BoxFuture<'static, Result<Result<Live, Error>, AskError>> {
-        if let Some(live) = self.view.get(validate.token.hash(), self.clock.now()) {
+        let found = self.view.get(validate.token.hash(), self.clock.now());
+        if let Some(live) = self.view.0.lookups.count(found) {
             return ready(Ok(Ok(live))).boxed();
         }
         let actor = self.actor.clone();

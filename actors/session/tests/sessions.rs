@@ -3,11 +3,23 @@
 mod races;
 mod support;
 
-use portico_kernel::{Blame as _, Event, Fault, Server, UserId};
+use portico_kernel::{Blame as _, CacheLoad, Event, Fault, Server, UserId};
 use portico_session::*;
 use serde_json::json;
 use support::{ABSOLUTE, IDLE, PER_USER_MAX, world};
 use time::{Duration, OffsetDateTime};
+
+#[actix::test]
+async fn a_check_that_memory_answers_is_a_hit_and_any_other_one_miss() {
+    let world = world();
+    let opened = world.open(UserId::new(), 1).await;
+
+    assert!(world.is_live(&opened).await);
+    let unknown = world.validate.ask(Validate { token: Token::generate() }).await;
+
+    assert!(matches!(unknown, Err(Error::Dead)), "{unknown:?}");
+    assert_eq!(world.view.load(), CacheLoad { entries: 1, hits: 1, misses: 1 });
+}
 
 #[actix::test]
 async fn a_session_in_use_is_validated_without_the_store() {

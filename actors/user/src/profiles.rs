@@ -109,7 +109,7 @@ impl Profiles {
         Ask::new(Reader { profiles, actor })
     }
 
-    /// What is kept here, and how often it had the user that was asked for; for metrics.
+    /// What is kept here, and how often it had the user that a [`reader`](Self::reader) was asked for; for metrics.
     pub fn load(&self) -> CacheLoad {
         self.own.lookups.load(self.len())
     }
@@ -127,7 +127,7 @@ impl Profiles {
     /// The user, or that it is deleted, if this process can tell.
     pub(crate) fn get(&self, id: UserId) -> Option<Result<User, Error>> {
         let is_trusted = self.own.lease.as_ref().is_none_or(|lease| lease.holds(Instant::now()));
-        self.own.lookups.count(if is_trusted { self.own.look_up(id) } else { None })
+        if is_trusted { self.own.look_up(id) } else { None }
     }
 
     /// Begins a reading of a user. Call it before anybody is asked, and give it to [`Self::find`] and [`Self::keep`].
@@ -285,7 +285,7 @@ struct Reader {
 
 impl Callee<GetUser> for Reader {
     fn call(&self, get: GetUser, deadline: Deadline) -> BoxFuture<'static, Result<Result<User, Error>, AskError>> {
-        if let Some(answer) = self.profiles.get(get.id) {
+        if let Some(answer) = self.profiles.own.lookups.count(self.profiles.get(get.id)) {
             return ready(Ok(answer)).boxed();
         }
         let actor = self.actor.clone();

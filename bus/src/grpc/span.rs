@@ -1,4 +1,4 @@
-//! Calls as spans (OpenTelemetry semantic conventions for gRPC).
+//! Calls as spans, by OpenTelemetry's semantic conventions for gRPC but for what is a failure of the side that asks.
 
 use std::borrow::Cow;
 
@@ -10,12 +10,20 @@ pub(super) fn name(path: &'static str) -> Cow<'static, str> {
     path.trim_start_matches('/').into()
 }
 
-/// Ends the span of a call by its answer; `fails` tells which codes are failures of the side that the span is of.
-pub(super) fn end(span: Option<Span>, code: Code, fails: impl FnOnce(Code) -> bool) {
+/// Ends the span of a call by its answer. What the caller's own user did wrong is no failure, of either side: so a trace that
+/// failed is one that somebody should look at.
+pub(super) fn end(span: Option<Span>, path: &'static str, code: Code) {
     let Some(mut span) = span else { return };
+    span.set("rpc.method", path.trim_start_matches('/'));
     span.set("rpc.system.name", "grpc");
     span.set("rpc.response.status_code", code_name(code));
-    if code != Code::Ok && fails(code) { span.fail(code_name(code)) } else { span.end() }
+    if is_failure(code) { span.fail(code_name(code)) } else { span.end() }
+}
+
+/// The codes that are errors of whoever answers (OpenTelemetry semantic conventions for gRPC).
+fn is_failure(code: Code) -> bool {
+    use Code::{DataLoss, DeadlineExceeded, Internal, Unavailable, Unimplemented, Unknown};
+    matches!(code, Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss)
 }
 
 /// As the specification of gRPC writes it.

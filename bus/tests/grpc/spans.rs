@@ -3,7 +3,7 @@
 use std::sync::{LazyLock, Once};
 
 use portico_kernel::{
-    Ask, EndedSpan, SpanCollector, SpanKind, SpanValue, TraceContext, collect_spans,
+    Ask, AskError, EndedSpan, SpanCollector, SpanEnd, SpanKind, SpanValue, TraceContext, collect_spans,
     testkit::{Recorder, until},
 };
 use portico_session::{Error, Validate};
@@ -50,11 +50,11 @@ async fn the_side_that_answers_is_a_part_of_the_side_that_asks() {
     assert_eq!((&client.name, &server.name), (&"portico.session.v1.Sessions/ValidateSession".into(), &client.name));
     let parent = server.parent.expect("it is a part of the call");
     assert_eq!((parent.trace_id(), parent.span_id()), (client.context.trace_id(), client.context.span_id()));
-    assert_eq!((client.error, server.error), (None, None));
+    assert_eq!((client.end, server.end), (SpanEnd::Done, SpanEnd::Done));
 }
 
 #[tokio::test]
-async fn a_refusal_is_a_failure_of_whoever_was_refused_alone() {
+async fn a_refusal_is_told_and_is_a_failure_of_nobody() {
     let [client, server] = call(|| Err(Error::Dead)).await;
 
     let code = SpanValue::from("UNAUTHENTICATED");
@@ -62,6 +62,14 @@ async fn a_refusal_is_a_failure_of_whoever_was_refused_alone() {
         (said(&client, "rpc.response.status_code"), said(&server, "rpc.response.status_code")),
         (Some(&code), Some(&code))
     );
-    assert_eq!((client.error.as_deref(), server.error), (Some("UNAUTHENTICATED"), None));
-    assert!(said(&client, "server.address").is_some());
+    assert_eq!((&client.end, &server.end), (&SpanEnd::Done, &SpanEnd::Done));
+    assert!(said(&client, "server.address").is_some() && said(&client, "server.port").is_some());
+}
+
+#[tokio::test]
+async fn a_callee_that_is_away_is_a_failure_of_both() {
+    let [client, server] = call(|| Err(Error::Ask(AskError::Draining))).await;
+
+    let failed = SpanEnd::Failed("UNAVAILABLE".into());
+    assert_eq!((&client.end, &server.end), (&failed, &failed));
 }

@@ -26,7 +26,7 @@ pub(super) async fn observe(request: ServiceRequest, within: impl AsyncFnOnce(Se
     let metrics = request.app_data::<Data<Arc<dyn HttpMetrics>>>().cloned();
     let (caller, id, method) = (caller(&request), RequestId::new(), known_method(&request));
     let trace = caller.map_or_else(TraceContext::new_root, TraceContext::child);
-    let span = Span::at(trace, caller, SpanKind::Server, || method.into());
+    let span = Span::at(trace, caller, SpanKind::Server, || name(method).into());
     let exchange = async {
         let answer = within(request).await;
         if let Ok(answer) = &answer {
@@ -58,7 +58,7 @@ fn caller(request: &ServiceRequest) -> Option<TraceContext> {
 fn end(span: Option<Span>, exchange: &Exchange) {
     let Some(mut span) = span else { return };
     if let Some(route) = &exchange.route {
-        span.rename(format!("{} {route}", exchange.method));
+        span.rename(format!("{} {route}", name(exchange.method)));
         span.set("http.route", route.clone());
     }
     span.set("http.request.method", exchange.method);
@@ -87,6 +87,11 @@ fn record(exchange: &Exchange, id: &str, user: Option<UserId>) {
         error.type = exchange.problem,
         "request answered",
     );
+}
+
+/// What stands for a method in the name of a span (OpenTelemetry semantic conventions for HTTP).
+fn name(method: &'static str) -> &'static str {
+    if method == "_OTHER" { "HTTP" } else { method }
 }
 
 /// A method of a closed set (OpenTelemetry semantic conventions for HTTP).

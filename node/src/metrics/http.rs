@@ -30,7 +30,7 @@ impl HttpInstruments {
             .build();
         let problems = meter
             .u64_counter("portico.http.problems")
-            .with_description("Requests that were answered with a problem, by its code and the route template")
+            .with_description("Requests that were answered with a problem, by its code, method and route template")
             .build();
         let cut_off = meter
             .u64_counter("portico.http.cut_off")
@@ -44,7 +44,12 @@ impl HttpMetrics for HttpInstruments {
     fn record(&self, exchange: Exchange) {
         let route = exchange.route.unwrap_or_default();
         if let Some(problem) = exchange.problem {
-            self.problems.add(1, &[KeyValue::new("http.route", route.clone()), KeyValue::new("error.type", problem)]);
+            let labels = [
+                KeyValue::new("http.request.method", exchange.method),
+                KeyValue::new("http.route", route.clone()),
+                KeyValue::new("error.type", problem),
+            ];
+            self.problems.add(1, &labels);
         }
         let labels = [
             KeyValue::new("http.request.method", exchange.method),

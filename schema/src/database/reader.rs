@@ -1,14 +1,12 @@
 //! What queries that change nothing run on.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 #[cfg(feature = "postgres")]
 use {
     crate::postgres::{Turns, is_silence},
     sea_orm::{RuntimeErr, SqlxError},
-    std::{io, time::Duration},
+    std::{io, sync::Arc, time::Duration},
     tokio::{runtime::Handle, time::timeout},
 };
 
@@ -17,7 +15,7 @@ use super::Operations;
 /// Runs queries on any of a few connections.
 pub(crate) struct Reader {
     connection: DatabaseConnection,
-    operations: Arc<Operations>,
+    operations: Operations,
     #[cfg(feature = "postgres")]
     remote: Option<Remote>,
 }
@@ -35,7 +33,7 @@ pub(crate) struct Remote {
 
 impl Reader {
     /// Queries run where they are asked for.
-    pub(super) fn local(connection: DatabaseConnection, operations: Arc<Operations>) -> Self {
+    pub(super) fn local(connection: DatabaseConnection, operations: Operations) -> Self {
         Self {
             connection,
             operations,
@@ -47,11 +45,11 @@ impl Reader {
     /// Queries run on a runtime, which reads the answers even if whoever asked has gone, and fail when they take longer
     /// than they may.
     #[cfg(feature = "postgres")]
-    pub(crate) fn remote(connection: DatabaseConnection, operations: Arc<Operations>, remote: Remote) -> Self {
+    pub(crate) fn remote(connection: DatabaseConnection, operations: Operations, remote: Remote) -> Self {
         Self { connection, operations, remote: Some(remote) }
     }
 
-    pub(super) fn operations(&self) -> &Arc<Operations> {
+    pub(super) fn operations(&self) -> &Operations {
         &self.operations
     }
 

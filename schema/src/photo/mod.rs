@@ -9,7 +9,7 @@ mod entities;
 mod migrations;
 pub(crate) mod transfer;
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use async_trait::async_trait;
 use portico_kernel::{Idempotency, IdempotencyKey, StoreError, UserId};
@@ -74,7 +74,7 @@ impl Photos {
     }
 
     /// What operations of the database are measured by.
-    pub fn operations(&self) -> Arc<Operations> {
+    pub fn operations(&self) -> &Operations {
         self.database.operations()
     }
 

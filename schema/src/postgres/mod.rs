@@ -58,7 +58,7 @@ impl Postgres {
     }
 
     /// What queries run on.
-    pub(crate) fn reader(&self, operations: Arc<Operations>) -> Reader {
+    pub(crate) fn reader(&self, operations: Operations) -> Reader {
         let (turns, runtime) = (Arc::clone(&self.turns), self.runtime.clone());
         Reader::remote(self.pool.clone(), operations, Remote { turns, runtime, within: self.bound })
     }

@@ -8,7 +8,7 @@ mod entities;
 mod migrations;
 pub(crate) mod transfer;
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use async_trait::async_trait;
 use portico_kernel::{StoreError, UserId};
@@ -46,7 +46,7 @@ impl Sessions {
     }
 
     /// What operations of the database are measured by.
-    pub fn operations(&self) -> Arc<Operations> {
+    pub fn operations(&self) -> &Operations {
         self.database.operations()
     }
 

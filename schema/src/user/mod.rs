@@ -11,7 +11,7 @@ mod outbox;
 mod positions;
 pub(crate) mod transfer;
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use async_trait::async_trait;
 use portico_kernel::{Event, Idempotency, IdempotencyKey, StoreError, UserId};
@@ -62,7 +62,7 @@ impl Users {
     }
 
     /// What operations of the database are measured by.
-    pub fn operations(&self) -> Arc<Operations> {
+    pub fn operations(&self) -> &Operations {
         self.database.operations()
     }
 

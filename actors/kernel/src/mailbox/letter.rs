@@ -11,7 +11,7 @@ use actix::{Actor, Handler, Message, dev::MessageResponse as _};
 use tokio::{sync::oneshot, time::timeout_at};
 
 use super::{Call, Mailbox, ticket::Ticket};
-use crate::{AskError, Deadline, Span, SpanKind, Tracked, chaos, scope::Scope};
+use crate::{AskError, Blame as _, Deadline, Span, SpanKind, Tracked, chaos, scope::Scope};
 
 /// A message of any type for actors of type `A`, shared by the queue and the caller who waits.
 pub(crate) trait Envelope<A: Actor>: Send + Sync {
@@ -19,6 +19,9 @@ pub(crate) trait Envelope<A: Actor>: Send + Sync {
 
     /// Has the actor handle the message. A panic in the handler passes through.
     fn open(&self, actor: &mut A, context: &mut A::Context, call: Call);
+
+    /// Tells whoever traces the call that it was refused, and why.
+    fn refused(&self, error: AskError);
 
     /// Drops the message, which may do anything, and tells the caller that no answer will come.
     fn empty(&self);
@@ -52,7 +55,7 @@ impl<M: Message> Letter<M> {
     }
 }
 
-/// A call, from being sent to being answered; one that never begins was cancelled.
+/// A call, from being sent to being answered, or refused.
 fn span<M>(actor: &str) -> Option<Span> {
     let name = || std::any::type_name::<M>().rsplit("::").next().unwrap_or_default().into();
     let mut span = Span::of_current(SpanKind::Internal, name)?;
@@ -84,6 +87,13 @@ where
                 chaos::crash("beside the work");
             });
         });
+    }
+
+    fn refused(&self, error: AskError) {
+        let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(span) = contents.as_mut().and_then(|contents| contents.span.take()) {
+            span.fail(error.code());
+        }
     }
 
     fn empty(&self) {

@@ -1,6 +1,6 @@
 //! Spans (OpenTelemetry): the pieces of work within a trace, told to whoever collects them.
 //!
-//! Invariant: where nobody collects them, or a trace is not sampled, nothing is made, and no id is drawn.
+//! Invariant: where nobody collects them, or a trace is not sampled, nothing is made.
 
 use std::{
     borrow::Cow,
@@ -118,11 +118,22 @@ pub struct EndedSpan {
     pub took: Duration,
     /// What else is to be said, under the names of OpenTelemetry's semantic conventions.
     pub attributes: Vec<(&'static str, SpanValue)>,
-    /// Why it failed, by a stable name.
-    pub error: Option<Cow<'static, str>>,
+    /// What came of it.
+    pub end: SpanEnd,
 }
 
-/// A span that is under way. Dropped before anything else is said of its end, it was cancelled.
+/// What came of a span's work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SpanEnd {
+    /// It was done, whether whoever asked for it liked the answer or not.
+    Done,
+    /// Nobody wanted it any more.
+    Cancelled,
+    /// It failed, for what a stable name tells.
+    Failed(Cow<'static, str>),
+}
+
+/// A span that is under way. Dropped before anything else is said of its end, it was [cancelled](SpanEnd::Cancelled).
 #[derive(Debug)]
 pub struct Span(Option<Box<Open>>);
 
@@ -156,8 +167,8 @@ impl Span {
 
     #[expect(clippy::disallowed_methods, reason = "when work was done, whatever the clock of a test says")]
     fn begin(context: TraceContext, parent: Option<TraceContext>, kind: SpanKind, name: Cow<'static, str>) -> Self {
-        let (began, took, attributes, error) = (SystemTime::now(), Duration::ZERO, Vec::new(), None);
-        let span = EndedSpan { context, parent, kind, name, began, took, attributes, error };
+        let (began, took, attributes, end) = (SystemTime::now(), Duration::ZERO, Vec::new(), SpanEnd::Cancelled);
+        let span = EndedSpan { context, parent, kind, name, began, took, attributes, end };
         Self(Some(Box::new(Open { span, started: Instant::now() })))
     }
 
@@ -182,24 +193,24 @@ impl Span {
 
     /// The work has succeeded, or failed for whoever asked for it alone.
     pub fn end(mut self) {
-        self.collect(None);
+        self.collect(SpanEnd::Done);
     }
 
     /// The work has failed, for what `error` names: a stable name.
     pub fn fail(mut self, error: impl Into<Cow<'static, str>>) {
-        self.collect(Some(error.into()));
+        self.collect(SpanEnd::Failed(error.into()));
     }
 
-    fn collect(&mut self, error: Option<Cow<'static, str>>) {
+    fn collect(&mut self, end: SpanEnd) {
         if let (Some(open), Some(collector)) = (self.0.take(), COLLECTOR.get()) {
-            collector.collect(EndedSpan { took: open.started.elapsed(), error, ..open.span });
+            collector.collect(EndedSpan { took: open.started.elapsed(), end, ..open.span });
         }
     }
 }
 
 impl Drop for Span {
     fn drop(&mut self) {
-        self.collect(Some("cancelled".into()));
+        self.collect(SpanEnd::Cancelled);
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) struct World {
     pub(crate) actor: Ref<Sessions>,
     pub(crate) store: Arc<Memory>,
     pub(crate) clock: ManualClock,
+    pub(crate) view: View,
     pub(crate) validate: Ask<Validate>,
 }
 
@@ -34,8 +35,8 @@ pub(crate) fn world() -> World {
         let limits = Limits { lifetimes: Lifetimes { idle: IDLE, absolute: ABSOLUTE }, per_user_max: PER_USER_MAX };
         move || Sessions::new(store.clone(), clock.clone(), limits, view.clone())
     });
-    let validate = View::validator(view, Arc::new(clock.clone()), actor.ask());
-    World { actor, store, clock, validate }
+    let validate = View::validator(view.clone(), Arc::new(clock.clone()), actor.ask());
+    World { actor, store, clock, view, validate }
 }
 
 impl World {

@@ -155,7 +155,7 @@ impl Peer {
         let span = trace.and_then(|trace| self.span::<C>(trace));
         let trace = span.as_ref().map(Span::context).or(trace);
         let returned = timeout_at(deadline.instant(), call.make(connection.client(), head(deadline, trace))).await;
-        span::end(span, code(&returned), |_| true);
+        span::end(span, C::PATH, code(&returned));
         let Ok(returned) = returned else {
             if is_telling() {
                 self.failed("it does not answer in time");
@@ -187,7 +187,8 @@ impl Peer {
     /// A call of this node, as a part of `caller`'s work.
     fn span<C: Call>(&self, caller: TraceContext) -> Option<Span> {
         let mut span = Span::within(caller, SpanKind::Client, || span::name(C::PATH))?;
-        span.set("server.address", self.address.to_string());
+        span.set("server.address", self.address.ip().to_string());
+        span.set("server.port", self.address.port());
         Some(span)
     }
 

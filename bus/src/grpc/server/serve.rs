@@ -37,14 +37,8 @@ pub(super) async fn on_behalf<T>(
         Some(timeout) => Deadline::within(timeout).scope(work).await,
         None => work.await,
     };
-    span::end(span, answer.as_ref().map_or_else(Status::code, |_| Code::Ok), is_of_server);
+    span::end(span, path, answer.as_ref().map_or_else(Status::code, |_| Code::Ok));
     answer
-}
-
-/// Whether it is this side that failed (OpenTelemetry semantic conventions for gRPC).
-fn is_of_server(code: Code) -> bool {
-    use Code::{DataLoss, DeadlineExceeded, Internal, Unavailable, Unimplemented, Unknown};
-    matches!(code, Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss)
 }
 
 /// Has the caller's deadline decide, where it has one, as it would of a local actor.
