@@ -210,17 +210,17 @@ async fn a_spool_that_is_full_is_named_and_what_it_refused_is_counted_and_told()
     let refused = async {
         loop {
             client.get("/me").await;
-            if metric(&node, "portico_log_refused_total").await > Some(0) {
+            // On a busy machine the queue before the spool refuses some while the spool has room.
+            let is_full = failing(&node.operator_client().get("/readyz").await.json()).contains("kafka");
+            if is_full && metric(&node, "portico_log_refused_total").await > Some(0) {
                 return;
             }
         }
     };
-    tokio::time::timeout(Duration::from_mins(2), refused).await.expect("the spool fills");
-    let unready = node.operator_client().get("/readyz").await.json();
+    tokio::time::timeout(Duration::from_mins(2), refused).await.expect("the spool fills, and is named");
     servers.up("kafka");
     eventually("readiness", async || (node.readiness().await? == reqwest::StatusCode::OK).then_some(())).await;
 
-    assert!(failing(&unready).contains("kafka"), "{unready}");
     let told = async || {
         let text = fs::read_dir(home.data().join("logs"))
             .ok()?
