@@ -17,6 +17,7 @@ mod nodes;
 #[path = "nodes/unbuilt.rs"]
 mod nodes;
 mod operator;
+mod otlp;
 mod output;
 mod readiness;
 mod shutdown;

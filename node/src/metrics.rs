@@ -43,7 +43,7 @@ use tokio::time::MissedTickBehavior;
 
 use self::actors::ActorDurations;
 pub(crate) use self::http::HttpInstruments;
-use crate::{exit::Failure, readiness::Readiness, telemetry};
+use crate::{exit::Failure, otlp, readiness::Readiness};
 
 /// How long a store may take to count what waits in it.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -99,7 +99,7 @@ impl Metrics {
     /// Sends what was counted since the last time, where there is a collector that takes it before `deadline`.
     pub(crate) async fn close(self, deadline: Deadline) {
         let provider = self.provider;
-        telemetry::closed(deadline, move || provider.shutdown()).await;
+        otlp::closed(deadline, move || provider.shutdown()).await;
     }
 
     /// The meter that instruments of the node are made with.

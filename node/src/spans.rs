@@ -3,7 +3,7 @@
 //! Invariant: at most 2,048 spans wait to be sent beside those that are being sent (or as many as OpenTelemetry's
 //! `OTEL_BSP_MAX_QUEUE_SIZE` says); those beyond are dropped, and whoever ends one never waits.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc};
 
 use opentelemetry::{
     InstrumentationScope, KeyValue, Value,
@@ -17,10 +17,7 @@ use opentelemetry_sdk::{
 use portico_config::Otlp;
 use portico_kernel::{Deadline, EndedSpan, SpanCollector, SpanEnd, SpanKind, SpanValue, collect_spans};
 
-use crate::{exit::Failure, telemetry};
-
-/// How long a collector may take to answer.
-const TIMEOUT: Duration = Duration::from_secs(5);
+use crate::{exit::Failure, otlp};
 
 /// The spans of this node on their way, if they go anywhere.
 pub(crate) struct Spans(Option<Arc<BatchSpanProcessor>>);
@@ -34,10 +31,10 @@ impl Spans {
         let Some(endpoint) = &config.endpoint else { return Ok(Self(None)) };
         let exporter = SpanExporter::builder()
             .with_http()
-            .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
-            .with_timeout(TIMEOUT)
+            .with_endpoint(otlp::url(endpoint, "traces"))
+            .with_timeout(otlp::TIMEOUT)
             .build()
-            .map_err(|error| Failure::config(format!("telemetry.otlp.endpoint: {error}")))?;
+            .map_err(otlp::unusable)?;
         let mut processor = BatchSpanProcessor::builder(exporter).build();
         processor.set_resource(resource);
         let processor = Arc::new(processor);
@@ -50,7 +47,7 @@ impl Spans {
     /// Sends what has ended since the last time, if the collector takes it before `deadline`.
     pub(crate) async fn close(self, deadline: Deadline) {
         if let Some(processor) = self.0 {
-            telemetry::closed(deadline, move || processor.shutdown()).await;
+            otlp::closed(deadline, move || processor.shutdown()).await;
         }
     }
 }

@@ -5,7 +5,6 @@ mod redacted;
 use std::io::{IsTerminal as _, stderr};
 
 use portico_config::{Console, Log};
-use portico_kernel::Deadline;
 use portico_log::Layer;
 use tracing_subscriber::{
     Layer as _,
@@ -37,14 +36,6 @@ pub(crate) fn install(config: &Log, journal: Layer) -> Result<(), Failure> {
     });
     tracing_subscriber::registry().with(filter).with(journal).with(console).init();
     Ok(())
-}
-
-/// Waits until `deadline` for what has to wait for a collector when it is closed.
-pub(crate) async fn closed<T: Send + 'static>(deadline: Deadline, close: impl FnOnce() -> T + Send + 'static) {
-    let (sender, closed) = tokio::sync::oneshot::channel();
-    // A thread that nobody waits for any longer: one of the runtime's would hold up the end of the process.
-    let _nothing_is_sent_without = std::thread::Builder::new().spawn(move || sender.send(close()));
-    let _a_collector_that_is_away_misses_it = tokio::time::timeout(deadline.remaining(), closed).await;
 }
 
 /// A level, and others by module, with spaces between them or without.

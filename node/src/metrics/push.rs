@@ -6,10 +6,7 @@ use opentelemetry_otlp::{MetricExporter, WithExportConfig as _};
 use opentelemetry_sdk::metrics::{MeterProviderBuilder, PeriodicReader};
 use portico_config::Otlp;
 
-use crate::exit::Failure;
-
-/// How long a collector may take to answer.
-const TIMEOUT: Duration = Duration::from_secs(5);
+use crate::{exit::Failure, otlp};
 
 /// Has what `provider` counts sent to the collector that `config` names, if any.
 ///
@@ -19,10 +16,10 @@ pub(super) fn to(config: &Otlp, provider: MeterProviderBuilder) -> Result<MeterP
     let Some(endpoint) = &config.endpoint else { return Ok(provider) };
     let exporter = MetricExporter::builder()
         .with_http()
-        .with_endpoint(format!("{}/v1/metrics", endpoint.trim_end_matches('/')))
-        .with_timeout(TIMEOUT)
+        .with_endpoint(otlp::url(endpoint, "metrics"))
+        .with_timeout(otlp::TIMEOUT)
         .build()
-        .map_err(|error| Failure::config(format!("telemetry.otlp.endpoint: {error}")))?;
+        .map_err(otlp::unusable)?;
     let every = Duration::from_secs(config.every_s);
     Ok(provider.with_reader(PeriodicReader::builder(exporter).with_interval(every).build()))
 }
